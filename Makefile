@@ -1,0 +1,45 @@
+# Every task of the project under one name; `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# A Python to use instead of the one that set-up finds, for example `make setup PYTHON=/opt/python3.13/bin/python3`.
+PYTHON ?=
+# Anything but empty keeps the demo running after its order is done: `make demo STAY=1`.
+STAY ?=
+# More arguments for the command that a target runs: `make bench ARGS='--seconds 30'`.
+ARGS ?=
+
+.PHONY: help setup check test demo bench requirements lock clean
+
+help:  ## list these targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' '$(firstword $(MAKEFILE_LIST))' | expand -t 22
+
+setup:  ## make .venv, the locked packages, the ncc command and Kafka's jars ready
+	@NCC_PYTHON='$(PYTHON)' tools/setup.sh
+
+check: setup  ## format, lint, types, tidy and the fast tests
+	@tools/check.sh
+
+test: check  ## everything: set-up, check, and the tests with real parts
+	@echo 'test    real parts'
+	@.venv/bin/python -m pytest -q -m real
+
+demo: setup  ## one order through the whole stack (STAY=1 keeps it running)
+	@.venv/bin/ncc demo $(if $(STAY),--stay) $(ARGS)
+
+bench: setup  ## measure what the design promises
+	@.venv/bin/python -m bench $(ARGS)
+
+requirements: setup  ## which requirement rows the tests claim
+	@.venv/bin/python -m tools.requirements $(ARGS)
+
+lock: setup  ## resolve pyproject.toml anew into the two lock files
+	@tools/lock.sh $(ARGS)
+
+clean:  ## remove what set-up and the tools made (the home folder .ncc stays)
+	@rm -rf .venv build deploy/kafka/libs .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	@find schemas streams services tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

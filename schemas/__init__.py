@@ -1,0 +1,1 @@
+"""What is said: contracts and codecs, without clock, randomness or input/output."""

@@ -1,0 +1,234 @@
+"""The market spec's own messages: kinds 16 and 17 inside gift wraps (market spec §4)."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from schemas.dialects.address import ADDRESS_MAX, destination_of
+from schemas.dialects.contract import (
+    Draft,
+    MessageFault,
+    MessageRefused,
+    OrderDraft,
+    PersonalDetails,
+    Reading,
+    Said,
+)
+from schemas.market.reading import unix_seconds, whole_number
+from schemas.nostr.coordinates import Coordinate
+from schemas.nostr.kinds import Kind
+from schemas.orders import LINES_MAX, MoveOrder, MoveShipping, OrderLine, OrderStatus, ShippingStatus
+from schemas.payments import ReportPayment
+from schemas.replies import PaymentRequestReply, ReplyPromised, ShippingReply, StatusReply, WireStatus
+from schemas.values import Actor, Destination, OrderKey
+
+_CLAIM_MAX = 21_000_000 * 100_000_000
+_QUANTITY_READ_MAX = 10**12
+_ORDER_ID_MAX = 128
+
+
+class Gamma:
+    """The native dialect."""
+
+    name = "gamma"
+
+    def recognises(self, kind: int, tags: tuple[tuple[str, ...], ...]) -> bool:
+        """Kinds 14, 16 and 17; what exactly was said is settled when it is read."""
+        return kind in (Kind.CHAT_MESSAGE, Kind.ORDER, Kind.PAYMENT_RECEIPT)
+
+    def read(self, said: Said) -> Reading:
+        """Route by kind and `type` tag, never by subject or content (A-03, EVT-07)."""
+        tags = _Tags(said)
+        tags.check_recipient()
+        if said.kind == Kind.CHAT_MESSAGE:
+            raise MessageRefused(MessageFault.HUMAN_MESSAGE, "a person wrote; it moves no order")
+        if said.kind == Kind.PAYMENT_RECEIPT:
+            return _read_receipt(said, tags)
+        match tags.one("type"):
+            case "1":
+                return _read_order(said, tags)
+            case "2":
+                raise MessageRefused(MessageFault.NOT_ALLOWED, "a payment request from a buyer is no request")
+            case "3":
+                return _read_status(said, tags)
+            case "4":
+                return _read_shipping(said, tags)
+            case None:
+                raise MessageRefused(MessageFault.NO_TYPE)
+            case _:
+                raise MessageRefused(MessageFault.NO_TYPE, "an unknown type")
+
+    def write(self, promised: ReplyPromised) -> Draft:
+        """The reply as kind 16 of type 2, 3 or 4, answering the order's rumor with an `e` tag (ORD-10)."""
+        order = promised.order
+        reply = promised.reply
+        common = (("p", order.buyer), ("order", order.order_id), ("e", promised.answers))
+        match reply:
+            case PaymentRequestReply():
+                own = (
+                    ("subject", "order-payment"),
+                    ("type", "2"),
+                    ("amount", str(reply.amount_sats)),
+                    *(("payment", option.medium, option.text) for option in reply.options),
+                    ("expiration", str(reply.expires_at)),
+                )
+            case StatusReply():
+                own = (("subject", "order-info"), ("type", "3"), ("status", reply.status.value))
+            case ShippingReply():
+                own = (("subject", "shipping-info"), ("type", "4"), ("status", reply.status.value))
+                optional = (
+                    ("tracking", reply.tracking),
+                    ("carrier", reply.carrier),
+                    ("eta", None if reply.eta is None else str(reply.eta)),
+                )
+                own = (*own, *((name, value) for name, value in optional if value is not None))
+            case _:
+                assert_never(reply)
+        return Draft(kind=Kind.ORDER, tags=(*common, *own), content=reply.text)
+
+
+DIALECT = Gamma()
+
+
+class _Tags:
+    """A message's tags; anything that must be single is refused when it is not (attack 43)."""
+
+    def __init__(self, said: Said) -> None:
+        self.said = said
+        self.warnings: list[str] = []
+
+    def all(self, name: str) -> list[tuple[str, ...]]:
+        return [tag for tag in self.said.tags if tag[0] == name and len(tag) > 1]
+
+    def one(self, name: str, *aliases: str) -> str | None:
+        for candidate in (name, *aliases):
+            values = {tag[1] for tag in self.all(candidate)}
+            if len(values) > 1:
+                raise MessageRefused(MessageFault.AMBIGUOUS, f"more than one {name}")
+            if values:
+                if candidate != name:
+                    self.warnings.append(f"alias_{candidate}")
+                return values.pop()
+        return None
+
+    def check_recipient(self) -> None:
+        """A buyer's message names this merchant and nobody else; the merchant's own copy names one buyer."""
+        people = {tag[1] for tag in self.all("p")}
+        if self.said.actor is Actor.BUYER and self.said.merchant not in people:
+            raise MessageRefused(MessageFault.RECIPIENT_MISMATCH, "the message is for somebody else")
+        if len(people) > 1:
+            raise MessageRefused(MessageFault.GROUP_ORDER, "more than one recipient")
+
+    def order_key(self) -> OrderKey:
+        order_id = self.one("order") or ""
+        if not 1 <= len(order_id) <= _ORDER_ID_MAX or not (order_id.isascii() and order_id.isprintable()):
+            raise MessageRefused(MessageFault.NO_ORDER, "no order id of 1 to 128 printable characters")
+        if self.said.actor is Actor.BUYER:
+            buyer = self.said.author
+        else:
+            buyer = next(iter({tag[1] for tag in self.all("p")}), "")
+            if not _is_key(buyer) or buyer == self.said.merchant:
+                raise MessageRefused(MessageFault.RECIPIENT_MISMATCH, "no buyer is named")
+        return OrderKey(merchant=self.said.merchant, buyer=buyer, order_id=order_id)
+
+
+def _read_order(said: Said, tags: _Tags) -> OrderDraft:
+    if said.actor is Actor.MERCHANT:
+        raise MessageRefused(MessageFault.NOT_ALLOWED, "the merchant's own copy of an order")
+    key = tags.order_key()
+    address = tags.one("address")
+    destination = destination_of(address[:ADDRESS_MAX]) if address else Destination()
+    claimed = whole_number(tags.one("amount") or "", _CLAIM_MAX)
+    if claimed is None:
+        tags.warnings.append("bad_amount")
+    shipping = tags.one("shipping", "shipping_option")
+    return OrderDraft(
+        order_id=key.order_id,
+        lines=_lines(said, tags),
+        shipping=_coordinate(shipping, Kind.SHIPPING_OPTION, said.merchant) if shipping else None,
+        country=destination.country,
+        region=destination.region,
+        personal=PersonalDetails(
+            address=address, email=tags.one("email"), phone=tags.one("phone"), note=said.content or None
+        ),
+        claimed_sats=claimed,
+        warnings=tuple(tags.warnings),
+    )
+
+
+def _lines(said: Said, tags: _Tags) -> tuple[OrderLine, ...]:
+    """Every `item [coordinate, quantity]`; a quantity that is no whole number becomes 0, which no shop accepts."""
+    items = tags.all("item")
+    if not items:
+        raise MessageRefused(MessageFault.NO_ITEM)
+    if len(items) > LINES_MAX:
+        raise MessageRefused(MessageFault.TOO_MANY_LINES, f"more than {LINES_MAX}")
+    return tuple(
+        OrderLine(
+            coordinate=_coordinate(item[1], Kind.PRODUCT, said.merchant),
+            quantity=whole_number(item[2] if len(item) > 2 else "1", _QUANTITY_READ_MAX) or 0,
+        )
+        for item in items
+    )
+
+
+def _read_status(said: Said, tags: _Tags) -> MoveOrder:
+    status = tags.one("status") or ""
+    if status not in WireStatus:
+        raise MessageRefused(MessageFault.BAD_STATUS)
+    return MoveOrder(
+        order=tags.order_key(),
+        actor=said.actor,
+        to=OrderStatus(status),
+        cause=said.rumor_id,
+        announce=said.actor is Actor.BUYER,
+    )
+
+
+def _read_shipping(said: Said, tags: _Tags) -> MoveShipping:
+    if said.actor is Actor.BUYER:
+        raise MessageRefused(MessageFault.NOT_ALLOWED, "only the merchant ships")
+    status = tags.one("status") or ""
+    if status not in ShippingStatus or status == ShippingStatus.NONE:
+        raise MessageRefused(MessageFault.BAD_STATUS)
+    eta = tags.one("eta")
+    return MoveShipping(
+        order=tags.order_key(),
+        actor=said.actor,
+        to=ShippingStatus(status),
+        cause=said.rumor_id,
+        tracking=_short(tags.one("tracking"), 256),
+        carrier=_short(tags.one("carrier"), 128),
+        eta=unix_seconds(eta) if eta else None,
+        announce=False,
+    )
+
+
+def _read_receipt(said: Said, tags: _Tags) -> ReportPayment:
+    if said.actor is Actor.MERCHANT:
+        raise MessageRefused(MessageFault.NOT_ALLOWED, "a receipt by the merchant proves nothing")
+    payments = tags.all("payment")
+    if not payments:
+        raise MessageRefused(MessageFault.NO_PAYMENT)
+    return ReportPayment(order=tags.order_key(), rumor_id=said.rumor_id, medium=payments[0][1][:32])
+
+
+def _coordinate(text: str, kind: Kind, merchant: str) -> str:
+    """An address of this kind; a bare id means the merchant's own (T16A-04, T16A-05)."""
+    if ":" not in text:
+        text = f"{int(kind)}:{merchant}:{text}"
+    try:
+        coordinate = Coordinate.parse(text)
+    except ValueError:
+        raise MessageRefused(MessageFault.BAD_COORD) from None
+    if coordinate.kind != kind:
+        raise MessageRefused(MessageFault.BAD_COORD, "an address of another kind")
+    return str(coordinate)
+
+
+def _short(text: str | None, longest: int) -> str | None:
+    return text[:longest] if text else None
+
+
+def _is_key(text: str) -> bool:
+    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)

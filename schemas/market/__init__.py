@@ -1,0 +1,1 @@
+"""The market spec's public events as values: read tolerantly with warnings, written strictly."""

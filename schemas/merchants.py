@@ -1,0 +1,29 @@
+"""Merchants as configuration without secrets, and how far each relay has been read."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from schemas.values import PublicKey, Value
+
+
+class Merchant(Value):
+    """One shop this deployment runs (`ncc.merchants`).
+
+    `relays` are the operator's own for this merchant; those the merchant publishes (10002, 10050) come on top.
+    `wallet` names a payment back-end.
+    """
+
+    public_key: PublicKey
+    name: str = Field(min_length=1, max_length=64)
+    relays: tuple[str, ...] = ()
+    wallet: str = "simulated"
+    added_ms: int
+
+
+class RelayCursor(Value):
+    """Everything a relay held for the merchants of `partition` up to `complete_s` (unix seconds) has been read."""
+
+    relay: str
+    partition: int
+    complete_s: int

@@ -1,0 +1,93 @@
+"""Everything that is said on `ncc.commands` and `ncc.journal`: the two closed unions and their envelopes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas import catalogue, orders, parking, payments, replies, reviews, shops, stock
+from schemas.values import Origin, PublicKey, Value
+
+CommandBody = Annotated[
+    shops.OpenShop
+    | catalogue.RecordListing
+    | catalogue.RecordShippingOption
+    | catalogue.RecordDeletion
+    | catalogue.ReviseListing
+    | orders.PlaceOrder
+    | orders.MoveOrder
+    | orders.MoveShipping
+    | orders.ReachDeadline
+    | parking.ReleaseParked
+    | payments.RecordPaymentRequest
+    | payments.RecordPaymentFailure
+    | payments.ObservePayment
+    | payments.ReportPayment
+    | reviews.RecordReview,
+    Field(discriminator="type"),
+]
+
+Event = Annotated[
+    shops.ShopOpened
+    | catalogue.ListingRecorded
+    | catalogue.ListingRevised
+    | catalogue.ShippingOptionRecorded
+    | catalogue.Withdrawn
+    | stock.StockSet
+    | stock.StockHeld
+    | stock.StockReleased
+    | stock.StockCommitted
+    | orders.OrderPlaced
+    | orders.OrderQuoted
+    | orders.OrderWaiting
+    | orders.OrderRejected
+    | orders.OrderMoved
+    | orders.CancellationRequested
+    | orders.ShippingMoved
+    | orders.MoveRefused
+    | parking.CommandParked
+    | parking.ParkedReleased
+    | payments.PaymentWanted
+    | payments.PaymentRequested
+    | payments.PaymentReported
+    | payments.PaymentSettled
+    | payments.PaymentDropped
+    | reviews.ReviewRecorded
+    | reviews.ReviewWithdrawn
+    | replies.ReplyPromised,
+    Field(discriminator="type"),
+]
+
+
+class Command(Value):
+    """A request to decide, addressed to one merchant.
+
+    `id` is derived from what caused it, so a repeat carries the same one.
+    `at_ms` is when the world said it (UTC milliseconds): the only clock a decision knows (D6).
+    `source` is the event id, request id or intent it came from, kept as the cause of what follows.
+    """
+
+    v: int = 1
+    id: str
+    merchant: PublicKey
+    at_ms: int
+    origin: Origin
+    source: str
+    body: CommandBody
+
+
+class JournalRecord(Value):
+    """One decision: all its events, the command offset it covers, and its place in the partition (D2).
+
+    `seq` counts from 1 in each partition without gaps.
+    A record without events only moves `covers` on, so that the command log may forget.
+    """
+
+    v: int = 1
+    seq: int
+    covers: int
+    merchant: PublicKey
+    at_ms: int
+    cause: str
+    events: tuple[Event, ...]

@@ -1,0 +1,1 @@
+"""The Nostr core, one NIP a file; every function is pure."""

@@ -1,0 +1,242 @@
+"""Orders: what a buyer asks for, what was quoted, and every move on the three axes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.values import (
+    Actor,
+    Destination,
+    OrderKey,
+    Price,
+    Refusal,
+    SealedDetails,
+    Value,
+    Waiting,
+)
+
+QUANTITY_MAX = 10_000
+LINES_MAX = 100
+
+
+class OrderStatus(StrEnum):
+    """The order axis (requirements §7); `waiting` is what they call needs_info and held."""
+
+    WAITING = "waiting"
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+class ShippingStatus(StrEnum):
+    """The shipping axis; it never implies the order axis, nor the other way round (SU-03)."""
+
+    NONE = "none"
+    PROCESSING = "processing"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    EXCEPTION = "exception"
+
+
+class OrderLine(Value):
+    """One wanted listing. The quantity is what the buyer wrote when it is no whole number in range."""
+
+    coordinate: str
+    quantity: int = Field(ge=0)
+
+
+class Rate(Value):
+    """What one unit of `currency` costs: exact msat, where the figure comes from and how old it is (PAY-07)."""
+
+    currency: str
+    msat_per_unit: Decimal
+    source: str
+    as_of_ms: int
+
+
+class QuotedLine(Value):
+    """A line as it was priced: the version of the listing, its title and price are kept for ever (CAT-11)."""
+
+    coordinate: str
+    listing_event_id: str
+    title: str
+    quantity: int
+    unit_price: Price
+    physical: bool = False
+    tracked: bool = False
+
+
+class Charge(Value):
+    """One exact term of a total in its own currency, named for the breakdown."""
+
+    label: str
+    amount: Decimal
+    currency: str
+
+
+class Quote(Value):
+    """A price fixed for an order: exact terms, the rates used, and the total, rounded up once to whole sats."""
+
+    lines: tuple[QuotedLine, ...]
+    shipping: str | None = None
+    shipping_event_id: str | None = None
+    shipping_title: str | None = None
+    pickup_place: str | None = None
+    charges: tuple[Charge, ...]
+    rates: tuple[Rate, ...] = ()
+    total_msat: int
+    valid_until: int
+
+
+# Commands
+
+
+class PlaceOrder(Value):
+    """A buyer's seal proves that they want this. `claimed_sats` is what they believe it costs (PAY-06)."""
+
+    type: Literal["PlaceOrder"] = "PlaceOrder"
+    order: OrderKey
+    dialect: str
+    rumor_id: str
+    lines: tuple[OrderLine, ...]
+    shipping: str | None = None
+    destination: Destination = Destination()
+    details: SealedDetails | None = None
+    claimed_sats: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class MoveOrder(Value):
+    """`actor` wants the order axis to move. `announce` is False when the buyer was already told elsewhere (ORD-09)."""
+
+    type: Literal["MoveOrder"] = "MoveOrder"
+    order: OrderKey
+    actor: Actor
+    to: OrderStatus
+    cause: str
+    announce: bool = True
+
+
+class MoveShipping(Value):
+    """The merchant says where the parcel is."""
+
+    type: Literal["MoveShipping"] = "MoveShipping"
+    order: OrderKey
+    actor: Actor
+    to: ShippingStatus
+    cause: str
+    tracking: str | None = Field(default=None, max_length=256)
+    carrier: str | None = Field(default=None, max_length=128)
+    eta: int | None = None
+    announce: bool = True
+
+
+class ReachDeadline(Value):
+    """Time has passed the deadline the order had when this was sent; an older one is ignored."""
+
+    type: Literal["ReachDeadline"] = "ReachDeadline"
+    order: OrderKey
+    deadline_ms: int
+
+
+# Events
+
+
+class OrderPlaced(Value):
+    """A buyer placed or amended an order; `revision` counts from 1. What it became stands in the same record."""
+
+    type: Literal["OrderPlaced"] = "OrderPlaced"
+    order: OrderKey
+    revision: int
+    dialect: str
+    rumor_id: str
+    lines: tuple[OrderLine, ...]
+    shipping: str | None = None
+    destination: Destination = Destination()
+    details: SealedDetails | None = None
+    claimed_sats: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class OrderQuoted(Value):
+    """The order has a price and its stock; it is pending until paid, cancelled or past `deadline_ms`."""
+
+    type: Literal["OrderQuoted"] = "OrderQuoted"
+    order: OrderKey
+    quote: Quote
+    deadline_ms: int
+
+
+class OrderWaiting(Value):
+    """The order cannot be quoted yet; it is tried again at `deadline_ms` where time may cure it."""
+
+    type: Literal["OrderWaiting"] = "OrderWaiting"
+    order: OrderKey
+    reason: Waiting
+    detail: str = ""
+    deadline_ms: int | None = None
+
+
+class Finding(Value):
+    """One thing wrong with an order, and where."""
+
+    refusal: Refusal
+    subject: str = ""
+
+
+class OrderRejected(Value):
+    """The order was turned down; the first finding is the reason, all are kept (ORD-04)."""
+
+    type: Literal["OrderRejected"] = "OrderRejected"
+    order: OrderKey
+    findings: tuple[Finding, ...]
+
+
+class OrderMoved(Value):
+    """The order axis moved. Replies, stock and payments that follow stand in the same record."""
+
+    type: Literal["OrderMoved"] = "OrderMoved"
+    order: OrderKey
+    actor: Actor
+    to: OrderStatus
+    cause: str
+
+
+class CancellationRequested(Value):
+    """The buyer of a paid order asks to cancel; the merchant decides (TR-13, A-29)."""
+
+    type: Literal["CancellationRequested"] = "CancellationRequested"
+    order: OrderKey
+    cause: str
+
+
+class ShippingMoved(Value):
+    """The shipping axis moved."""
+
+    type: Literal["ShippingMoved"] = "ShippingMoved"
+    order: OrderKey
+    to: ShippingStatus
+    cause: str
+    tracking: str | None = None
+    carrier: str | None = None
+    eta: int | None = None
+
+
+class MoveRefused(Value):
+    """A move was not allowed and changed nothing (ORD-12). `reason` is a stable code; quarantined beside."""
+
+    type: Literal["MoveRefused"] = "MoveRefused"
+    order: OrderKey
+    actor: Actor
+    reason: str
+    detail: str
+    cause: str

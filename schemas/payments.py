@@ -1,0 +1,132 @@
+"""Payments as the journal knows them: wanted, requested, claimed, observed, settled."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from schemas.values import OrderKey, Value
+
+
+class PaymentAxis(StrEnum):
+    """An order's payment, apart from its order and shipping states (requirements §7)."""
+
+    NONE = "none"
+    WANTED = "wanted"
+    REQUESTED = "requested"
+    REPORTED = "reported"
+    PAID = "paid"
+    LATE = "late"
+    REFUND_DUE = "refund_due"
+
+
+class BackendState(StrEnum):
+    """What a payment back-end says of a request when it is looked up."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    HELD = "held"
+    SETTLED = "settled"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+class RecordPaymentRequest(Value):
+    """A back-end holds a request for this intent; its text was checked against the intent (PAY-08)."""
+
+    type: Literal["RecordPaymentRequest"] = "RecordPaymentRequest"
+    order: OrderKey
+    intent_id: str
+    medium: str
+    text: str
+    payment_hash: str | None
+    amount_msat: int
+    expires_at: int
+
+
+class RecordPaymentFailure(Value):
+    """The back-end refused for good to make a request for this intent."""
+
+    type: Literal["RecordPaymentFailure"] = "RecordPaymentFailure"
+    order: OrderKey
+    intent_id: str
+    reason: str
+
+
+class ObservePayment(Value):
+    """A look-up at the back-end gave this; the only source of 'paid' (law L10)."""
+
+    type: Literal["ObservePayment"] = "ObservePayment"
+    order: OrderKey
+    intent_id: str
+    state: BackendState
+    gross_msat: int
+    settled_at: int | None = None
+
+
+class ReportPayment(Value):
+    """The buyer says they paid (kind 17). A claim that leads to a look-up, never a proof."""
+
+    type: Literal["ReportPayment"] = "ReportPayment"
+    order: OrderKey
+    rumor_id: str
+    medium: str
+
+
+class PaymentWanted(Value):
+    """An order is owed a payment request of `amount_msat`, valid until `expires_at` (unix seconds).
+
+    The payments role makes it and answers with a command; called again, it finds the one it made.
+    """
+
+    type: Literal["PaymentWanted"] = "PaymentWanted"
+    order: OrderKey
+    intent_id: str
+    revision: int
+    amount_msat: int
+    expires_at: int
+    memo: str
+
+
+class PaymentRequested(Value):
+    """The order has its one live payment request; the buyer is told by the reply in the same record."""
+
+    type: Literal["PaymentRequested"] = "PaymentRequested"
+    order: OrderKey
+    intent_id: str
+    medium: str
+    text: str
+    payment_hash: str | None
+    amount_msat: int
+    expires_at: int
+
+
+class PaymentReported(Value):
+    """The buyer claims to have paid; the payments role looks the request up at once."""
+
+    type: Literal["PaymentReported"] = "PaymentReported"
+    order: OrderKey
+    rumor_id: str
+    medium: str
+
+
+class PaymentSettled(Value):
+    """The back-end holds the money. Confirms a pending order; on a dead one it is late and the merchant decides."""
+
+    type: Literal["PaymentSettled"] = "PaymentSettled"
+    order: OrderKey
+    intent_id: str
+    gross_msat: int
+    due_msat: int
+    settled_at: int | None
+    late: bool = False
+
+
+class PaymentDropped(Value):
+    """The request is not wanted any more; the payments role cancels it where the back-end can."""
+
+    type: Literal["PaymentDropped"] = "PaymentDropped"
+    order: OrderKey
+    intent_id: str

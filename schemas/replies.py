@@ -1,0 +1,80 @@
+"""What a buyer is told, before any dialect: the publisher renders it, the journal fixes it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.orders import ShippingStatus
+from schemas.values import OrderKey, Value
+
+
+class WireStatus(StrEnum):
+    """The five order states a buyer ever sees (market spec §4 message 3)."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class PaymentOption(Value):
+    """One way to pay: the medium (`lightning`) and its text (a BOLT-11 invoice)."""
+
+    medium: str
+    text: str
+
+
+class PaymentRequestReply(Value):
+    """Please pay `amount_sats` before `expires_at` (unix seconds)."""
+
+    type: Literal["payment_request"] = "payment_request"
+    amount_sats: int
+    options: tuple[PaymentOption, ...]
+    expires_at: int
+    text: str
+
+
+class StatusReply(Value):
+    """Your order is now in this state, and why."""
+
+    type: Literal["status"] = "status"
+    status: WireStatus
+    text: str
+
+
+class ShippingReply(Value):
+    """Your parcel is there. `eta` is unix seconds."""
+
+    type: Literal["shipping"] = "shipping"
+    status: ShippingStatus
+    tracking: str | None = None
+    carrier: str | None = None
+    eta: int | None = None
+    text: str
+
+
+Reply = Annotated[PaymentRequestReply | StatusReply | ShippingReply, Field(discriminator="type")]
+
+
+class ReplyPromised(Value):
+    """The buyer is owed this message. `number` counts an order's replies from 1, so its identity never changes.
+
+    The publisher wraps and sends it; called again it makes the same bytes, and relays drop the repeat.
+    """
+
+    type: Literal["ReplyPromised"] = "ReplyPromised"
+    order: OrderKey
+    number: int
+    dialect: str
+    answers: str
+    at_s: int
+    reply: Reply
+
+    @property
+    def effect_id(self) -> str:
+        """The identity every key, nonce and time of this message is derived from (D5)."""
+        return f"reply:{self.order.ref}:{self.number}"

@@ -1,0 +1,73 @@
+"""The rows of the state tables, each with the journal sequence it reflects (D4)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from schemas.orders import OrderLine, OrderStatus, ShippingStatus
+from schemas.payments import PaymentAxis
+from schemas.values import OrderKey, PublicKey, Value
+
+
+class OrderRow(Value):
+    """One order as it stands. Nothing personal: the address stays in the journal, sealed."""
+
+    key: OrderKey
+    ref: str
+    dialect: str
+    revision: int
+    status: OrderStatus
+    payment: PaymentAxis
+    shipping: ShippingStatus
+    reason: str = ""
+    lines: tuple[OrderLine, ...] = ()
+    country: str | None = None
+    total_msat: int | None = None
+    paid_msat: int = 0
+    tracking: str | None = None
+    cancellation_requested: bool = False
+    placed_ms: int
+    requested_ms: int | None = None
+    confirmed_ms: int | None = None
+    updated_ms: int
+    partition: int
+    sequence: int
+
+
+class InventoryRow(Value):
+    """One listing's stock. `on_hand` None is untracked; available = on_hand − held."""
+
+    merchant: PublicKey
+    coordinate: str
+    title: str = ""
+    price: str = ""
+    on_hand: int | None = None
+    held: int = 0
+    sold: int = 0
+    withdrawn: bool = False
+    updated_ms: int
+    partition: int
+    sequence: int
+
+    @property
+    def available(self) -> int | None:
+        """Units that may still be promised; None where stock is not tracked."""
+        return None if self.on_hand is None else self.on_hand - self.held
+
+
+class ReviewRow(Value):
+    """One author's live review of one product; `withdrawn` once deleted."""
+
+    merchant: PublicKey
+    product: str
+    author: PublicKey
+    event_id: str
+    thumb: Decimal
+    score: Decimal
+    strict_score: Decimal
+    categories: tuple[tuple[str, Decimal], ...] = ()
+    reviewed_at: int
+    withdrawn: bool = False
+    updated_ms: int
+    partition: int
+    sequence: int

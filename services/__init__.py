@@ -1,0 +1,1 @@
+"""What touches the world: relays, wallets, partners, the store of answers."""

@@ -1,0 +1,402 @@
+"""States the contract between the coordinator and anything that can be paid into.
+
+One small contract; deciding what a payment means is the pure domain's work, not a back-end's.
+Amounts are integer msat, times unix seconds, and every call has a deadline (`timeout_s`).
+How a back-end differs is told by `Capabilities`, never by its class.
+The source of each call's rules: intent, look up, act, record; a time-out is unknown, never failed;
+only a look-up proves payment.
+
+Errors:
+    BackendError
+      Rejected      permanent, and nothing exists for it: say it otherwise, or not at all
+      Retry         nothing happened, provably: the same call may be made again
+      Unknown       may have happened: look up before anything else
+      Unauthorized  the credentials are wrong or too weak
+      Unsupported   this back-end cannot do it; see `Capabilities`
+"""
+
+import hashlib
+import hmac
+from base64 import b32encode
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Never, NewType, Protocol
+
+from schemas.bolt11 import Invoice, InvoiceRefused, Network, decode
+
+IntentId = NewType("IntentId", str)
+"""64 lower-case hex digits: what is to be paid, by whom, to whom, in which revision and by which method."""
+Reference = NewType("Reference", str)
+"""24 characters a-z2-7 that fit every back-end's label, external id or memo."""
+BackendRef = NewType("BackendRef", str)
+"""What the back-end calls its request; only the back-end knows its shape."""
+Cursor = NewType("Cursor", str)
+"""A place in a back-end's history of settlements; only the back-end knows its shape."""
+
+FROM_THE_START: Final = Cursor("")
+EXPIRY_SLACK_S: Final = 60
+"""How much longer than asked a request may live: the allowed difference between two clocks."""
+REFERENCE_BYTES: Final = 15
+"""120 bits: a buyer who chooses order ids cannot find two orders with one reference."""
+
+
+class Method(StrEnum):
+    """The rail that a request is paid over."""
+
+    BOLT11 = "bolt11"
+    BITCOIN = "bitcoin"
+    CASHU = "cashu"
+    FIAT = "fiat"
+
+
+class Preimage:
+    """The 32 bytes whose hash an invoice carries: money-grade, so they neither print nor pickle."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes) -> None:
+        if len(value) != 32:
+            raise ValueError("a preimage has 32 bytes")
+        self._value = value
+
+    def reveal(self) -> bytes:
+        """Give the bytes, for the call that hands them to the back-end and for nothing else."""
+        return self._value
+
+    @property
+    def payment_hash(self) -> str:
+        """The SHA-256 that the invoice carries, 64 lower-case hex digits."""
+        return hashlib.sha256(self._value).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"Preimage(of {self.payment_hash[:8]}…)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Preimage) and hmac.compare_digest(self._value, other._value)
+
+    def __hash__(self) -> int:
+        return hash(self.payment_hash)
+
+    def __reduce_ex__(self, protocol: object) -> Never:
+        raise TypeError("a preimage is neither pickled nor copied")
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is to be asked for, recorded before any back-end hears of it.
+
+    `memo` is shown to the payer unless `description_hash` (64 hex digits) stands for it.
+    `preimage` is given only to a back-end with `preset_preimage`; see `preimage_for`.
+    """
+
+    intent_id: IntentId
+    reference: Reference
+    amount_msat: int
+    memo: str
+    expires_at: int
+    method: Method
+    description_hash: str | None = None
+    preimage: Preimage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRequest:
+    """What the buyer is to be shown, once `check_request` has agreed to it."""
+
+    backend_ref: BackendRef
+    reference: Reference
+    method: Method
+    text: str
+    amount_msat: int
+    expires_at: int
+    payment_hash: str | None = None
+
+
+class PaymentState(StrEnum):
+    """How a request stands with its back-end. `UNKNOWN` is an answer too: it could not be told."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    HELD = "held"
+    SETTLED = "settled"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a look-up found: the only source of the word paid.
+
+    `gross_msat` is what the payer paid, `fee_msat` what the back-end kept of it; both 0 until then.
+    `evidence` names the proof (`bolt11:<payment hash>`, a txid), never a preimage.
+    `raw_digest` is the SHA-256, in hex, of the back-end's own words, so that an audit can tell two apart.
+    """
+
+    backend_ref: BackendRef
+    reference: Reference | None
+    state: PaymentState
+    gross_msat: int = 0
+    fee_msat: int = 0
+    settled_at: int | None = None
+    expires_at: int | None = None
+    evidence: str = ""
+    raw_digest: str = ""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was settled after its expiry, which is a normal thing to happen."""
+        return (
+            self.settled_at is not None and self.expires_at is not None and self.settled_at >= self.expires_at
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A stretch of a back-end's history: what settled after a cursor, and where to go on."""
+
+    observations: tuple[Observation, ...]
+    cursor: Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A reason to look something up (everything, without `backend_ref`); it carries no truth."""
+
+    backend_ref: BackendRef | None
+    at: int
+
+
+class Push(StrEnum):
+    """How a back-end tells of a payment."""
+
+    WEBHOOK = "webhook"
+    SOCKET = "socket"
+    RELAY = "relay"
+    CURSOR = "cursor"
+    NONE = "none"
+
+
+class PushAuth(StrEnum):
+    """What proves that a notice is the back-end's; none of it proves what the notice says."""
+
+    HMAC_TIME = "hmac_time"
+    HMAC = "hmac"
+    URL_TOKEN = "url_token"  # noqa: S105 - a way, not a token
+    TRANSPORT = "transport"
+
+
+class RefundWay(StrEnum):
+    """How money goes back."""
+
+    PAY = "pay"
+    CLAIM_LINK = "claim_link"
+    NONE = "none"
+
+
+class Proof(StrEnum):
+    """What a payer is left with."""
+
+    PREIMAGE = "preimage"
+    TXID = "txid"
+    SWAP = "swap"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a back-end can do; flows ask these flags, never its name. `amount_step_msat` is 1 or 1000."""
+
+    methods: frozenset[Method]
+    amount_step_msat: int
+    custom_expiry: bool = False
+    can_cancel: bool = False
+    reference_unique: bool = False
+    reference_searchable: bool = False
+    preset_preimage: bool = False
+    description_hash: bool = False
+    push: Push = Push.NONE
+    push_auth: PushAuth = PushAuth.TRANSPORT
+    late_settle: bool = False
+    partial: bool = False
+    hold: bool = False
+    refund: RefundWay = RefundWay.NONE
+    proof: Proof = Proof.NONE
+    own_rates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How a back-end is; `clock_offset_s` is its clock minus ours, `warnings` are for the operator."""
+
+    capabilities: Capabilities
+    network: Network | None
+    payee: str | None = None
+    clock_offset_s: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+class BackendError(Exception):
+    """Anything a back-end did not do; no message holds a secret. The tree is drawn above."""
+
+
+class Rejected(BackendError):
+    """Permanently refused; nothing exists for this call."""
+
+
+class Retry(BackendError):
+    """Nothing happened, provably; the same call may be made again, after `retry_after_s` when given."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Unknown(BackendError):
+    """It may have happened: call `ensure` or `lookup` again, which look before they act."""
+
+
+class Unauthorized(BackendError):
+    """The credentials, or a notice's, are not good for this."""
+
+
+class Unsupported(BackendError):
+    """This back-end cannot do it, as its `Capabilities` say."""
+
+
+class PaymentBackend(Protocol):
+    """One merchant's way to be paid. Every call may raise any `BackendError`."""
+
+    async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
+        """Give the one request for this intent: look up by reference, else create, else look up again.
+
+        The same intent gives the same request however often it is asked, also after a crash.
+        The same reference with another intent id or amount is `Rejected`.
+        The answer never holds a preimage, and is shown to nobody before `check_request` agreed.
+        """
+        ...
+
+    async def lookup(self, ref: BackendRef, *, timeout_s: float) -> Observation:
+        """Tell how a request stands; one that the back-end does not know is `GONE`, not an error."""
+        ...
+
+    async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
+        """Give what settled after the cursor, oldest first, in a bounded portion.
+
+        Nothing between two cursors is ever left out; repeats are allowed.
+        The end is reached when a scan gives nothing.
+        """
+        ...
+
+    def listen(self, cursor: Cursor) -> AsyncIterator[Hint]:
+        """Hint at settlements after the cursor, without end, until closed; repeats and gaps are allowed."""
+        ...
+
+    async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
+        """Read a webhook call: authenticate, parse leniently, give hints.
+
+        Raises `Unauthorized` for a notice that is not the back-end's, `Rejected` for one without sense.
+        """
+        ...
+
+    async def cancel(self, ref: BackendRef, *, timeout_s: float) -> None:
+        """Ask that a request be not payable any more; best effort, so look up afterwards."""
+        ...
+
+    async def refund(
+        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
+    ) -> Observation:
+        """Send money back once for each refund id, with the discipline of `ensure`; see `Observation`."""
+        ...
+
+    async def probe(self, *, timeout_s: float) -> Probe:
+        """Tell capabilities, network, payee and clock; called at start and every minute."""
+        ...
+
+
+def intent_id(merchant: str, buyer: str, order_id: str, revision: int, method: Method) -> IntentId:
+    """Name an intent: the same for the same order revision, and for no other (PAY-17).
+
+    Each part is hashed with its length, so a chosen order id cannot run into its neighbours.
+    """
+    digest = hashlib.sha256(b"ncc/intent/1")
+    for part in (merchant, buyer, order_id, str(revision), method.value):
+        written = part.encode()
+        digest.update(len(written).to_bytes(4) + written)
+    return IntentId(digest.hexdigest())
+
+
+def reference(intent: IntentId) -> Reference:
+    """Shorten an intent's name for the back-end: 24 characters of base32, lower case."""
+    return Reference(b32encode(bytes.fromhex(intent)[:REFERENCE_BYTES]).decode().lower())
+
+
+def preimage_for(deployment_secret: bytes, intent: IntentId) -> Preimage:
+    """Derive an intent's preimage, so that no crash can make a second payable invoice for it.
+
+    The secret is money-grade: its holder could imitate proof of payment, so it stays with payments.
+    """
+    return Preimage(hmac.digest(deployment_secret, b"ncc/preimage/1" + bytes.fromhex(intent), "sha256"))
+
+
+class RequestFault(StrEnum):
+    """What is wrong with a request that a back-end returned; the words are stable."""
+
+    UNREADABLE = "unreadable"
+    NETWORK = "network"
+    AMOUNT = "amount"
+    EXPIRED = "expired"
+    LIVES_TOO_LONG = "lives_too_long"
+    PAYMENT_HASH = "payment_hash"
+    DESCRIPTION_HASH = "description_hash"
+    PAYEE = "payee"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """A back-end's request that nobody may be shown, and why in a sentence."""
+
+    reason: RequestFault
+    detail: str
+
+
+def check_request(
+    intent: Intent,
+    request_text: str,
+    now: int,
+    network: Network,
+    payee: str | None,
+    payment_hash: str | None = None,
+) -> Invoice | RequestRefused:
+    """Hold a returned BOLT-11 text against the intent before it is sent to anybody (PAY-08).
+
+    `payee` is the merchant's node (66 hex digits) when it is known, `payment_hash` what the back-end
+    said the invoice's is; the preimage's hash, when the intent presets one, must be it as well.
+    """
+    try:
+        invoice = decode(request_text)
+    except InvoiceRefused as refused:
+        return RequestRefused(RequestFault.UNREADABLE, str(refused))
+    expected_hashes = {payment_hash, intent.preimage.payment_hash if intent.preimage else None} - {None}
+    offered = "any amount" if invoice.amount_msat is None else f"{invoice.amount_msat} msat"
+    outlives_s = invoice.expires_at - intent.expires_at
+    is_other = intent.description_hash not in {None, invoice.description_hash}
+    faults = (
+        (invoice.network != network, RequestFault.NETWORK, f"is for {invoice.network}, not {network}"),
+        (invoice.amount_msat != intent.amount_msat, RequestFault.AMOUNT, f"asks for {offered}"),
+        (payee not in {None, invoice.payee}, RequestFault.PAYEE, f"pays {invoice.payee}"),
+        (
+            not expected_hashes <= {invoice.payment_hash},
+            RequestFault.PAYMENT_HASH,
+            "has another payment hash",
+        ),
+        (is_other, RequestFault.DESCRIPTION_HASH, "commits to another description"),
+        (invoice.expires_at <= now, RequestFault.EXPIRED, f"expired at {invoice.expires_at}"),
+        (outlives_s > EXPIRY_SLACK_S, RequestFault.LIVES_TOO_LONG, f"outlives the offer by {outlives_s} s"),
+    )
+    for is_wrong, reason, detail in faults:
+        if is_wrong:
+            return RequestRefused(reason, f"the invoice {detail}")
+    return invoice

@@ -1,0 +1,1 @@
+"""What follows: the decider, its followers, and the pure domain they carry."""

@@ -1,0 +1,66 @@
+"""`decide`: every command to the one function that holds its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from schemas.catalogue import RecordDeletion, RecordListing, RecordShippingOption, ReviseListing
+from schemas.messages import Command, CommandBody, Event
+from schemas.orders import MoveOrder, MoveShipping, PlaceOrder, Rate, ReachDeadline
+from schemas.parking import ReleaseParked
+from schemas.payments import ObservePayment, RecordPaymentFailure, RecordPaymentRequest, ReportPayment
+from schemas.reviews import RecordReview
+from schemas.shops import OpenShop, ShopOpened
+from streams.domain import catalogue, orders, parking, payments, reviews
+from streams.domain.decision import Decision
+from streams.domain.shop import Shop
+
+
+def decide(shop: Shop, command: Command, rates: Mapping[str, Rate]) -> tuple[Event, ...]:
+    """What a command leads to, given the shop as it is; nothing where it says nothing new.
+
+    `rates` are the exchange rates known now; those used end up in the quote, so the fold never needs them.
+    """
+    decision = Decision(shop, command)
+    _decide(decision, command.body, rates)
+    return tuple(decision.events)
+
+
+def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) -> None:
+    match body:
+        case PlaceOrder():
+            orders.place(decision, body, rates)
+        case RecordPaymentRequest():
+            payments.record_request(decision, body)
+        case ObservePayment():
+            payments.observe(decision, body)
+        case MoveOrder():
+            orders.move(decision, body)
+        case MoveShipping():
+            orders.move_shipping(decision, body)
+        case ReachDeadline():
+            orders.reach_deadline(decision, body, rates)
+        case ReportPayment():
+            payments.report(decision, body)
+        case RecordPaymentFailure():
+            payments.record_failure(decision, body)
+        case ReleaseParked():
+            early = parking.release(decision, body.order)
+            if early is not None:
+                _decide(decision, early, rates)
+        case RecordListing():
+            catalogue.record_listing(decision, body)
+        case RecordShippingOption():
+            catalogue.record_option(decision, body)
+        case RecordDeletion():
+            catalogue.record_deletion(decision, body)
+        case ReviseListing():
+            catalogue.revise_listing(decision, body)
+        case RecordReview():
+            reviews.record(decision, body)
+        case OpenShop():
+            if decision.shop.settings != body.settings or not decision.shop.is_open:
+                decision.emit(ShopOpened(settings=body.settings))
+        case _:
+            assert_never(body)

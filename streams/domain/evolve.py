@@ -1,0 +1,189 @@
+"""`evolve`: what each fact does to the shop. It holds no rule and never fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from schemas.catalogue import ListingRecorded, ListingRevised, ShippingOptionRecorded, Withdrawn
+from schemas.messages import Event
+from schemas.orders import (
+    CancellationRequested,
+    MoveRefused,
+    OrderMoved,
+    OrderPlaced,
+    OrderQuoted,
+    OrderRejected,
+    OrderStatus,
+    OrderWaiting,
+    ShippingMoved,
+)
+from schemas.parking import CommandParked, ParkedReleased
+from schemas.payments import (
+    PaymentAxis,
+    PaymentDropped,
+    PaymentReported,
+    PaymentRequested,
+    PaymentSettled,
+    PaymentWanted,
+)
+from schemas.replies import ReplyPromised
+from schemas.reviews import ReviewRecorded, ReviewWithdrawn
+from schemas.shops import ShopOpened
+from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
+from schemas.values import OrderKey
+from streams.domain.shop import Due, Order, Parked, Shop, Stock
+from streams.domain.transitions import PAID
+
+
+def evolve(shop: Shop, event: Event, at_ms: int) -> None:
+    """Fold one fact into the shop, in place. `at_ms` is the record's time."""
+    match event:
+        case OrderPlaced():
+            _place(shop, event)
+        case OrderQuoted():
+            changed = _change(
+                shop,
+                event.order,
+                status=OrderStatus.PENDING,
+                quote=event.quote,
+                deadline_ms=event.deadline_ms,
+            )
+            if changed:
+                shop.remind(Due(event.deadline_ms, "deadline", event.order))
+        case StockHeld():
+            _move_stock(shop, event.lines, held=+1)
+            _change(shop, event.order, held=event.lines)
+        case StockCommitted():
+            _move_stock(shop, event.lines, held=-1, on_hand=-1)
+            _change(shop, event.order, held=())
+        case StockReleased():
+            _move_stock(shop, event.lines, held=-1)
+            _change(shop, event.order, held=())
+        case StockSet():
+            held = shop.stock.get(event.coordinate, Stock()).held
+            _set_stock(shop, event.coordinate, Stock(on_hand=event.on_hand, held=held))
+        case PaymentWanted():
+            _change(shop, event.order, payment=PaymentAxis.WANTED, intent_id=event.intent_id)
+        case PaymentRequested():
+            _change(shop, event.order, payment=PaymentAxis.REQUESTED)
+        case PaymentReported():
+            _change(shop, event.order, payment=PaymentAxis.REPORTED)
+        case PaymentSettled():
+            _change(shop, event.order, payment=PaymentAxis.LATE if event.late else PaymentAxis.PAID)
+        case PaymentDropped():
+            pass
+        case OrderMoved():
+            _move_order(shop, event)
+        case OrderRejected():
+            _change(shop, event.order, status=OrderStatus.REJECTED, deadline_ms=None)
+        case OrderWaiting():
+            _change(shop, event.order, status=OrderStatus.WAITING, deadline_ms=event.deadline_ms)
+            if event.deadline_ms is not None:
+                shop.remind(Due(event.deadline_ms, "deadline", event.order))
+        case CancellationRequested():
+            _change(shop, event.order, cancellation_requested=True)
+        case ShippingMoved():
+            _change(shop, event.order, parcel=event.to)
+        case ReplyPromised():
+            _change(shop, event.order, replies=event.number)
+        case MoveRefused():
+            pass
+        case CommandParked():
+            waiting = shop.parked.get(event.order.ref, ())
+            shop.parked[event.order.ref] = (*waiting, Parked(event.command, event.deadline_ms))
+            shop.remind(Due(event.deadline_ms, "parked", event.order))
+        case ParkedReleased():
+            rest = shop.parked.get(event.order.ref, ())[1:]
+            if rest:
+                shop.parked[event.order.ref] = rest
+            else:
+                shop.parked.pop(event.order.ref, None)
+        case ListingRecorded() | ListingRevised():
+            shop.listings[event.listing.coordinate] = event.listing
+            if isinstance(event, ListingRevised):
+                shop.revised_s[event.listing.coordinate] = at_ms // 1_000
+            _note_stale(shop, event.listing.coordinate)
+        case ShippingOptionRecorded():
+            shop.options[event.option.coordinate] = event.option
+        case Withdrawn():
+            _withdraw(shop, event)
+        case ReviewRecorded():
+            shop.reviews[event.review.author, event.review.product] = event.review
+        case ReviewWithdrawn():
+            shop.reviews.pop((event.author, event.product), None)
+            shop.review_deletions[event.author, event.product] = event.deleted_at
+        case ShopOpened():
+            shop.settings = event.settings
+            shop.is_open = True
+        case _:
+            assert_never(event)
+
+
+def _change(shop: Shop, key: OrderKey, **changes: object) -> bool:
+    """Replace fields of an order; a fact about an order that was never placed changes nothing."""
+    order = shop.orders.get(key.ref)
+    if order is None:
+        return False
+    shop.orders[key.ref] = replace(order, **changes)  # type: ignore[arg-type]
+    return True
+
+
+def _place(shop: Shop, event: OrderPlaced) -> None:
+    """A first or an amended order; an amendment starts over but keeps its rumors and its replies' numbers."""
+    before = shop.orders.get(event.order.ref)
+    shop.orders[event.order.ref] = Order(
+        key=event.order,
+        dialect=event.dialect,
+        revision=event.revision,
+        rumor_ids=(*(before.rumor_ids if before else ()), event.rumor_id),
+        lines=event.lines,
+        shipping=event.shipping,
+        destination=event.destination,
+        claimed_sats=event.claimed_sats,
+        replies=before.replies if before else 0,
+    )
+    for _ in shop.parked.get(event.order.ref, ()):
+        shop.remind(Due(0, "parked", event.order))
+
+
+def _move_order(shop: Shop, event: OrderMoved) -> None:
+    """The order axis; a paid order that is cancelled is owed its money back (TR-13)."""
+    order = shop.orders.get(event.order.ref)
+    if order is None:
+        return
+    refund = event.to is OrderStatus.CANCELLED and order.status in PAID
+    payment = PaymentAxis.REFUND_DUE if refund else order.payment
+    shop.orders[event.order.ref] = replace(order, status=event.to, payment=payment, deadline_ms=None)
+
+
+def _move_stock(shop: Shop, lines: tuple[StockLine, ...], held: int, on_hand: int = 0) -> None:
+    """Change what is held, and what is on hand where that is tracked."""
+    for line in lines:
+        stock = shop.stock.get(line.coordinate, Stock())
+        left = None if stock.on_hand is None else stock.on_hand + on_hand * line.quantity
+        _set_stock(shop, line.coordinate, Stock(left, stock.held + held * line.quantity))
+
+
+def _set_stock(shop: Shop, coordinate: str, stock: Stock) -> None:
+    shop.stock[coordinate] = stock
+    _note_stale(shop, coordinate)
+
+
+def _note_stale(shop: Shop, coordinate: str) -> None:
+    """Keep the set of listings whose published stock is not what is on hand."""
+    listing, stock = shop.listings.get(coordinate), shop.stock.get(coordinate)
+    if listing and stock and stock.on_hand is not None and listing.stock != stock.on_hand:
+        shop.stale.add(coordinate)
+    else:
+        shop.stale.discard(coordinate)
+
+
+def _withdraw(shop: Shop, event: Withdrawn) -> None:
+    """Forget a listing or option that is not newer than its deletion."""
+    shop.withdrawn[event.coordinate] = event.deleted_at
+    for table in (shop.listings, shop.options):
+        known = table.get(event.coordinate)
+        if known is not None and known.created_at <= event.deleted_at:
+            del table[event.coordinate]
+    _note_stale(shop, event.coordinate)

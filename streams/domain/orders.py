@@ -1,0 +1,271 @@
+"""Orders: placing and amending them, and every move of the order and shipping axes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from schemas.orders import (
+    CancellationRequested,
+    MoveOrder,
+    MoveRefused,
+    MoveShipping,
+    OrderMoved,
+    OrderPlaced,
+    OrderQuoted,
+    OrderRejected,
+    OrderStatus,
+    OrderWaiting,
+    PlaceOrder,
+    Quote,
+    Rate,
+    ReachDeadline,
+    ShippingMoved,
+    ShippingStatus,
+)
+from schemas.payments import PaymentAxis, PaymentDropped, PaymentWanted
+from schemas.replies import ShippingReply, WireStatus
+from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased
+from schemas.values import Actor, OrderKey, Waiting
+from streams.domain import parking, wording
+from streams.domain.decision import Decision
+from streams.domain.pricing import Rejected, Wait, quote
+from streams.domain.shop import Order
+from streams.domain.transitions import OPEN, ORDER_MOVES, PAID, SHIPPING_MOVES
+
+RETRY_RATE_MS = 30_000
+"""How often an order that waits for an exchange rate is priced anew."""
+
+METHOD = "lightning"
+
+
+def intent_id(order: OrderKey, revision: int) -> str:
+    """The identity of an order revision's one payment request (PAY-17)."""
+    return hashlib.sha256(f"intent:{order.ref}:{revision}:{METHOD}".encode()).hexdigest()[:32]
+
+
+def place(decision: Decision, command: PlaceOrder, rates: Mapping[str, Rate]) -> None:
+    """A new order is priced at once; the same rumor again says nothing new; another one amends it in time (ORD-02)."""
+    order = decision.shop.order(command.order)
+    if order is None:
+        revision = 1
+    elif command.rumor_id in order.rumor_ids:
+        return
+    elif order.status in OPEN and order.payment in (PaymentAxis.NONE, PaymentAxis.WANTED):
+        revision = order.revision + 1
+        give_back(decision, order)
+    else:
+        refuse(
+            decision,
+            command.order,
+            Actor.BUYER,
+            "already_quoted",
+            "the order was quoted before",
+            command.rumor_id,
+        )
+        return
+    decision.emit(
+        OrderPlaced(
+            order=command.order,
+            revision=revision,
+            dialect=command.dialect,
+            rumor_id=command.rumor_id,
+            lines=command.lines,
+            shipping=command.shipping,
+            destination=command.destination,
+            details=command.details,
+            claimed_sats=command.claimed_sats,
+            warnings=command.warnings,
+        )
+    )
+    placed = Order(
+        key=command.order,
+        dialect=command.dialect,
+        revision=revision,
+        rumor_ids=(command.rumor_id,),
+        lines=command.lines,
+        shipping=command.shipping,
+        destination=command.destination,
+        claimed_sats=command.claimed_sats,
+    )
+    released = order.held if order else ()
+    price(decision, placed, rates, released)
+
+
+def price(
+    decision: Decision,
+    order: Order,
+    rates: Mapping[str, Rate],
+    released: tuple[StockLine, ...] = (),
+    announce_waiting: bool = True,
+) -> None:
+    """Quote an order that has no price yet: pending with its stock held, or waiting, or turned down.
+
+    `released` is what an amended order gives back in this same decision.
+    """
+    shop = decision.shop
+    outcome = quote(shop, order.lines, order.shipping, order.destination, rates, decision.at_ms, released)
+    match outcome:
+        case Rejected(findings=findings):
+            decision.emit(OrderRejected(order=order.key, findings=findings))
+            status, text = WireStatus.CANCELLED, wording.rejected(findings)
+            decision.tell_status(order.key, order.dialect, order.answers, status, text)
+        case Wait(reason=reason, detail=detail):
+            retry = decision.at_ms + RETRY_RATE_MS if reason is Waiting.RATE else None
+            decision.emit(OrderWaiting(order=order.key, reason=reason, detail=detail, deadline_ms=retry))
+            if announce_waiting:
+                text = wording.waiting(reason, detail)
+                decision.tell_status(order.key, order.dialect, order.answers, WireStatus.PENDING, text)
+        case Quote():
+            accept(decision, order, outcome)
+
+
+def accept(decision: Decision, order: Order, quoted: Quote) -> None:
+    """Hold the stock and want the money; a free order is confirmed at once (TR-05)."""
+    held = tuple(StockLine(coordinate=q.coordinate, quantity=q.quantity) for q in quoted.lines if q.tracked)
+    deadline_ms = (quoted.valid_until + decision.shop.settings.grace_s) * 1_000
+    decision.emit(OrderQuoted(order=order.key, quote=quoted, deadline_ms=deadline_ms))
+    if held:
+        decision.emit(StockHeld(order=order.key, lines=held))
+    if quoted.total_msat == 0:
+        confirm(decision, order.key, order.dialect, order.answers, held, quoted, "free of charge")
+        return
+    decision.emit(
+        PaymentWanted(
+            order=order.key,
+            intent_id=intent_id(order.key, order.revision),
+            revision=order.revision,
+            amount_msat=quoted.total_msat,
+            expires_at=quoted.valid_until,
+            memo=f"Order {order.key.ref}",
+        )
+    )
+
+
+def confirm(
+    decision: Decision,
+    key: OrderKey,
+    dialect: str,
+    answers: str,
+    held: tuple[StockLine, ...],
+    quoted: Quote | None,
+    cause: str,
+) -> None:
+    """The money is there: the held stock is sold and the buyer told once (TR-06)."""
+    if held:
+        decision.emit(StockCommitted(order=key, lines=held))
+    decision.emit(OrderMoved(order=key, actor=Actor.COORDINATOR, to=OrderStatus.CONFIRMED, cause=cause))
+    decision.tell_status(key, dialect, answers, WireStatus.CONFIRMED, wording.confirmed(quoted))
+
+
+def give_back(decision: Decision, order: Order) -> None:
+    """Undo what an unpaid order holds: its stock and its payment request."""
+    if order.held:
+        decision.emit(StockReleased(order=order.key, lines=order.held))
+    if order.intent_id is not None:
+        decision.emit(PaymentDropped(order=order.key, intent_id=order.intent_id))
+
+
+def move(decision: Decision, command: MoveOrder) -> None:
+    """A buyer or the merchant moves the order axis; what is not allowed changes nothing (ORD-12)."""
+    order = decision.shop.order(command.order)
+    if order is None:
+        parking.park(decision, command.order, command)
+        return
+    if order.status is command.to:
+        return
+    if command.actor is Actor.BUYER and command.to is OrderStatus.CANCELLED and order.status in PAID:
+        if not order.cancellation_requested:
+            decision.emit(CancellationRequested(order=order.key, cause=command.cause))
+        return
+    allowed = command.actor in ORDER_MOVES.get((order.status, command.to), frozenset())
+    on_its_way = order.parcel in (ShippingStatus.SHIPPED, ShippingStatus.DELIVERED)
+    if command.actor is Actor.BUYER and command.to is OrderStatus.COMPLETED:
+        allowed = allowed and on_its_way
+    if not allowed:
+        detail = f"{order.status}→{command.to}"
+        refuse(decision, order.key, command.actor, "illegal_transition", detail, command.cause)
+        return
+    was_open = order.status in OPEN
+    if was_open:
+        give_back(decision, order)
+    decision.emit(OrderMoved(order=order.key, actor=command.actor, to=command.to, cause=command.cause))
+    if command.announce and (told := status_text(command, paid=not was_open)):
+        decision.tell_status(order.key, order.dialect, order.answers, *told)
+
+
+def status_text(command: MoveOrder, paid: bool) -> tuple[WireStatus, str] | None:
+    """What the buyer is told of a move, or None where the buyer made it and needs no echo (TR-12)."""
+    match command.to:
+        case OrderStatus.PROCESSING:
+            return WireStatus.PROCESSING, wording.PROCESSING
+        case OrderStatus.COMPLETED:
+            return None if command.actor is Actor.BUYER else (WireStatus.COMPLETED, wording.COMPLETED)
+        case OrderStatus.CANCELLED if command.actor is Actor.BUYER:
+            return WireStatus.CANCELLED, wording.CANCELLED_BY_BUYER
+        case OrderStatus.CANCELLED:
+            return WireStatus.CANCELLED, wording.CANCELLED_PAID if paid else wording.CANCELLED_BY_MERCHANT
+        case _:
+            return None
+
+
+def move_shipping(decision: Decision, command: MoveShipping) -> None:
+    """The merchant says where the parcel is; only a paid order has one (SU-01, SU-02)."""
+    order = decision.shop.order(command.order)
+    if order is None:
+        parking.park(decision, command.order, command)
+        return
+    same = order.parcel is command.to and command.tracking is None
+    if same:
+        return
+    legal = (order.parcel, command.to) in SHIPPING_MOVES or order.parcel is command.to
+    if command.actor is not Actor.MERCHANT:
+        refuse(decision, order.key, command.actor, "not_allowed", "only the merchant ships", command.cause)
+        return
+    if order.status not in PAID or not legal:
+        detail = f"{order.status}, parcel {order.parcel}→{command.to}"
+        refuse(decision, order.key, command.actor, "illegal_transition", detail, command.cause)
+        return
+    decision.emit(
+        ShippingMoved(
+            order=order.key,
+            to=command.to,
+            cause=command.cause,
+            tracking=command.tracking,
+            carrier=command.carrier,
+            eta=command.eta,
+        )
+    )
+    if command.announce:
+        reply = ShippingReply(
+            status=command.to,
+            tracking=command.tracking,
+            carrier=command.carrier,
+            eta=command.eta,
+            text=wording.parcel(command.to, command.tracking, command.carrier),
+        )
+        decision.tell(order.key, order.dialect, order.answers, reply)
+    if command.to is ShippingStatus.DELIVERED and decision.shop.settings.complete_on_delivery:
+        moved = OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.COMPLETED, cause=command.cause)
+        decision.emit(moved)
+        status, text = WireStatus.COMPLETED, wording.COMPLETED
+        decision.tell_status(order.key, order.dialect, order.answers, status, text)
+
+
+def reach_deadline(decision: Decision, command: ReachDeadline, rates: Mapping[str, Rate]) -> None:
+    """The deadline the order still has is over: an unpaid one expires, one that waited for a rate is tried again."""
+    order = decision.shop.order(command.order)
+    if order is None or order.deadline_ms != command.deadline_ms or decision.at_ms < command.deadline_ms:
+        return
+    if order.status is OrderStatus.WAITING:
+        price(decision, order, rates, announce_waiting=False)
+    elif order.status is OrderStatus.PENDING:
+        give_back(decision, order)
+        decision.emit(OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.EXPIRED, cause="deadline"))
+        status, text = WireStatus.CANCELLED, wording.EXPIRED
+        decision.tell_status(order.key, order.dialect, order.answers, status, text)
+
+
+def refuse(decision: Decision, key: OrderKey, actor: Actor, reason: str, detail: str, cause: str) -> None:
+    """Record that something was not allowed; nothing else follows."""
+    decision.emit(MoveRefused(order=key, actor=actor, reason=reason, detail=detail, cause=cause))

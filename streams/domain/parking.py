@@ -1,0 +1,43 @@
+"""Early arrivals: messages that wait, bounded in number and time, for the order they are about (ORD-07)."""
+
+from __future__ import annotations
+
+from schemas.orders import MoveRefused
+from schemas.parking import PARKED_MAX, CommandParked, Early, ParkedReleased
+from schemas.values import Actor, OrderKey, Origin
+from streams.domain.decision import Decision
+from streams.domain.shop import Parked
+
+
+def park(decision: Decision, key: OrderKey, command: Early) -> None:
+    """Keep a relay's message for an order that may still come; anyone else is told that there is no such order."""
+    waiting = decision.shop.parked.get(key.ref, ())
+    if decision.command.origin is not Origin.RELAY:
+        decision.emit(_refused(key, command, "unknown_order", "no such order"))
+    elif any(parked.command == command for parked in waiting):
+        return
+    elif len(waiting) >= PARKED_MAX:
+        decision.emit(_refused(key, command, "parked_too_many", f"{PARKED_MAX} messages wait already"))
+    else:
+        deadline_ms = decision.at_ms + decision.shop.settings.parked_ttl_s * 1_000
+        decision.emit(CommandParked(order=key, command=command, deadline_ms=deadline_ms))
+
+
+def release(decision: Decision, key: OrderKey) -> Early | None:
+    """Take the oldest parked message out and return it if its order is there; an overdue one is given up."""
+    waiting: tuple[Parked, ...] = decision.shop.parked.get(key.ref, ())
+    if not waiting:
+        return None
+    oldest = waiting[0]
+    if decision.shop.order(key) is not None:
+        decision.emit(ParkedReleased(order=key))
+        return oldest.command
+    if decision.at_ms >= oldest.deadline_ms:
+        decision.emit(ParkedReleased(order=key), _refused(key, oldest.command, "orphan", "its order never came"))
+    return None
+
+
+def _refused(key: OrderKey, command: Early, reason: str, detail: str) -> MoveRefused:
+    actor = getattr(command, "actor", Actor.BUYER)
+    cause = getattr(command, "cause", None) or getattr(command, "rumor_id", "")
+    return MoveRefused(order=key, actor=actor, reason=reason, detail=detail, cause=cause)

@@ -1,0 +1,121 @@
+"""The state of one merchant's shop: keyed frozen values, and what falls due when."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+from schemas.catalogue import Listing, ShippingOption
+from schemas.orders import OrderLine, OrderStatus, Quote, ShippingStatus
+from schemas.parking import Early
+from schemas.payments import PaymentAxis
+from schemas.reviews import Review
+from schemas.shops import ShopSettings
+from schemas.stock import StockLine
+from schemas.values import Destination, OrderKey, PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order on its three axes, with what later decisions need to know of it."""
+
+    key: OrderKey
+    dialect: str
+    revision: int
+    rumor_ids: tuple[str, ...]
+    lines: tuple[OrderLine, ...]
+    shipping: str | None
+    destination: Destination
+    claimed_sats: int | None = None
+    status: OrderStatus = OrderStatus.WAITING
+    payment: PaymentAxis = PaymentAxis.NONE
+    parcel: ShippingStatus = ShippingStatus.NONE
+    quote: Quote | None = None
+    intent_id: str | None = None
+    held: tuple[StockLine, ...] = ()
+    cancellation_requested: bool = False
+    deadline_ms: int | None = None
+    replies: int = 0
+
+    @property
+    def answers(self) -> str:
+        """The rumor that replies refer to: the order's newest."""
+        return self.rumor_ids[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Units of one listing: on hand (None: untracked) and, of these, promised to unpaid orders."""
+
+    on_hand: int | None = None
+    held: int = 0
+
+    @property
+    def available(self) -> int | None:
+        """Units that may still be promised; never below zero, even when the merchant lowered the base."""
+        return self.available_with(0)
+
+    def available_with(self, released: int) -> int | None:
+        """The same, once `released` units of the holds have been given back."""
+        return None if self.on_hand is None else max(0, self.on_hand - self.held + released)
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A message waiting for its order."""
+
+    command: Early
+    deadline_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A moment at which the shop has to be asked again: an order's deadline, or a parked message's."""
+
+    at_ms: int
+    kind: str
+    order_key: OrderKey
+
+
+@dataclass(slots=True)
+class Shop:
+    """Everything a decision about one merchant may look at. Only `evolve` changes it."""
+
+    merchant: PublicKey
+    is_open: bool = False
+    settings: ShopSettings = field(default_factory=ShopSettings)
+    listings: dict[str, Listing] = field(default_factory=dict)
+    options: dict[str, ShippingOption] = field(default_factory=dict)
+    withdrawn: dict[str, int] = field(default_factory=dict)
+    stock: dict[str, Stock] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
+    parked: dict[str, tuple[Parked, ...]] = field(default_factory=dict)
+    reviews: dict[tuple[str, str], Review] = field(default_factory=dict)
+    review_deletions: dict[tuple[str, str], int] = field(default_factory=dict)
+    revised_s: dict[str, int] = field(default_factory=dict)
+    stale: set[str] = field(default_factory=set)
+    """Listings whose published stock is not what is on hand."""
+    agenda: list[tuple[int, int, Due]] = field(default_factory=list)
+    agenda_count: int = 0
+
+    def order(self, key: OrderKey) -> Order | None:
+        """The order of this key, if it was ever placed."""
+        return self.orders.get(key.ref)
+
+    def remind(self, due: Due) -> None:
+        """Put a moment on the agenda; one that no longer matters when it comes is ignored by `decide`."""
+        self.agenda_count += 1
+        heapq.heappush(self.agenda, (due.at_ms, self.agenda_count, due))
+
+    def take_due(self, now_ms: int) -> list[Due]:
+        """Remove and return what fell due up to `now_ms`; each is handed out once between two folds."""
+        taken: list[Due] = []
+        while self.agenda and self.agenda[0][0] <= now_ms:
+            taken.append(heapq.heappop(self.agenda)[2])
+        return taken
+
+    def take_stale(self, now_s: int) -> list[str]:
+        """Remove and return listings to revise whose last revision is older than this second (EVT-08, INV-10)."""
+        ready = [coordinate for coordinate in self.stale if self.revised_s.get(coordinate, 0) < now_s]
+        self.stale.difference_update(ready)
+        return sorted(ready)

@@ -1,0 +1,44 @@
+"""The legal moves of the order and shipping axes, as data: who may move what to what (requirements §7)."""
+
+from __future__ import annotations
+
+from schemas.orders import OrderStatus as O
+from schemas.orders import ShippingStatus as S
+from schemas.values import Actor as A
+
+ORDER_MOVES: dict[tuple[O, O], frozenset[A]] = {
+    (O.WAITING, O.CANCELLED): frozenset({A.BUYER, A.MERCHANT}),
+    (O.WAITING, O.REJECTED): frozenset({A.COORDINATOR}),
+    (O.WAITING, O.PENDING): frozenset({A.COORDINATOR}),
+    (O.PENDING, O.CANCELLED): frozenset({A.BUYER, A.MERCHANT}),
+    (O.PENDING, O.CONFIRMED): frozenset({A.COORDINATOR}),
+    (O.PENDING, O.EXPIRED): frozenset({A.COORDINATOR}),
+    (O.PENDING, O.FAILED): frozenset({A.COORDINATOR}),
+    (O.CONFIRMED, O.PROCESSING): frozenset({A.MERCHANT}),
+    (O.CONFIRMED, O.COMPLETED): frozenset({A.MERCHANT, A.BUYER, A.COORDINATOR}),
+    (O.CONFIRMED, O.CANCELLED): frozenset({A.MERCHANT}),
+    (O.PROCESSING, O.COMPLETED): frozenset({A.MERCHANT, A.BUYER, A.COORDINATOR}),
+    (O.PROCESSING, O.CANCELLED): frozenset({A.MERCHANT}),
+}
+"""(from, to) → who may. A buyer's `completed` also needs the parcel on its way (A-28); `decide` checks that."""
+
+SHIPPING_MOVES: frozenset[tuple[S, S]] = frozenset(
+    {
+        (S.NONE, S.PROCESSING),
+        (S.NONE, S.SHIPPED),
+        (S.NONE, S.DELIVERED),
+        (S.PROCESSING, S.SHIPPED),
+        (S.PROCESSING, S.EXCEPTION),
+        (S.SHIPPED, S.DELIVERED),
+        (S.SHIPPED, S.EXCEPTION),
+        (S.EXCEPTION, S.PROCESSING),
+        (S.EXCEPTION, S.SHIPPED),
+        (S.EXCEPTION, S.DELIVERED),
+    }
+)
+
+OPEN: frozenset[O] = frozenset({O.WAITING, O.PENDING})
+"""States in which nothing is owed to the buyer yet."""
+
+PAID: frozenset[O] = frozenset({O.CONFIRMED, O.PROCESSING})
+"""States in which the buyer has paid and the goods are owed."""

@@ -1,0 +1,86 @@
+"""The English sentences a buyer reads; a template language per shop comes in by replacing this one module."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from schemas.orders import Finding, Quote, ShippingStatus
+from schemas.values import MSAT_PER_SAT, Refusal, Waiting
+
+_REFUSALS: dict[Refusal, str] = {
+    Refusal.WRONG_MERCHANT: "this shop does not sell {subject}",
+    Refusal.UNKNOWN_ITEM: "there is no listing {subject}",
+    Refusal.NOT_FOR_SALE: "{subject} is not for sale",
+    Refusal.BAD_QUANTITY: "the quantity of {subject} is not a whole number within limits",
+    Refusal.INSUFFICIENT_STOCK: "not enough of {subject} is in stock",
+    Refusal.UNKNOWN_SHIPPING: "the shipping option {subject} is not offered",
+    Refusal.OPTION_NOT_FOR_ALL: "not every item can be sent with {subject}",
+    Refusal.COUNTRY_NOT_SERVED: "shipping does not go there ({subject})",
+    Refusal.WEIGHT_OVER_MAX: "the order's weight is outside what {subject} carries",
+    Refusal.UNPRICEABLE: "{subject} cannot be priced",
+    Refusal.DECLINED: "the shop declined",
+}
+
+_WAITING: dict[Waiting, str] = {
+    Waiting.ADDRESS: "Please send the order again with {detail}.",
+    Waiting.SHIPPING_CHOICE: "Please send the order again with one of these shipping options: {detail}.",
+    Waiting.RATE: "There is no fresh exchange rate for {detail} just now; you will be sent the price soon.",
+    Waiting.PRICING: "The shop has to work out the shipping cost first ({detail}).",
+}
+
+_PARCEL: dict[ShippingStatus, str] = {
+    ShippingStatus.NONE: "Your parcel has not been prepared yet.",
+    ShippingStatus.PROCESSING: "Your parcel is being prepared.",
+    ShippingStatus.SHIPPED: "Your parcel is on its way.",
+    ShippingStatus.DELIVERED: "Your parcel was delivered.",
+    ShippingStatus.EXCEPTION: "There is a problem with your parcel; the shop is looking into it.",
+}
+
+
+def plain(amount: Decimal) -> str:
+    """A decimal for reading: at most eight places, no exponent, no trailing zeros."""
+    text = f"{amount:.8f}" if -8 > int(amount.as_tuple().exponent) else f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def payment_request(quote: Quote, claimed_sats: int | None) -> str:
+    """What is to be paid, for what, and that the sum differs from the buyer's if it does."""
+    total_sats = quote.total_msat // MSAT_PER_SAT
+    terms = "; ".join(f"{c.label}: {plain(c.amount)} {c.currency}" for c in quote.charges)
+    text = f"Please pay {total_sats} sats. {terms}."
+    if claimed_sats is not None and claimed_sats != total_sats:
+        text += f" Your order named {claimed_sats} sats; the shop's own prices give {total_sats}."
+    return text
+
+
+def rejected(findings: tuple[Finding, ...]) -> str:
+    """Why an order is turned down, every fault named."""
+    reasons = [_REFUSALS[f.refusal].format(subject=f.subject) for f in findings]
+    return f"Your order cannot be accepted: {'; '.join(reasons)}."
+
+
+def waiting(reason: Waiting, detail: str) -> str:
+    """What an order waits for."""
+    return _WAITING[reason].format(detail=detail)
+
+
+def confirmed(quote: Quote | None) -> str:
+    """Thanks for the payment, with the place for a pickup (SHP-11)."""
+    place = f" You can collect it at: {quote.pickup_place}." if quote and quote.pickup_place else ""
+    return f"Your payment has arrived and your order is confirmed.{place}"
+
+
+def parcel(status: ShippingStatus, tracking: str | None, carrier: str | None) -> str:
+    """Where the parcel is."""
+    by = f" Carrier: {carrier}." if carrier else ""
+    number = f" Tracking: {tracking}." if tracking else ""
+    return f"{_PARCEL[status]}{by}{number}"
+
+
+PROCESSING = "Your order is being prepared."
+COMPLETED = "Your order is complete. Thank you."
+CANCELLED_BY_BUYER = "Your order is cancelled as you asked."
+CANCELLED_BY_MERCHANT = "The shop cancelled your order."
+CANCELLED_PAID = "The shop cancelled your order; your payment is to be refunded."
+EXPIRED = "Your order expired because no payment arrived in time."
+FAILED = "No payment request could be made for your order, so it is cancelled."

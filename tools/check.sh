@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The gate before a commit: format, lint, types, tidy, fast tests; stops at the first that fails.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bin=$PWD/.venv/bin
+
+# step NAME ADVICE COMMAND…: one line when it passes, its output and an advice when it does not.
+step() {
+    local name=$1 advice=$2 output
+    shift 2
+    if output=$("$@" 2>&1); then
+        printf 'check   %s: %s\n' "$name" "$(tail -n 1 <<<"$output")"
+    else
+        printf '%s\n' "$output" >&2
+        printf 'check   %s failed. %s\n' "$name" "$advice" >&2
+        exit 1
+    fi
+}
+
+step format 'Run `.venv/bin/ruff format`.' "$bin/ruff" format --check .
+step lint 'Run `.venv/bin/ruff check --fix`, then mend the rest by hand.' "$bin/ruff" check .
+step types 'Each line above names a file and what its types say.' "$bin/mypy"
+step tidy 'Each line above says what to do.' "$bin/python" -m tools.tidy
+step tests 'Run the failing test alone: `.venv/bin/python -m pytest PATH::NAME`.' "$bin/python" -m pytest -q -m 'not real'
