@@ -4,7 +4,6 @@ An invoice read here is proven whole: its checksum holds and its signature names
 Nothing here says whether it is the invoice somebody asked for, nor whether it has been paid.
 """
 
-import base64
 import hashlib
 import re
 from contextlib import suppress
@@ -313,32 +312,30 @@ def _recover(digest: bytes, signature: bytes) -> bytes | None:
 # Bech32 (BIP-173) without its limit of 90 characters. Five bits a character, kept as text.
 
 _CHARSET: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-_VALUES: Final = {char: value for value, char in enumerate(_CHARSET)}
-_BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648, what base64.b32encode writes
+_TO_VALUES: Final = bytes.maketrans(_CHARSET.encode(), bytes(range(32)))
 _PYTHON_DIGITS: Final = "0123456789abcdefghijklmnopqrstuv"  # what int(text, 32) reads
 _HEX64: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _FALLBACK_VERSIONS: Final = frozenset(_CHARSET[:19])  # witness versions, then 17 and 18 for hashes
-_FROM_BASE32: Final = bytes.maketrans(_BASE32.encode(), _CHARSET.encode())
 _TO_DIGITS: Final = str.maketrans(_CHARSET, _PYTHON_DIGITS)
 _GENERATORS: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _MIXED: Final = tuple(
-    reduce(xor, (generator for bit, generator in enumerate(_GENERATORS) if top >> bit & 1), 0) for top in range(32)
+    reduce(xor, (generator for bit, generator in enumerate(_GENERATORS) if top >> bit & 1), 0)
+    for top in range(32)
 )
-"""The five generators xored for each value of the top five bits: one look-up instead of five tests."""
+"""The generators xored for each value of the state's top five bits: one look-up instead of five tests."""
 
 
 def _polymod(prefix: str, data: str) -> int:
     state = 1
-    values = [ord(char) >> 5 for char in prefix] + [0] + [ord(char) & 31 for char in prefix]
-    values += [_VALUES[char] for char in data]
-    for value in values:
+    head = prefix.encode()
+    head = bytes([char >> 5 for char in head]) + b"\0" + bytes([char & 31 for char in head])
+    for value in head + data.encode().translate(_TO_VALUES):
         state = (state & 0x1FFFFFF) << 5 ^ value ^ _MIXED[state >> 25]
     return state
 
 
 def _checksum(prefix: str, data: str) -> str:
-    remainder = _polymod(prefix, data + "q" * _CHECKSUM_CHARS) ^ 1
-    return "".join(_CHARSET[remainder >> shift & 31] for shift in range(25, -1, -5))
+    return _chars(_polymod(prefix, data + "q" * _CHECKSUM_CHARS) ^ 1, _CHECKSUM_CHARS)
 
 
 def _read_bech32(text: str) -> tuple[str, str]:
@@ -350,7 +347,7 @@ def _read_bech32(text: str) -> tuple[str, str]:
     if not text.isascii() or text not in (text.lower(), text.upper()):
         raise InvoiceRefused(InvoiceFault.BECH32, "upper and lower case are mixed, or it is not ASCII")
     prefix, separator, data = text.lower().rpartition("1")
-    if not separator or not _VALUES.keys() >= set(data):
+    if not separator or data.strip(_CHARSET):
         raise InvoiceRefused(InvoiceFault.BECH32, "no separator '1', or characters that bech32 does not use")
     if _polymod(prefix, data) != 1:
         raise InvoiceRefused(InvoiceFault.CHECKSUM, "the checksum does not hold")
@@ -371,8 +368,14 @@ def _bytes_of(chars: str) -> bytes:
     return (number >> spare).to_bytes(bits // 8)
 
 
+def _chars(number: int, count: int) -> str:
+    return "".join([_CHARSET[number >> shift & 31] for shift in range(5 * count - 5, -1, -5)])
+
+
 def _chars_of(data: bytes) -> str:
-    return base64.b32encode(data).rstrip(b"=").translate(_FROM_BASE32).decode()
+    """Write bytes, filled up with zero bits to whole characters."""
+    filler = -len(data) * 8 % 5
+    return _chars(int.from_bytes(data) << filler, (len(data) * 8 + filler) // 5)
 
 
 def _chars_of_count(number: int) -> str:
@@ -383,8 +386,7 @@ def _chars_of_count(number: int) -> str:
 
 def _chars_of_number(number: int) -> str:
     """Write a number in as few characters as it needs: none for zero."""
-    places = range((number.bit_length() - 1) // 5, -1, -1)
-    return "".join(_CHARSET[number >> 5 * place & 31] for place in places)
+    return _chars(number, (number.bit_length() + 4) // 5)
 
 
 def _chars_of_hash(text: str) -> str:
@@ -394,6 +396,6 @@ def _chars_of_hash(text: str) -> str:
 
 
 def _field(kind: str, chars: str) -> str:
-    if len(chars) > _FIELD_CHARS_MAX or not _VALUES.keys() >= set(chars):
+    if len(chars) > _FIELD_CHARS_MAX or chars.strip(_CHARSET):
         raise InvoiceRefused(InvoiceFault.FIELD, f"field {kind!r} cannot be written")
     return f"{kind}{_CHARSET[len(chars) >> 5]}{_CHARSET[len(chars) & 31]}{chars}"

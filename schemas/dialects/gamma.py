@@ -44,6 +44,8 @@ class Gamma:
             raise MessageRefused(MessageFault.HUMAN_MESSAGE, "a person wrote; it moves no order")
         if said.kind == Kind.PAYMENT_RECEIPT:
             return _read_receipt(said, tags)
+        if said.kind != Kind.ORDER:
+            raise MessageRefused(MessageFault.UNKNOWN_KIND)
         match tags.one("type"):
             case "1":
                 return _read_order(said, tags)
@@ -139,7 +141,9 @@ def _read_order(said: Said, tags: _Tags) -> OrderDraft:
     address = tags.one("address")
     destination = destination_of(address[:ADDRESS_MAX]) if address else Destination()
     claimed = whole_number(tags.one("amount") or "", _CLAIM_MAX)
-    if claimed is None:
+    units = {unit.strip().upper() for tag in tags.all("amount") for unit in tag[2:3]}
+    if claimed is None or units - {"", "SAT", "SATS"}:
+        claimed = None
         tags.warnings.append("bad_amount")
     shipping = tags.one("shipping", "shipping_option")
     return OrderDraft(

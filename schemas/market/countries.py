@@ -14,7 +14,7 @@ _REGIONS = cast(Any, pycountry.subdivisions)
 def country_code(text: str) -> str | None:
     """The ISO 3166-1 alpha-2 code meant by `text`, or None; names match in full only, nothing is guessed."""
     wanted = text.strip()
-    if not 2 <= len(wanted) <= 64:
+    if not 2 <= len(wanted) <= 64 or wanted.isdigit():  # digits are a postcode, though ISO has numbers too
         return None
     try:
         found = pycountry.countries.lookup(wanted)

@@ -32,8 +32,8 @@ from schemas.reviews import ReviewRecorded, ReviewWithdrawn
 from schemas.shops import ShopOpened
 from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
 from schemas.values import OrderKey
-from streams.domain.shop import Due, Order, Parked, Shop, Stock
-from streams.domain.transitions import PAID
+from streams.domain.shop import CAUSES_MAX, Due, Order, Parked, Shop, Stock, move_cause, refusal_cause
+from streams.domain.transitions import DEAD
 
 
 def evolve(shop: Shop, event: Event, at_ms: int) -> None:
@@ -70,7 +70,7 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
         case PaymentReported():
             _change(shop, event.order, payment=PaymentAxis.REPORTED)
         case PaymentSettled():
-            _change(shop, event.order, payment=PaymentAxis.LATE if event.late else PaymentAxis.PAID)
+            _settle(shop, event)
         case PaymentDropped():
             pass
         case OrderMoved():
@@ -84,11 +84,11 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
         case CancellationRequested():
             _change(shop, event.order, cancellation_requested=True)
         case ShippingMoved():
-            _change(shop, event.order, parcel=event.to)
+            _move_parcel(shop, event)
         case ReplyPromised():
             _change(shop, event.order, replies=event.number)
         case MoveRefused():
-            pass
+            _remember_refusal(shop, event)
         case CommandParked():
             waiting = shop.parked.get(event.order.ref, ())
             shop.parked[event.order.ref] = (*waiting, Parked(event.command, event.deadline_ms))
@@ -142,6 +142,9 @@ def _place(shop: Shop, event: OrderPlaced) -> None:
         destination=event.destination,
         claimed_sats=event.claimed_sats,
         replies=before.replies if before else 0,
+        moves=before.moves if before else (),
+        refused=before.refused if before else (),
+        settled=before.settled if before else (),
     )
     for _ in shop.parked.get(event.order.ref, ()):
         shop.remind(Due(0, "parked", event.order))
@@ -152,9 +155,45 @@ def _move_order(shop: Shop, event: OrderMoved) -> None:
     order = shop.orders.get(event.order.ref)
     if order is None:
         return
-    refund = event.to is OrderStatus.CANCELLED and order.status in PAID
+    refund = event.to is OrderStatus.CANCELLED and order.payment is PaymentAxis.PAID
     payment = PaymentAxis.REFUND_DUE if refund else order.payment
-    shop.orders[event.order.ref] = replace(order, status=event.to, payment=payment, deadline_ms=None)
+    moves = _with(order.moves, move_cause("order", event.to, event.cause))
+    shop.orders[event.order.ref] = replace(order, status=event.to, payment=payment, deadline_ms=None, moves=moves)
+
+
+def _move_parcel(shop: Shop, event: ShippingMoved) -> None:
+    """The shipping axis."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        moves = _with(order.moves, move_cause("parcel", event.to, event.cause))
+        shop.orders[event.order.ref] = replace(order, parcel=event.to, moves=moves)
+
+
+def _settle(shop: Shop, event: PaymentSettled) -> None:
+    """Money in time pays the order; late money marks a dead one, and leaves the axis of any other as it is."""
+    order = shop.orders.get(event.order.ref)
+    if order is None:
+        return
+    payment = order.payment
+    if not event.late:
+        payment = PaymentAxis.PAID
+    elif order.status in DEAD and payment is not PaymentAxis.REFUND_DUE:
+        payment = PaymentAxis.LATE
+    settled = _with(order.settled, event.intent_id)
+    shop.orders[event.order.ref] = replace(order, payment=payment, settled=settled)
+
+
+def _remember_refusal(shop: Shop, event: MoveRefused) -> None:
+    """A refusal changes nothing but that it is not made twice."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        refused = _with(order.refused, refusal_cause(event.reason, event.cause))
+        shop.orders[event.order.ref] = replace(order, refused=refused)
+
+
+def _with(known: tuple[str, ...], cause: str) -> tuple[str, ...]:
+    """The newest causes, this one last."""
+    return (*known, cause)[-CAUSES_MAX:]
 
 
 def _move_stock(shop: Shop, lines: tuple[StockLine, ...], held: int, on_hand: int = 0) -> None:

@@ -30,11 +30,11 @@ class NoRate(Exception):
 
 
 def rates_for(currencies: Iterable[str], rates: Mapping[str, Rate], now_ms: int, age_max_s: int) -> tuple[Rate, ...]:
-    """One rate for each currency that needs one, sorted; raises `NoRate` where it is missing or too old."""
+    """One rate for each currency that needs one, sorted; raises `NoRate` where it is missing, too old or no price."""
     used: list[Rate] = []
     for currency in sorted(set(currencies) - BITCOIN_UNITS.keys()):
         rate = rates.get(currency)
-        if rate is None or now_ms - rate.as_of_ms > age_max_s * 1_000:
+        if rate is None or rate.msat_per_unit <= 0 or now_ms - rate.as_of_ms > age_max_s * 1_000:
             raise NoRate(currency)
         used.append(rate)
     return tuple(used)

@@ -25,12 +25,12 @@ from schemas.orders import (
 )
 from schemas.payments import PaymentAxis, PaymentDropped, PaymentWanted
 from schemas.replies import ShippingReply, WireStatus
-from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased
+from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
 from schemas.values import Actor, OrderKey, Waiting
 from streams.domain import parking, wording
 from streams.domain.decision import Decision
 from streams.domain.pricing import Rejected, Wait, quote
-from streams.domain.shop import Order
+from streams.domain.shop import Order, move_cause, refusal_cause
 from streams.domain.transitions import OPEN, ORDER_MOVES, PAID, SHIPPING_MOVES
 
 RETRY_RATE_MS = 30_000
@@ -113,7 +113,7 @@ def price(
         case Wait(reason=reason, detail=detail):
             retry = decision.at_ms + RETRY_RATE_MS if reason is Waiting.RATE else None
             decision.emit(OrderWaiting(order=order.key, reason=reason, detail=detail, deadline_ms=retry))
-            if announce_waiting:
+            if announce_waiting or reason is not Waiting.RATE:
                 text = wording.waiting(reason, detail)
                 decision.tell_status(order.key, order.dialect, order.answers, WireStatus.PENDING, text)
         case Quote():
@@ -154,8 +154,22 @@ def confirm(
     """The money is there: the held stock is sold and the buyer told once (TR-06)."""
     if held:
         decision.emit(StockCommitted(order=key, lines=held))
+        decision.emit(*_made_good(decision, key, held))
     decision.emit(OrderMoved(order=key, actor=Actor.COORDINATOR, to=OrderStatus.CONFIRMED, cause=cause))
     decision.tell_status(key, dialect, answers, WireStatus.CONFIRMED, wording.confirmed(quoted))
+
+
+def _made_good(decision: Decision, key: OrderKey, sold: tuple[StockLine, ...]) -> tuple[StockSet, ...]:
+    """Nothing on hand, where the merchant had lowered the base below what was promised: never less than that."""
+    stock = decision.shop.stock
+    short = (line for line in sold if line.coordinate in stock and _less(stock[line.coordinate].on_hand, line.quantity))
+    return tuple(
+        StockSet(coordinate=line.coordinate, on_hand=0, cause=f"oversold by order {key.ref}") for line in short
+    )
+
+
+def _less(on_hand: int | None, sold: int) -> bool:
+    return on_hand is not None and on_hand < sold
 
 
 def give_back(decision: Decision, order: Order) -> None:
@@ -172,13 +186,14 @@ def move(decision: Decision, command: MoveOrder) -> None:
     if order is None:
         parking.park(decision, command.order, command)
         return
-    if order.status is command.to:
+    if order.status is command.to or move_cause("order", command.to, command.cause) in order.moves:
         return
     if command.actor is Actor.BUYER and command.to is OrderStatus.CANCELLED and order.status in PAID:
         if not order.cancellation_requested:
             decision.emit(CancellationRequested(order=order.key, cause=command.cause))
         return
-    allowed = command.actor in ORDER_MOVES.get((order.status, command.to), frozenset())
+    movers = ORDER_MOVES.get((order.status, command.to), frozenset())
+    allowed = command.actor is not Actor.COORDINATOR and command.actor in movers
     on_its_way = order.parcel in (ShippingStatus.SHIPPED, ShippingStatus.DELIVERED)
     if command.actor is Actor.BUYER and command.to is OrderStatus.COMPLETED:
         allowed = allowed and on_its_way
@@ -190,7 +205,7 @@ def move(decision: Decision, command: MoveOrder) -> None:
     if was_open:
         give_back(decision, order)
     decision.emit(OrderMoved(order=order.key, actor=command.actor, to=command.to, cause=command.cause))
-    if command.announce and (told := status_text(command, paid=not was_open)):
+    if command.announce and (told := status_text(command, paid=order.payment is PaymentAxis.PAID)):
         decision.tell_status(order.key, order.dialect, order.answers, *told)
 
 
@@ -216,7 +231,7 @@ def move_shipping(decision: Decision, command: MoveShipping) -> None:
         parking.park(decision, command.order, command)
         return
     same = order.parcel is command.to and command.tracking is None
-    if same:
+    if same or move_cause("parcel", command.to, command.cause) in order.moves:
         return
     legal = (order.parcel, command.to) in SHIPPING_MOVES or order.parcel is command.to
     if command.actor is not Actor.MERCHANT:
@@ -267,5 +282,8 @@ def reach_deadline(decision: Decision, command: ReachDeadline, rates: Mapping[st
 
 
 def refuse(decision: Decision, key: OrderKey, actor: Actor, reason: str, detail: str, cause: str) -> None:
-    """Record that something was not allowed; nothing else follows."""
+    """Record that something was not allowed, once a cause and reason; nothing else follows."""
+    order = decision.shop.order(key)
+    if order is not None and refusal_cause(reason, cause) in order.refused:
+        return
     decision.emit(MoveRefused(order=key, actor=actor, reason=reason, detail=detail, cause=cause))

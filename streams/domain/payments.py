@@ -63,11 +63,9 @@ def record_failure(decision: Decision, command: RecordPaymentFailure) -> None:
 def observe(decision: Decision, command: ObservePayment) -> None:
     """The back-end was asked: settled in full confirms a pending order; on a dead one the money is late (TR-15)."""
     order = decision.shop.order(command.order)
-    if order is None or command.state is not BackendState.SETTLED or order.quote is None:
+    if order is None or command.state is not BackendState.SETTLED or command.intent_id in order.settled:
         return
-    if order.payment in (PaymentAxis.PAID, PaymentAxis.LATE, PaymentAxis.REFUND_DUE):
-        return
-    due_msat = order.quote.total_msat
+    due_msat = order.quote.total_msat if order.quote else 0
     late = order.status is not OrderStatus.PENDING or order.intent_id != command.intent_id
     if command.gross_msat < due_msat and not late:
         detail = f"{command.gross_msat} of {due_msat} msat"

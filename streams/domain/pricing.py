@@ -163,15 +163,17 @@ def choose_shipping(
     offered = [ref.coordinate for ref in physical[0].listing.shipping]
     served = [check_option(shop, physical, coordinate, destination) for coordinate in offered]
     usable = [option for option in served if isinstance(option, ShippingOption)]
-    if len(usable) == 1:
-        return usable[0]
-    if not usable and any(isinstance(option, Wait) for option in served):
-        return Wait(Waiting.ADDRESS, "the country to ship to")
-    titles = ", ".join(option.title for option in usable)
+    waits = [option for option in served if isinstance(option, Wait)]
+    if waits:  # picking what is left now would guess: with the address known there may be more to choose from
+        return waits[0]
     if not usable:
         rejections = [option for option in served if isinstance(option, Rejected)]
         return rejections[0] if rejections else Wait(Waiting.SHIPPING_CHOICE, "no option is offered yet")
-    return Wait(Waiting.SHIPPING_CHOICE, titles)
+    priceable = [option for option in usable if isinstance(charges_of(wanted, option), tuple)]
+    if len(priceable) > 1:
+        offers = (f"{o.title} ({o.base.amount:f} {o.base.currency})" for o in priceable)
+        return Wait(Waiting.SHIPPING_CHOICE, ", ".join(offers))
+    return priceable[0] if priceable else usable[0]
 
 
 def check_option(
@@ -193,6 +195,8 @@ def check_option(
         if not serves(option, destination):
             subject = f"{option.title}: {destination.country}"
             return Rejected((Finding(refusal=Refusal.COUNTRY_NOT_SERVED, subject=subject),))
+        if regions_of(option, destination) and destination.region is None:
+            return Wait(Waiting.ADDRESS, "the region to ship to")
     elif not (option.location or option.geohash):
         return Rejected((Finding(refusal=Refusal.UNKNOWN_SHIPPING, subject=option.title),))
     weight = total_weight_g(physical)
@@ -202,11 +206,16 @@ def check_option(
 
 
 def serves(option: ShippingOption, destination: Destination) -> bool:
-    """Whether the option goes there: its countries, and its regions where that country has any listed."""
+    """Whether the option may go there: its countries, and its regions where that country has any listed."""
     if option.countries and destination.country not in option.countries:
         return False
-    regions = [r for r in option.regions if destination.country and r.startswith(f"{destination.country}-")]
-    return not regions or destination.region in regions
+    regions = regions_of(option, destination)
+    return not regions or destination.region is None or destination.region in regions
+
+
+def regions_of(option: ShippingOption, destination: Destination) -> list[str]:
+    """The option's regions in the destination's country; none means all of it (T406-04)."""
+    return [r for r in option.regions if destination.country and r.startswith(f"{destination.country}-")]
 
 
 def within(option: ShippingOption, weight_g: Decimal) -> bool:

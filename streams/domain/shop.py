@@ -14,6 +14,9 @@ from schemas.shops import ShopSettings
 from schemas.stock import StockLine
 from schemas.values import Destination, OrderKey, PublicKey
 
+CAUSES_MAX = 64
+"""Causes an order remembers, so that a message relays bring again decides nothing; the oldest go first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -36,11 +39,25 @@ class Order:
     cancellation_requested: bool = False
     deadline_ms: int | None = None
     replies: int = 0
+    moves: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
+    """What was moved, refused and settled before, by `move_cause`, `refusal_cause` and intent."""
 
     @property
     def answers(self) -> str:
         """The rumor that replies refer to: the order's newest."""
         return self.rumor_ids[-1]
+
+
+def move_cause(axis: str, to: str, cause: str) -> str:
+    """How an order remembers that `cause` moved one of its axes there."""
+    return f"{axis}:{to}:{cause}"
+
+
+def refusal_cause(reason: str, cause: str) -> str:
+    """How an order remembers that `cause` was refused for this reason."""
+    return f"{reason}:{cause}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ ORDER_MOVES: dict[tuple[O, O], frozenset[A]] = {
     (O.PROCESSING, O.COMPLETED): frozenset({A.MERCHANT, A.BUYER, A.COORDINATOR}),
     (O.PROCESSING, O.CANCELLED): frozenset({A.MERCHANT}),
 }
-"""(from, to) → who may. A buyer's `completed` also needs the parcel on its way (A-28); `decide` checks that."""
+"""(from, to) → who may; the coordinator only by its own decisions, never by a `MoveOrder`. A buyer's `completed` also needs the parcel on its way (A-28); `decide` checks that."""
 
 SHIPPING_MOVES: frozenset[tuple[S, S]] = frozenset(
     {
@@ -28,6 +28,7 @@ SHIPPING_MOVES: frozenset[tuple[S, S]] = frozenset(
         (S.NONE, S.SHIPPED),
         (S.NONE, S.DELIVERED),
         (S.PROCESSING, S.SHIPPED),
+        (S.PROCESSING, S.DELIVERED),
         (S.PROCESSING, S.EXCEPTION),
         (S.SHIPPED, S.DELIVERED),
         (S.SHIPPED, S.EXCEPTION),
@@ -39,6 +40,9 @@ SHIPPING_MOVES: frozenset[tuple[S, S]] = frozenset(
 
 OPEN: frozenset[O] = frozenset({O.WAITING, O.PENDING})
 """States in which nothing is owed to the buyer yet."""
+
+DEAD: frozenset[O] = frozenset({O.CANCELLED, O.REJECTED, O.EXPIRED, O.FAILED})
+"""States in which no payment is expected any more; money that arrives is late (TR-15)."""
 
 PAID: frozenset[O] = frozenset({O.CONFIRMED, O.PROCESSING})
 """States in which the buyer has paid and the goods are owed."""

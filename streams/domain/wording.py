@@ -39,7 +39,7 @@ _PARCEL: dict[ShippingStatus, str] = {
 
 def plain(amount: Decimal) -> str:
     """A decimal for reading: at most eight places, no exponent, no trailing zeros."""
-    text = f"{amount:.8f}" if -8 > int(amount.as_tuple().exponent) else f"{amount:f}"
+    text = f"{amount:.8f}" if int(amount.as_tuple().exponent) < -8 else f"{amount:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -65,9 +65,10 @@ def waiting(reason: Waiting, detail: str) -> str:
 
 
 def confirmed(quote: Quote | None) -> str:
-    """Thanks for the payment, with the place for a pickup (SHP-11)."""
+    """Thanks for the payment if there was one, with the place for a pickup (SHP-11)."""
     place = f" You can collect it at: {quote.pickup_place}." if quote and quote.pickup_place else ""
-    return f"Your payment has arrived and your order is confirmed.{place}"
+    is_free = quote is not None and quote.total_msat == 0
+    return f"{'Your order is' if is_free else 'Your payment has arrived and your order is'} confirmed.{place}"
 
 
 def parcel(status: ShippingStatus, tracking: str | None, carrier: str | None) -> str:

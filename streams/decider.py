@@ -1,0 +1,324 @@
+"""The decider: one fenced, transactional writer per partition turns commands into the journal (D2, D3).
+
+No consumer-group offset is trusted. The group says only which partitions are ours; where to read on
+follows from the journal itself, and a batch that does not begin right there is dropped and re-sought:
+records fetched before a rebalance must never be decided after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from schemas import topics
+from schemas.catalogue import ReviseListing
+from schemas.codec import NotOurContract, decode
+from schemas.messages import Command, CommandBody, Event, JournalRecord
+from schemas.orders import MoveRefused, Rate, ReachDeadline
+from schemas.parking import ReleaseParked
+from schemas.quarantine import Quarantined
+from schemas.values import Origin
+from streams.domain.decide import decide
+from streams.domain.evolve import evolve
+from streams.domain.shop import Due, Shop
+from streams.kafka import Consumer, Fenced, Kafka, KafkaError, Producer, Record
+
+GROUP = "ncc-decider"
+BATCH_MAX = 400
+TICK_S = 0.1
+"""How often deadlines are looked at, and how long a decided silence may stay unrecorded."""
+
+RatesNow = Callable[[int], Mapping[str, Rate]]
+"""The exchange rates known at a time (UTC milliseconds)."""
+
+log = structlog.get_logger(role="decider")
+
+
+class CommandsLost(Exception):
+    """The command log starts after the first command that was not decided yet: something was deleted too early."""
+
+
+class Partition:
+    """One partition's state and its writer, from the moment the partition is ours until it is not."""
+
+    def __init__(self, number: int, kafka: Kafka, rates: RatesNow) -> None:
+        self.number = number
+        self._kafka = kafka
+        self._rates = rates
+        self._producer: Producer | None = None
+        self.shops: dict[str, Shop] = {}
+        self.seq = 0
+        self.covered = -1
+        self.recorded = -1
+        self._last_merchant = "0" * 64
+
+    async def open(self) -> None:
+        """Fence the former owner, then fold the journal to its end. Raises `CommandsLost`."""
+        self._producer = await self._kafka.producer(transactional_id=f"ncc-decider-{self.number}")
+        reader = await self._kafka.consumer(topics.JOURNAL, committed_only=True)
+        try:
+            reader.assign([self.number])
+            await reader.seek_to_start([self.number])
+            end = await reader.end_offset(self.number)
+            while await reader.position(self.number) < end:
+                for record in (await reader.poll(timeout_ms=200, records_max=2_000)).get(self.number, []):
+                    self._fold(decode(JournalRecord, record.value))
+        finally:
+            await reader.stop()
+
+    def _fold(self, record: JournalRecord) -> None:
+        self.seq, self.covered, self.recorded = record.seq, record.covers, record.covers
+        self._last_merchant = record.merchant
+        self._evolve(record.merchant, record.events, record.at_ms)
+
+    def _evolve(self, merchant: str, events: tuple[Event, ...], at_ms: int) -> None:
+        shop = self.shops.setdefault(merchant, Shop(merchant))
+        for event in events:
+            evolve(shop, event, at_ms)
+
+    async def decide(self, records: list[Record[bytes, bytes]]) -> bool:
+        """Decide a batch in one transaction; False, with nothing done, where it does not follow what is covered.
+
+        After an exception the state here is ahead of the journal and must be thrown away.
+        """
+        if records[0].offset != self.covered + 1:
+            return False
+        decided: list[JournalRecord] = []
+        refused: list[Quarantined] = []
+        rates = self._rates(_now_ms())
+        for record in records:
+            assert record.offset == self.covered + 1, "command offsets are contiguous"
+            self.covered = record.offset
+            try:
+                command = decode(Command, record.value)
+            except NotOurContract as error:
+                refused.append(_not_a_command(record, str(error)))
+                continue
+            shop = self.shops.setdefault(command.merchant, Shop(command.merchant))
+            events = decide(shop, command, rates)
+            if events:
+                decided.append(self._record(command.merchant, command.at_ms, command.id, events))
+                self._evolve(command.merchant, events, command.at_ms)
+                refused.extend(_refusal(command, event) for event in events if isinstance(event, MoveRefused))
+        if decided or refused:
+            await self._append(decided, refused)
+        return True
+
+    async def record_silence(self) -> None:
+        """Write an empty record where the last commands decided nothing, so that `covers` never falls behind."""
+        if self.covered > self.recorded:
+            await self._append([self._record(self._last_merchant, _now_ms(), "silence", ())], [])
+
+    def _record(self, merchant: str, at_ms: int, cause: str, events: tuple[Event, ...]) -> JournalRecord:
+        self.seq += 1
+        self._last_merchant = merchant
+        return JournalRecord(
+            seq=self.seq, covers=self.covered, merchant=merchant, at_ms=at_ms, cause=cause, events=events
+        )
+
+    async def _append(self, decided: list[JournalRecord], refused: list[Quarantined]) -> None:
+        assert self._producer is not None, "the partition was opened"
+        async with self._producer.transaction():
+            for record in decided:
+                await self._producer.put(topics.JOURNAL, record.merchant, record, partition=self.number)
+            for quarantined in refused:
+                await self._producer.put(topics.QUARANTINE, quarantined.id, quarantined)
+        if decided:
+            self.recorded = decided[-1].covers
+
+    def due(self, now_ms: int) -> list[Command]:
+        """Commands for what time has brought about; each is handed out once until the state is folded anew."""
+        commands: list[Command] = []
+        for merchant, shop in self.shops.items():
+            bodies: list[CommandBody] = [_due_body(due) for due in shop.take_due(now_ms)]
+            bodies.extend(ReviseListing(coordinate=stale) for stale in shop.take_stale(now_ms // 1_000))
+            for body in bodies:
+                name = hashlib.sha256(f"{merchant}:{now_ms}:{body!r}".encode()).hexdigest()[:32]
+                commands.append(
+                    Command(id=name, merchant=merchant, at_ms=now_ms, origin=Origin.DECIDER, source="agenda", body=body)
+                )
+        return commands
+
+    async def close(self) -> None:
+        """Give the writer up; an open transaction is left to the next owner to settle."""
+        if self._producer is not None:
+            await self._producer.stop()
+
+
+class Decider:
+    """Every partition of ours, fed from one consumer."""
+
+    def __init__(self, kafka: Kafka, rates: RatesNow) -> None:
+        self._kafka = kafka
+        self._rates = rates
+        self._ready: dict[int, Partition] = {}
+        self._opening: dict[int, asyncio.Task[None]] = {}
+        self._consumer: Consumer | None = None
+        self._failure: BaseException | None = None
+
+    async def run(self) -> None:
+        """Decide until cancelled. Raises what cannot be cured by opening a partition again."""
+        commands = await self._kafka.producer()
+        self._consumer = consumer = await self._kafka.consumer(
+            topics.COMMANDS, group=GROUP, on_assigned=self._assigned, on_revoked=self._revoked
+        )
+        try:
+            ticked_s = 0.0
+            while self._failure is None:
+                await self._step(consumer)
+                if time.monotonic() - ticked_s >= TICK_S:
+                    ticked_s = time.monotonic()
+                    await self._tick(commands)
+            raise self._failure
+        finally:
+            await self._revoked(set(self._ready) | set(self._opening))
+            await consumer.stop()
+            await commands.stop()
+
+    async def _step(self, consumer: Consumer) -> None:
+        ready = sorted(self._ready.keys() & consumer.assignment())
+        if not ready:
+            await asyncio.sleep(0.02)
+            return
+        batches = await consumer.poll(timeout_ms=int(TICK_S * 1_000), records_max=BATCH_MAX, partitions=ready)
+        await asyncio.gather(*(self._decide(number, records) for number, records in batches.items()))
+
+    async def _decide(self, number: int, records: list[Record[bytes, bytes]]) -> None:
+        partition = self._ready.get(number)
+        if partition is None or self._consumer is None:
+            return
+        try:
+            if not await partition.decide(records):
+                log.info(
+                    "stale batch dropped", partition=number, offset=records[0].offset, wanted=partition.covered + 1
+                )
+                self._consumer.seek(number, partition.covered + 1)
+        except Fenced:
+            await self._drop(number, "fenced by another owner")
+        except KafkaError as error:
+            await self._drop(number, type(error).__name__)
+            self._open(number)
+
+    async def _tick(self, commands: Producer) -> None:
+        now_ms = _now_ms()
+        for number, partition in list(self._ready.items()):
+            try:
+                await partition.record_silence()
+                for command in partition.due(now_ms):
+                    await commands.put(topics.COMMANDS, command.merchant, command, partition=number)
+            except Fenced:
+                await self._drop(number, "fenced by another owner")
+            except KafkaError as error:
+                await self._drop(number, type(error).__name__)
+                self._open(number)
+
+    async def _drop(self, number: int, why: str) -> None:
+        """Forget a partition's state: it may be ahead of the journal, or no longer ours."""
+        log.warning("partition state dropped", partition=number, why=why)
+        partition = self._ready.pop(number, None)
+        if partition is not None:
+            await _close(partition)
+
+    async def _assigned(self, numbers: set[int]) -> None:
+        for number in numbers - self._ready.keys() - self._opening.keys():
+            self._open(number)
+
+    def _open(self, number: int) -> None:
+        self._opening[number] = asyncio.create_task(self._opened(number), name=f"open-{number}")
+
+    async def _opened(self, number: int) -> None:
+        """Open a partition, trying again while the broker cannot be reached, and let its commands flow."""
+        pause_s = 0.1
+        while True:
+            partition = Partition(number, self._kafka, self._rates)
+            try:
+                await partition.open()
+                consumer = self._consumer
+                while consumer is None or number not in consumer.assignment():
+                    await asyncio.sleep(0.02)
+                    consumer = self._consumer
+                if await consumer.start_offset(number) > partition.covered + 1:
+                    raise CommandsLost(
+                        f"commands of partition {number} start after offset {partition.covered + 1}, the next to decide"
+                    )
+                consumer.seek(number, partition.covered + 1)
+                self._ready[number] = partition
+                self._opening.pop(number, None)
+            except (KafkaError, Fenced) as error:
+                await _close(partition)
+                log.warning("partition not opened yet", partition=number, error=type(error).__name__)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, 2.0)
+            except asyncio.CancelledError:
+                await _close(partition)
+                raise
+            except Exception as error:  # noqa: BLE001  # a task's end: whatever it is, the role must stop with it
+                self._failure = error
+                return
+            else:
+                log.info("partition opened", partition=number, seq=partition.seq, covered=partition.covered)
+                return
+
+    async def _revoked(self, numbers: set[int]) -> None:
+        for number in numbers:
+            opening = self._opening.pop(number, None)
+            if opening is not None:
+                opening.cancel()
+                await asyncio.gather(opening, return_exceptions=True)
+            partition = self._ready.pop(number, None)
+            if partition is not None:
+                await _close(partition)
+
+
+async def _close(partition: Partition) -> None:
+    try:
+        await partition.close()
+    except (KafkaError, Fenced) as error:
+        log.info("writer closed uncleanly", partition=partition.number, error=type(error).__name__)
+
+
+def _due_body(due: Due) -> CommandBody:
+    if due.kind == "deadline":
+        return ReachDeadline(order=due.order_key, deadline_ms=due.at_ms)
+    return ReleaseParked(order=due.order_key)
+
+
+def _not_a_command(record: Record[bytes, bytes], detail: str) -> Quarantined:
+    """A record on the command topic that is no command: our bug or somebody's hand, never a stop (OPS-07)."""
+    name = hashlib.sha256(f"commands:{record.partition}:{record.offset}".encode()).hexdigest()[:32]
+    return Quarantined(
+        id=name,
+        reason="not_a_command",
+        detail=detail,
+        stage="decider",
+        merchant=None,
+        relay=None,
+        at_ms=record.timestamp,
+        original=None,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+    )
+
+
+def _refusal(command: Command, event: MoveRefused) -> Quarantined:
+    """A refused move as the operator's list shows it (ORD-12)."""
+    name = hashlib.sha256(f"refused:{command.id}:{event.reason}".encode()).hexdigest()[:32]
+    return Quarantined(
+        id=name,
+        reason=event.reason,
+        detail=f"order {event.order.ref}, {event.actor}: {event.detail}",
+        stage="decider",
+        merchant=command.merchant,
+        relay=None,
+        at_ms=command.at_ms,
+        original=None,
+    )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

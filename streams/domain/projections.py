@@ -1,0 +1,226 @@
+"""Journal records folded into the rows people look at: orders, inventory, reviews (D4).
+
+Idempotent: a row that already reflects a record's sequence is left alone,
+so tables ahead of or behind the log end up right all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from schemas.catalogue import ListingRecorded, ListingRevised, Withdrawn
+from schemas.messages import Event, JournalRecord
+from schemas.orders import (
+    CancellationRequested,
+    OrderMoved,
+    OrderPlaced,
+    OrderQuoted,
+    OrderRejected,
+    OrderStatus,
+    OrderWaiting,
+    ShippingMoved,
+    ShippingStatus,
+)
+from schemas.payments import (
+    PaymentAxis,
+    PaymentReported,
+    PaymentRequested,
+    PaymentSettled,
+    PaymentWanted,
+)
+from schemas.reviews import ReviewRecorded, ReviewWithdrawn
+from schemas.rows import InventoryRow, OrderRow, ReviewRow
+from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
+from schemas.values import OrderKey
+from streams.domain.transitions import PAID
+from streams.domain.wording import plain
+
+Row = OrderRow | InventoryRow | ReviewRow
+R = TypeVar("R", OrderRow, InventoryRow, ReviewRow)
+
+
+@dataclass(frozen=True, slots=True)
+class RowKey:
+    """A row's table and its key in it, as text."""
+
+    table: str
+    key: str
+
+
+GetRow = Callable[[RowKey], Row | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When and where the record stands that is being folded."""
+
+    merchant: str
+    at_ms: int
+    partition: int
+    sequence: int
+
+
+def fold(record: JournalRecord, partition: int, get: GetRow) -> dict[RowKey, Row]:
+    """The rows this record changes, as they are after it."""
+    stamp = Stamp(record.merchant, record.at_ms, partition, record.seq)
+    changed: dict[RowKey, Row] = {}
+    for event in record.events:
+        for key in _keys(event, record.merchant):
+            row = changed[key] if key in changed else get(key)
+            if key not in changed and row is not None and row.sequence >= record.seq:
+                continue
+            new = _project(row, event, key, stamp)
+            if new is not None:
+                changed[key] = new
+    return changed
+
+
+def review_key(product: str, author: str) -> RowKey:
+    """The row of one author's review of one product."""
+    return RowKey("reviews", f"{author}:{product}")
+
+
+def _keys(event: Event, merchant: str) -> list[RowKey]:
+    match event:
+        case StockHeld() | StockReleased() | StockCommitted():
+            return [RowKey("inventory", line.coordinate) for line in event.lines]
+        case StockSet() | Withdrawn():
+            return [RowKey("inventory", event.coordinate)] if event.coordinate.startswith("30402:") else []
+        case ListingRecorded() | ListingRevised():
+            return [RowKey("inventory", event.listing.coordinate)]
+        case ReviewRecorded(review=review):
+            return [review_key(review.product, review.author)]
+        case ReviewWithdrawn():
+            return [review_key(event.product, event.author)]
+        case _:
+            order = getattr(event, "order", None)
+            return [RowKey("orders", order.ref)] if isinstance(order, OrderKey) else []
+
+
+def _project(row: Row | None, event: Event, key: RowKey, stamp: Stamp) -> Row | None:
+    match key.table:
+        case "orders":
+            assert row is None or isinstance(row, OrderRow)
+            return _order(row, event, stamp)
+        case "inventory":
+            assert row is None or isinstance(row, InventoryRow)
+            return _inventory(row, event, key.key, stamp)
+        case _:
+            assert row is None or isinstance(row, ReviewRow)
+            return _review(row, event, stamp)
+
+
+def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
+    """An order's row; facts about an order that was never placed (a parked message) make none."""
+    if isinstance(event, OrderPlaced):
+        return _placed(row, event, stamp)
+    if row is None:
+        return None
+    match event:
+        case OrderQuoted():
+            return _with(row, stamp, status=OrderStatus.PENDING, reason="", total_msat=event.quote.total_msat)
+        case OrderWaiting():
+            return _with(row, stamp, status=OrderStatus.WAITING, reason=event.reason.value)
+        case OrderRejected():
+            return _with(row, stamp, status=OrderStatus.REJECTED, reason=event.findings[0].refusal.value)
+        case OrderMoved():
+            refund = event.to is OrderStatus.CANCELLED and row.status in PAID
+            confirmed = {"confirmed_ms": stamp.at_ms} if event.to is OrderStatus.CONFIRMED else {}
+            payment = PaymentAxis.REFUND_DUE if refund else row.payment
+            return _with(row, stamp, status=event.to, payment=payment, **confirmed)
+        case CancellationRequested():
+            return _with(row, stamp, cancellation_requested=True)
+        case ShippingMoved():
+            return _with(row, stamp, shipping=event.to, tracking=event.tracking or row.tracking)
+        case PaymentWanted():
+            return _with(row, stamp, payment=PaymentAxis.WANTED)
+        case PaymentRequested():
+            return _with(row, stamp, payment=PaymentAxis.REQUESTED, requested_ms=stamp.at_ms)
+        case PaymentReported():
+            return _with(row, stamp, payment=PaymentAxis.REPORTED)
+        case PaymentSettled():
+            payment = PaymentAxis.LATE if event.late else PaymentAxis.PAID
+            return _with(row, stamp, payment=payment, paid_msat=row.paid_msat + event.gross_msat)
+        case _:
+            return _with(row, stamp)
+
+
+def _placed(row: OrderRow | None, event: OrderPlaced, stamp: Stamp) -> OrderRow:
+    return OrderRow(
+        key=event.order,
+        ref=event.order.ref,
+        dialect=event.dialect,
+        revision=event.revision,
+        status=OrderStatus.WAITING,
+        payment=PaymentAxis.NONE,
+        shipping=ShippingStatus.NONE,
+        lines=event.lines,
+        country=event.destination.country,
+        placed_ms=row.placed_ms if row else stamp.at_ms,
+        updated_ms=stamp.at_ms,
+        partition=stamp.partition,
+        sequence=stamp.sequence,
+    )
+
+
+def _inventory(row: InventoryRow | None, event: Event, coordinate: str, stamp: Stamp) -> InventoryRow:
+    row = row or InventoryRow(
+        merchant=stamp.merchant,
+        coordinate=coordinate,
+        updated_ms=stamp.at_ms,
+        partition=stamp.partition,
+        sequence=stamp.sequence,
+    )
+    match event:
+        case ListingRecorded(listing=listing) | ListingRevised(listing=listing):
+            price = f"{plain(listing.price.amount)} {listing.price.currency}"
+            return _with(row, stamp, title=listing.title, price=price, withdrawn=False)
+        case StockSet():
+            return _with(row, stamp, on_hand=event.on_hand)
+        case StockHeld():
+            return _with(row, stamp, held=row.held + _units(event, coordinate))
+        case StockReleased():
+            return _with(row, stamp, held=row.held - _units(event, coordinate))
+        case StockCommitted():
+            units = _units(event, coordinate)
+            left = None if row.on_hand is None else row.on_hand - units
+            return _with(row, stamp, held=row.held - units, sold=row.sold + units, on_hand=left)
+        case Withdrawn():
+            return _with(row, stamp, withdrawn=True)
+        case _:
+            return row
+
+
+def _units(event: StockHeld | StockReleased | StockCommitted, coordinate: str) -> int:
+    return sum(line.quantity for line in event.lines if line.coordinate == coordinate)
+
+
+def _review(row: ReviewRow | None, event: Event, stamp: Stamp) -> ReviewRow | None:
+    match event:
+        case ReviewRecorded(review=review):
+            return ReviewRow(
+                merchant=stamp.merchant,
+                product=review.product,
+                author=review.author,
+                event_id=review.event_id,
+                thumb=review.thumb,
+                score=event.score,
+                strict_score=event.strict_score,
+                categories=tuple((c.category, c.score) for c in review.categories),
+                reviewed_at=review.created_at,
+                updated_ms=stamp.at_ms,
+                partition=stamp.partition,
+                sequence=stamp.sequence,
+            )
+        case ReviewWithdrawn():
+            return None if row is None else _with(row, stamp, withdrawn=True)
+        case _:
+            return row
+
+
+def _with(row: R, stamp: Stamp, **changes: object) -> R:
+    """The row changed, and marked with the record it now reflects."""
+    marked = {"updated_ms": stamp.at_ms, "partition": stamp.partition, "sequence": stamp.sequence}
+    return row.model_copy(update={**changes, **marked})

@@ -1,0 +1,58 @@
+"""One way to make a Faust app: raw bytes in, our own codec, no web server, no serializer magic (design.md §4)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types import ProcessingGuarantee
+
+from streams.kafka import HEARTBEAT_MS, SESSION_TIMEOUT_MS
+
+
+def make_app(name: str, bootstrap: str, partitions: int, data_folder: Path, committed_only: bool) -> faust.App:
+    """An app that reads from the start, at least once; its tables live in memory, rebuilt from their changelogs."""
+    scheme = "committed" if committed_only else "kafka"
+    return faust.App(
+        name,
+        broker=f"{scheme}://{bootstrap}",
+        store="memory://",
+        datadir=str(data_folder),
+        key_serializer="raw",
+        value_serializer="raw",
+        topic_partitions=partitions,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        topic_replication_factor=1,
+        web_enabled=False,
+        processing_guarantee=ProcessingGuarantee.AT_LEAST_ONCE,
+        broker_session_timeout=SESSION_TIMEOUT_MS / 1_000,
+        broker_heartbeat_interval=HEARTBEAT_MS / 1_000,
+        broker_commit_interval=1.0,
+        broker_commit_every=2_000,
+        broker_max_poll_records=500,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=2 * 1_048_576,
+        producer_max_request_size=4 * 1_048_576,
+        producer_linger=0.005,
+        stream_buffer_maxsize=1_024,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        table_cleanup_interval=3_600.0,
+    )
+
+
+async def run_app(app: faust.App) -> None:
+    """Run an app inside the running loop until it is cancelled or crashes; a crash is raised."""
+    worker: Any = faust.Worker(app, loglevel="WARN", override_logging=False, quiet=True, redirect_stdouts=False)
+    try:
+        await app.start()
+        crashed = asyncio.ensure_future(app.wait_until_stopped())
+        await crashed
+        if app.crash_reason is not None:
+            raise app.crash_reason
+    finally:
+        await app.stop()
+        del worker

@@ -1,0 +1,239 @@
+"""From one raw relay event to commands, a quarantine record, or nothing new: a pure function of the record (D4).
+
+The gates come in the order of their cost: shape, known sender, id, signature, decryption, meaning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas.catalogue import RecordDeletion, RecordListing, RecordShippingOption
+from schemas.dialects import recognise
+from schemas.dialects.contract import (
+    Dialect,
+    MessageFault,
+    MessageRefused,
+    OrderDraft,
+    PersonalDetails,
+    Said,
+)
+from schemas.market.listing import read_listing
+from schemas.market.reading import MarketFault, MarketRefused
+from schemas.market.review import read_review
+from schemas.market.shipping_option import read_shipping_option
+from schemas.messages import Command, CommandBody
+from schemas.nostr.coordinates import Coordinate
+from schemas.nostr.kinds import Kind
+from schemas.nostr.nip01 import Event, EventRefused, check_id, check_sig, parse_event, tag_values
+from schemas.nostr.nip09 import read_deletion
+from schemas.nostr.nip59 import OpenedWrap, WrapFault, WrapRefused
+from schemas.orders import PlaceOrder
+from schemas.quarantine import Quarantined
+from schemas.reviews import RecordReview
+from schemas.values import Destination, OrderKey, Origin, SealedDetails
+
+FUTURE_MAX_S = 900
+"""How far ahead of our clock an event may be dated; a later one could pin a replaceable's slot (attack 41)."""
+
+_LISTS = frozenset({Kind.METADATA, Kind.RELAY_LIST, Kind.INBOX_RELAYS})
+"""Kinds that ingest and the publisher read from relays themselves; here they are only counted."""
+
+
+class Signer(Protocol):
+    """What reading asks of the keeper of keys (D8)."""
+
+    def is_own_copy(self, wrap: Event, merchant: str) -> bool:
+        """Whether this wrap is our own copy of a message we sent."""
+
+    def open_wrap(self, wrap: Event, merchant: str) -> OpenedWrap:
+        """The message inside. Raises `WrapRefused`."""
+
+
+class Vault(Protocol):
+    """Where personal details are sealed before they go anywhere (D9)."""
+
+    def seal(self, merchant: str, order_ref: str, rumor_id: str, details: PersonalDetails) -> SealedDetails | None:
+        """The details under this order's own key; the same call gives the same box; None once they were erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One record of `ncc.raw`. `tenants` are the merchants whose subscription brought it."""
+
+    text: bytes
+    relay: str
+    received_ms: int
+    tenants: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What the event asks for, or states."""
+
+    commands: tuple[Command, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Nothing new, and why: counted, never lost."""
+
+    why: str
+
+
+class Refused(Exception):
+    """The event becomes a quarantine record with this stable reason."""
+
+    def __init__(self, reason: str, detail: str = "", merchant: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.detail, self.merchant = reason, detail, merchant
+
+
+Reading = Commands | Known | Quarantined
+IsHosted = Callable[[str], bool]
+
+
+class Reader:
+    """Reads for all merchants of this deployment."""
+
+    def __init__(self, is_hosted: IsHosted, signer: Signer, vault: Vault) -> None:
+        self._is_hosted = is_hosted
+        self._signer = signer
+        self._vault = vault
+
+    def read(self, raw: Raw) -> Reading:
+        """One raw record as what it leads to. The same record always gives the same answer."""
+        try:
+            return self._read(raw)
+        except (EventRefused, MarketRefused, WrapRefused) as refused:
+            return quarantined(raw, refused.reason.value, refused.detail, None)
+        except Refused as refused:
+            return quarantined(raw, refused.reason, refused.detail, refused.merchant)
+
+    def _read(self, raw: Raw) -> Commands | Known:
+        event = parse_event(raw.text)
+        if event.kind == Kind.GIFT_WRAP:
+            return self._read_wrap(raw, event)
+        check_id(event)
+        check_sig(event)
+        if event.created_at > raw.received_ms // 1_000 + FUTURE_MAX_S:
+            raise Refused("future_dated", f"{event.created_at - raw.received_ms // 1_000} s ahead")
+        return self._read_public(raw, event)
+
+    def _read_public(self, raw: Raw, event: Event) -> Commands | Known:
+        match event.kind:
+            case Kind.PRODUCT:
+                return self._of_merchant(raw, event, RecordListing(listing=read_listing(event)))
+            case Kind.SHIPPING_OPTION:
+                return self._of_merchant(raw, event, RecordShippingOption(option=read_shipping_option(event)))
+            case Kind.REVIEW:
+                review = read_review(event)
+                merchant = Coordinate.parse(review.product).pubkey
+                if not self._is_hosted(merchant):
+                    raise Refused(MarketFault.FOREIGN_REVIEW, "a product of nobody here")
+                return Commands((command(raw, event.id, merchant, RecordReview(review=review)),))
+            case Kind.DELETION:
+                return self._read_deletion(raw, event)
+            case kind if kind in _LISTS:
+                return Known("relay_list")
+            case _:
+                raise Refused("unknown_kind", f"kind {event.kind}")
+
+    def _of_merchant(self, raw: Raw, event: Event, body: CommandBody) -> Commands:
+        if not self._is_hosted(event.pubkey):
+            raise Refused("foreign_author", "the author is no merchant here")
+        return Commands((command(raw, event.id, event.pubkey, body),))
+
+    def _read_deletion(self, raw: Raw, event: Event) -> Commands:
+        """To the author's own shop, and to shops whose products the author may have reviewed."""
+        deletion = read_deletion(event)
+        body = RecordDeletion(
+            author=event.pubkey,
+            created_at=event.created_at,
+            event_ids=tuple(sorted(deletion.ids)),
+            coordinates=tuple(sorted(str(c) for c in deletion.coordinates)),
+        )
+        reviewed = {_reviewed_merchant(c) for c in deletion.coordinates if c.kind == Kind.REVIEW}
+        concerned = {event.pubkey, *raw.tenants, *reviewed}
+        merchants = sorted(m for m in concerned if m and self._is_hosted(m))
+        if not merchants:
+            raise Refused("foreign_author", "a deletion that concerns nobody here")
+        return Commands(tuple(command(raw, event.id, merchant, body) for merchant in merchants))
+
+    def _read_wrap(self, raw: Raw, wrap: Event) -> Commands | Known:
+        hosted = [key for key in tag_values(wrap, "p") if self._is_hosted(key)]
+        if len(hosted) != 1:
+            raise Refused(WrapFault.WRONG_RECIPIENT, "no single merchant here is named")
+        merchant = hosted[0]
+        if self._signer.is_own_copy(wrap, merchant):
+            return Known("own_copy")
+        check_id(wrap)
+        check_sig(wrap)
+        try:
+            opened = self._signer.open_wrap(wrap, merchant)
+        except WrapRefused as refused:
+            raise Refused(refused.reason.value, refused.detail, merchant) from None
+        rumor = opened.rumor
+        if rumor.created_at > raw.received_ms // 1_000 + FUTURE_MAX_S:
+            raise Refused("future_dated", "the message inside", merchant)
+        dialect = recognise(rumor.kind, rumor.tags)
+        if dialect is None:
+            raise Refused(MessageFault.UNKNOWN_KIND, f"a message of kind {rumor.kind}", merchant)
+        said = Said(rumor.id, opened.sender, merchant, rumor.kind, rumor.tags, rumor.content)
+        try:
+            body = self._understand(dialect, said)
+        except MessageRefused as refused:
+            raise Refused(refused.reason.value, refused.detail, merchant) from None
+        return Commands((command(raw, wrap.id, merchant, body),))
+
+    def _understand(self, dialect: Dialect, said: Said) -> CommandBody:
+        reading = dialect.read(said)
+        if not isinstance(reading, OrderDraft):
+            return reading
+        key = OrderKey(merchant=said.merchant, buyer=said.author, order_id=reading.order_id)
+        details = None
+        if not reading.personal.is_empty:
+            details = self._vault.seal(said.merchant, key.ref, said.rumor_id, reading.personal)
+        return PlaceOrder(
+            order=key,
+            dialect=dialect.name,
+            rumor_id=said.rumor_id,
+            lines=reading.lines,
+            shipping=reading.shipping,
+            destination=Destination(country=reading.country, region=reading.region),
+            details=details,
+            claimed_sats=reading.claimed_sats,
+            warnings=reading.warnings,
+        )
+
+
+def command(raw: Raw, event_id: str, merchant: str, body: CommandBody) -> Command:
+    """A command whose id follows from the event and the merchant, so that a repeat carries the same one."""
+    name = hashlib.sha256(f"command:{event_id}:{merchant}".encode()).hexdigest()[:32]
+    return Command(id=name, merchant=merchant, at_ms=raw.received_ms, origin=Origin.RELAY, source=event_id, body=body)
+
+
+def quarantined(raw: Raw, reason: str, detail: str, merchant: str | None) -> Quarantined:
+    """The record as quarantine keeps it: original text, where it came from, a stable reason."""
+    name = hashlib.sha256(b"quarantine:" + reason.encode() + b":" + raw.text).hexdigest()[:32]
+    return Quarantined(
+        id=name,
+        reason=reason,
+        detail=detail,
+        stage="intake",
+        merchant=merchant,
+        relay=raw.relay,
+        at_ms=raw.received_ms,
+        original=raw.text.decode("utf-8", "replace"),
+    )
+
+
+def _reviewed_merchant(coordinate: Coordinate) -> str | None:
+    """The merchant of a review's address, `31555:<author>:a:30402:<merchant>:<d>`."""
+    prefix, _, product = coordinate.d.partition(":")
+    try:
+        return Coordinate.parse(product).pubkey if prefix == "a" else None
+    except ValueError:
+        return None

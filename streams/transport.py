@@ -1,0 +1,29 @@
+"""Faust's Kafka transport reading committed records only: the scheme `committed://` (design.md §4).
+
+Faust reads uncommitted records unless it runs exactly-once, which is not safe to build on (D4).
+Registered through the `faust.transports` entry point.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from faust.transport.drivers import aiokafka as driver
+
+
+class _CommittedThread(driver.AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+
+class _CommittedConsumer(driver.Consumer):
+    def _new_consumer_thread(self) -> Any:
+        return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class Transport(driver.Transport):
+    """The stock transport, with the consumer's isolation level set before it starts."""
+
+    Consumer: ClassVar[type[driver.Consumer]] = _CommittedConsumer

@@ -1,0 +1,81 @@
+"""The state tables `orders`, `inventory` and `reviews`, on Faust: committed records, folded once each (D4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faust
+import structlog
+
+from schemas import topics
+from schemas.codec import decode, encode
+from schemas.messages import JournalRecord
+from schemas.rows import InventoryRow, OrderRow, ReviewRow
+from streams.domain.projections import Row, RowKey, fold
+from streams.follower import SequenceGap
+
+ROWS: dict[str, type[OrderRow] | type[InventoryRow] | type[ReviewRow]] = {
+    "orders": OrderRow,
+    "inventory": InventoryRow,
+    "reviews": ReviewRow,
+}
+
+log = structlog.get_logger(role="views")
+
+
+class Views:
+    """The tables by name, as bytes, and the sequence each partition has reached in this process."""
+
+    def __init__(self, tables: dict[str, Any]) -> None:
+        self._tables = tables
+        self._seq: dict[int, int] = {}
+
+    def take(self, partition: int, data: bytes) -> None:
+        """Fold one journal record. Raises `SequenceGap`."""
+        record = decode(JournalRecord, data)
+        last = self._seq.get(partition)
+        if last is not None and record.seq <= last:
+            return
+        if last is not None and record.seq != last + 1:
+            raise SequenceGap(f"views: journal {partition} goes from record {last} to {record.seq}")
+        for key, row in fold(record, partition, self._get).items():
+            self._tables[key.table][key.key.encode()] = encode(row)
+        self._seq[partition] = record.seq
+
+    def forget(self, partitions: set[int]) -> None:
+        """A partition that was lost may come back with records another worker has folded since."""
+        for partition in partitions:
+            self._seq.pop(partition, None)
+
+    def _get(self, key: RowKey) -> Row | None:
+        data = self._tables[key.table].get(key.key.encode())
+        return None if data is None else decode(ROWS[key.table], data)
+
+
+def attach(app: faust.App, partitions: int) -> Views:
+    """Declare the tables and the one agent that feeds them."""
+    tables = {
+        name: app.Table(
+            name, key_type=bytes, value_type=bytes, partitions=partitions, key_serializer="raw", value_serializer="raw"
+        )
+        for name in topics.TABLES
+    }
+    views = Views(tables)
+    journal = app.topic(topics.JOURNAL.name, key_type=bytes, value_type=bytes, internal=False)
+
+    @app.agent(journal, name="views")  # type: ignore[untyped-decorator,unused-ignore]
+    async def follow(stream: Any) -> None:
+        async for event in stream.events():
+            try:
+                views.take(event.message.partition, event.value)
+            except SequenceGap as gap:
+                # Faust acknowledges an event whose handler raised; the process must stop before that is stored.
+                log.critical("sequence gap", detail=str(gap))
+                await app.crash(gap)
+                return
+
+    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator,unused-ignore]
+    async def lost(sender: Any, revoked: set[Any], **_: Any) -> None:
+        views.forget({tp.partition for tp in revoked})
+
+    return views
