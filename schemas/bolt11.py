@@ -313,14 +313,12 @@ def _recover(digest: bytes, signature: bytes) -> bytes | None:
 
 _CHARSET: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _TO_VALUES: Final = bytes.maketrans(_CHARSET.encode(), bytes(range(32)))
-_PYTHON_DIGITS: Final = "0123456789abcdefghijklmnopqrstuv"  # what int(text, 32) reads
 _HEX64: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _FALLBACK_VERSIONS: Final = frozenset(_CHARSET[:19])  # witness versions, then 17 and 18 for hashes
-_TO_DIGITS: Final = str.maketrans(_CHARSET, _PYTHON_DIGITS)
+_TO_DIGITS: Final = str.maketrans(_CHARSET, "0123456789abcdefghijklmnopqrstuv")  # as int(text, 32) reads
 _GENERATORS: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _MIXED: Final = tuple(
-    reduce(xor, (generator for bit, generator in enumerate(_GENERATORS) if top >> bit & 1), 0)
-    for top in range(32)
+    reduce(xor, (generator for bit, generator in enumerate(_GENERATORS) if top >> bit & 1), 0) for top in range(32)
 )
 """The generators xored for each value of the state's top five bits: one look-up instead of five tests."""
 

@@ -22,8 +22,11 @@ class Merchant(Value):
 
 
 class RelayCursor(Value):
-    """Everything a relay held for the merchants of `partition` up to `complete_s` (unix seconds) has been read."""
+    """Everything a relay held for one subscription up to `complete_s` (unix seconds) is in `ncc.raw`.
+
+    `cursor_key` names the subscription with its filters.
+    """
 
     relay: str
-    partition: int
+    cursor_key: str
     complete_s: int

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 from typing import Literal
 
 from schemas.values import OrderKey, Value
+
+
+class Method(StrEnum):
+    """The rail a request is paid over."""
+
+    BOLT11 = "bolt11"
+    BITCOIN = "bitcoin"
+    CASHU = "cashu"
+    FIAT = "fiat"
+
+
+def intent_id(order: OrderKey, revision: int, method: Method = Method.BOLT11) -> str:
+    """The identity of an order revision's one payment request: 64 hex digits, the same on every run (PAY-17)."""
+    return hashlib.sha256(f"ncc/intent/1:{order.ref}:{revision}:{method}".encode()).hexdigest()
 
 
 class PaymentAxis(StrEnum):

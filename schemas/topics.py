@@ -105,7 +105,7 @@ MERCHANTS = Topic(
 )
 CURSORS = Topic(
     name="ncc.cursors",
-    key="relay address",
+    key="sha256 of relay address and subscription",
     value="schemas.merchants.RelayCursor",
     producers=("ingest",),
     consumers=("ingest",),

@@ -67,9 +67,12 @@ class OrderKey(Value):
 
     @property
     def ref(self) -> str:
-        """Our own short name for the order, 16 hex digits, safe in tables, logs and file names."""
+        """Our own name for the order, 32 hex digits, safe in tables, logs and file names.
+
+        128 bits, so that a buyer who chooses order ids cannot make two orders share one.
+        """
         text = f"{self.merchant}:{self.buyer}:{self.order_id}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 class Actor(StrEnum):

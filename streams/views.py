@@ -54,12 +54,7 @@ class Views:
 
 def attach(app: faust.App, partitions: int) -> Views:
     """Declare the tables and the one agent that feeds them."""
-    tables = {
-        name: app.Table(
-            name, key_type=bytes, value_type=bytes, partitions=partitions, key_serializer="raw", value_serializer="raw"
-        )
-        for name in topics.TABLES
-    }
+    tables = {name: _table(app, name, partitions) for name in topics.TABLES}
     views = Views(tables)
     journal = app.topic(topics.JOURNAL.name, key_type=bytes, value_type=bytes, internal=False)
 
@@ -74,8 +69,15 @@ def attach(app: faust.App, partitions: int) -> Views:
                 await app.crash(gap)
                 return
 
-    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator,unused-ignore]
-    async def lost(sender: Any, revoked: set[Any], **_: Any) -> None:
-        views.forget({tp.partition for tp in revoked})
+    async def lost(_app: Any, *revoked: Any, **_: Any) -> None:
+        views.forget({tp.partition for partitions in revoked for tp in partitions})
 
+    app.on_partitions_revoked.connect(lost)  # type: ignore[arg-type,unused-ignore]
     return views
+
+
+def _table(app: faust.App, name: str, partitions: int) -> Any:
+    """A table of raw bytes: Faust would pass both through its JSON serializer, which has no bytes."""
+    table: Any = app.Table(name, key_type=bytes, value_type=bytes, partitions=partitions)
+    table.key_serializer = table.value_serializer = "raw"
+    return table

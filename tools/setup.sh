@@ -76,10 +76,16 @@ find_python() {
     printf '%s' "$best"
 }
 
+# pip takes uv's own entry from the lock, uv takes the rest six times faster than pip would.
+# Where uv cannot reach the index (it does not read pip's settings), pip does all of it.
+# Both check every file against the lock's digests; --no-deps because the lock is complete.
 install_python() {
-    # pip checks every file against the lock's digests; --no-deps because the lock is complete.
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
-        --require-hashes --requirement requirements-dev.lock
+    local pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input)
+    local locked=(--no-deps --require-hashes --requirement)
+    awk '/^uv==/ { ours = 1 } ours { print } ours && !/\\$/ { exit }' requirements-dev.lock >build/uv.lock
+    "${pip[@]}" "${locked[@]}" build/uv.lock
+    .venv/bin/uv pip install --quiet --python .venv/bin/python "${locked[@]}" requirements-dev.lock ||
+        "${pip[@]}" "${locked[@]}" requirements-dev.lock
 }
 
 install_project() {
@@ -119,7 +125,8 @@ require_java() {
 
 copy_jars() {
     rm -rf build/kafka-libs
-    mvn -B -ntp -f deploy/kafka/pom.xml dependency:copy-dependencies "-DoutputDirectory=$root/build/kafka-libs"
+    mvn -B -ntp -f deploy/kafka/pom.xml dependency:copy-dependencies \
+        "-DoutputDirectory=$root/build/kafka-libs" || return
     rm -rf deploy/kafka/libs
     mv build/kafka-libs deploy/kafka/libs
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from schemas.catalogue import ShippingOption, UnitPrice
 from schemas.market.countries import country_code
 from schemas.market.reading import (
@@ -38,19 +40,20 @@ def read_shipping_option(event: Event) -> ShippingOption:
     service = tags.text("service")
     if service is None:
         tags.warn("service_assumed_standard")
+    countries = _countries(tags)
     return ShippingOption(
         coordinate=str(Coordinate(Kind.SHIPPING_OPTION, event.pubkey, d)),
         event_id=event.id,
         created_at=event.created_at,
         title=title,
         base=Price(amount=amount, currency=currency),
-        countries=_countries(tags),
-        regions=tuple(code.strip().upper() for tag in tags.all("region") for code in tag[1:] if code.strip()),
+        countries=countries,
+        regions=_regions(tags, countries),
         service=service or "standard",
         location=tags.text("location"),
         geohash=tags.text("g"),
-        weight_min_g=grams(tags.first("weight-min")),
-        weight_max_g=grams(tags.first("weight-max")),
+        weight_min_g=_bound(tags, "weight-min"),
+        weight_max_g=_bound(tags, "weight-max"),
         per_weight=_per_weight(tags, currency),
         unsupported=_unsupported(tags),
         warnings=tuple(tags.warnings),
@@ -78,6 +81,21 @@ def _countries(tags: TagReader) -> tuple[str, ...]:
     return tuple(codes)
 
 
+def _regions(tags: TagReader, countries: tuple[str, ...]) -> tuple[str, ...]:
+    """The regions as written; one outside the listed countries narrows nothing and is warned of (T406-04)."""
+    regions = tuple(code.strip().upper() for tag in tags.all("region") for code in tag[1:] if code.strip())
+    if any("-" not in code or (countries and code.split("-")[0] not in countries) for code in regions):
+        tags.warn("region_outside_countries")
+    return regions
+
+
+def _bound(tags: TagReader, name: str) -> Decimal | None:
+    """A weight bound in grams; nought is a bound too, though no weight."""
+    tag = tags.first(name)
+    is_nought = tag is not None and len(tag) > 2 and exact_decimal(tag[1].strip()) == 0
+    return Decimal(0) if tag and is_nought and unit_in_grams(tag[2]) else grams(tag)
+
+
 def _per_weight(tags: TagReader, currency: str) -> UnitPrice | None:
     """`price-weight [price, unit]` or `[price, currency, unit]` (T406-10); a broken one is None."""
     tag = tags.first("price-weight")
@@ -95,8 +113,7 @@ def _unsupported(tags: TagReader) -> tuple[str, ...]:
     """Price and size rules that are present but cannot be applied; such an option is not used silently (SHP-06)."""
     names = [name for name in _NOT_PRICED_YET if tags.first(name) is not None]
     for name in ("weight-min", "weight-max"):
-        tag = tags.first(name)
-        if tag is not None and grams(tag) is None:
+        if tags.first(name) is not None and _bound(tags, name) is None:
             names.append(name)
     if tags.first("price-weight") is not None and _per_weight(tags, "XXX") is None:
         names.append("price-weight")

@@ -208,8 +208,8 @@ def parse_object(text: bytes | str, size_max: int) -> dict[str, Any]:
     try:
         data = text.encode() if isinstance(text, str) else text
         fields = orjson.loads(data)
-    except ValueError as error:  # orjson's error and UnicodeEncodeError; orjson's text quotes no input
-        raise EventRefused(EventFault.BAD_JSON, "the text is not strict JSON") from error
+    except ValueError:  # orjson's error carries the whole text, which may be someone's letter
+        raise EventRefused(EventFault.BAD_JSON, "the text is not strict JSON") from None
     if len(data) > size_max:
         raise EventRefused(EventFault.TOO_BIG, f"the text is longer than {size_max} bytes")
     if not isinstance(fields, dict):

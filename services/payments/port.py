@@ -18,15 +18,14 @@ Errors:
 import hashlib
 import hmac
 from base64 import b32encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Never, NewType, Protocol
 
 from schemas.bolt11 import Invoice, InvoiceRefused, Network, decode
+from schemas.payments import BackendState, Method
 
-IntentId = NewType("IntentId", str)
-"""64 lower-case hex digits: what is to be paid, by whom, to whom, in which revision and by which method."""
 Reference = NewType("Reference", str)
 """24 characters a-z2-7 that fit every back-end's label, external id or memo."""
 BackendRef = NewType("BackendRef", str)
@@ -39,15 +38,6 @@ EXPIRY_SLACK_S: Final = 60
 """How much longer than asked a request may live: the allowed difference between two clocks."""
 REFERENCE_BYTES: Final = 15
 """120 bits: a buyer who chooses order ids cannot find two orders with one reference."""
-
-
-class Method(StrEnum):
-    """The rail that a request is paid over."""
-
-    BOLT11 = "bolt11"
-    BITCOIN = "bitcoin"
-    CASHU = "cashu"
-    FIAT = "fiat"
 
 
 class Preimage:
@@ -90,7 +80,7 @@ class Intent:
     `preimage` is given only to a back-end with `preset_preimage`; see `preimage_for`.
     """
 
-    intent_id: IntentId
+    intent_id: str
     reference: Reference
     amount_msat: int
     memo: str
@@ -113,19 +103,6 @@ class PaymentRequest:
     payment_hash: str | None = None
 
 
-class PaymentState(StrEnum):
-    """How a request stands with its back-end. `UNKNOWN` is an answer too: it could not be told."""
-
-    OPEN = "open"
-    PENDING = "pending"
-    HELD = "held"
-    SETTLED = "settled"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-    GONE = "gone"
-    UNKNOWN = "unknown"
-
-
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What a look-up found: the only source of the word paid.
@@ -137,7 +114,7 @@ class Observation:
 
     backend_ref: BackendRef
     reference: Reference | None
-    state: PaymentState
+    state: BackendState
     gross_msat: int = 0
     fee_msat: int = 0
     settled_at: int | None = None
@@ -148,9 +125,7 @@ class Observation:
     @property
     def is_late(self) -> bool:
         """Whether it was settled after its expiry, which is a normal thing to happen."""
-        return (
-            self.settled_at is not None and self.expires_at is not None and self.settled_at >= self.expires_at
-        )
+        return self.settled_at is not None and self.expires_at is not None and self.settled_at >= self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +265,8 @@ class PaymentBackend(Protocol):
         """
         ...
 
-    def listen(self, cursor: Cursor) -> AsyncIterator[Hint]:
-        """Hint at settlements after the cursor, without end, until closed; repeats and gaps are allowed."""
+    def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
+        """Hint at settlements after the cursor, until closed (`aclose`); repeats and gaps are allowed."""
         ...
 
     async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
@@ -316,24 +291,12 @@ class PaymentBackend(Protocol):
         ...
 
 
-def intent_id(merchant: str, buyer: str, order_id: str, revision: int, method: Method) -> IntentId:
-    """Name an intent: the same for the same order revision, and for no other (PAY-17).
-
-    Each part is hashed with its length, so a chosen order id cannot run into its neighbours.
-    """
-    digest = hashlib.sha256(b"ncc/intent/1")
-    for part in (merchant, buyer, order_id, str(revision), method.value):
-        written = part.encode()
-        digest.update(len(written).to_bytes(4) + written)
-    return IntentId(digest.hexdigest())
-
-
-def reference(intent: IntentId) -> Reference:
+def reference(intent: str) -> Reference:
     """Shorten an intent's name for the back-end: 24 characters of base32, lower case."""
     return Reference(b32encode(bytes.fromhex(intent)[:REFERENCE_BYTES]).decode().lower())
 
 
-def preimage_for(deployment_secret: bytes, intent: IntentId) -> Preimage:
+def preimage_for(deployment_secret: bytes, intent: str) -> Preimage:
     """Derive an intent's preimage, so that no crash can make a second payable invoice for it.
 
     The secret is money-grade: its holder could imitate proof of payment, so it stays with payments.
@@ -379,7 +342,7 @@ def check_request(
         invoice = decode(request_text)
     except InvoiceRefused as refused:
         return RequestRefused(RequestFault.UNREADABLE, str(refused))
-    expected_hashes = {payment_hash, intent.preimage.payment_hash if intent.preimage else None} - {None}
+    hashes = {payment_hash, intent.preimage.payment_hash if intent.preimage else None} - {None}
     offered = "any amount" if invoice.amount_msat is None else f"{invoice.amount_msat} msat"
     outlives_s = invoice.expires_at - intent.expires_at
     is_other = intent.description_hash not in {None, invoice.description_hash}
@@ -387,11 +350,7 @@ def check_request(
         (invoice.network != network, RequestFault.NETWORK, f"is for {invoice.network}, not {network}"),
         (invoice.amount_msat != intent.amount_msat, RequestFault.AMOUNT, f"asks for {offered}"),
         (payee not in {None, invoice.payee}, RequestFault.PAYEE, f"pays {invoice.payee}"),
-        (
-            not expected_hashes <= {invoice.payment_hash},
-            RequestFault.PAYMENT_HASH,
-            "has another payment hash",
-        ),
+        (not hashes <= {invoice.payment_hash}, RequestFault.PAYMENT_HASH, "has another payment hash"),
         (is_other, RequestFault.DESCRIPTION_HASH, "commits to another description"),
         (invoice.expires_at <= now, RequestFault.EXPIRED, f"expired at {invoice.expires_at}"),
         (outlives_s > EXPIRY_SLACK_S, RequestFault.LIVES_TOO_LONG, f"outlives the offer by {outlives_s} s"),

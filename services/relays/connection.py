@@ -6,6 +6,7 @@ check), a frame over the cap is read and dropped, one over the hard cap ends the
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ type Resolve = Callable[[str, int], Awaitable[list[str]]]
 FRAMES_QUEUED_MAX = 4
 """Frames the library reads ahead before it stops reading; times the hard cap, this bounds memory."""
 CLOSE_CODE_TOO_BIG = 1009
+
+_QUIET = logging.Logger("relay socket", level=logging.WARNING)
+"""The library logs every frame at debug level, signed challenges included; not with this logger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ async def open_connection(
                 max_size=settings.frame_hard_max_bytes,
                 max_queue=FRAMES_QUEUED_MAX,
                 user_agent_header="ncc",
+                logger=_QUIET,
                 **options,
             )
     except TimeoutError:

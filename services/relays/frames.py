@@ -93,15 +93,7 @@ class FrameTooBig:
 
 
 type Frame = (
-    EventFrame
-    | EoseFrame
-    | OkFrame
-    | ClosedFrame
-    | NoticeFrame
-    | AuthFrame
-    | CountFrame
-    | BadFrame
-    | FrameTooBig
+    EventFrame | EoseFrame | OkFrame | ClosedFrame | NoticeFrame | AuthFrame | CountFrame | BadFrame | FrameTooBig
 )
 
 CHALLENGE_CHARS_MAX = 1_024

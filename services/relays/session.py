@@ -1,16 +1,10 @@
-"""One connection's worth of reading: open queries, page through the past, pass every event on.
+"""One connection's worth of reading: events into the sink, queries steered, the relay pinged.
 
-```
-REQ ──▶ stored events ──EOSE──▶ cut off? ──yes──▶ page by page into the past ──▶ complete up to the REQ's time
- ▲                                  └───no──────────────────────────────────────▶        │ then live, and each
- └── CLOSED: authenticate or wait, then again                                            ▼ answered ping adds to it
-```
-Three tasks share it: one reads and sinks, one opens and closes queries, one pings.
+Three tasks share it: one reads and sinks, one sends what the query book says, one pings.
 Awaiting the sink is the back-pressure: while it stalls, nothing is read from this socket.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -28,11 +22,9 @@ from services.relays.frames import (
     FrameTooBig,
     NoticeFrame,
     OkFrame,
-    close_message,
-    prefix_of,
-    req_message,
 )
 from services.relays.pace import Backoff, TokenBucket
+from services.relays.queries import Now, QueryBook, Reached
 from services.relays.reports import (
     Completion,
     Counters,
@@ -43,20 +35,12 @@ from services.relays.reports import (
     SeenTexts,
     plain,
 )
-from services.relays.subscriptions import (
-    Group,
-    RelayLimits,
-    Subscription,
-    label,
-    next_until,
-    plan,
-    resume_since,
-)
+from services.relays.subscriptions import RelayLimits, Subscription, label, plan
 
 FRAMES_PER_TURN = 32
 """After so many frames that were all there already, let the other relays have the loop."""
-PAGES_MAX = 10_000
-"""Pages of one filter in one connection; a relay that has still more is making them up."""
+SETTLE_S = 0.01
+"""Long enough for a frame that has arrived to reach the reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +52,12 @@ class ReadSettings:
     auth_timeout_s: float = 5.0
     eose_timeout_s: float = 30.0
     tick_s: float = 0.25
-    frames_per_s: float = 2_000.0
-    frames_burst: float = 5_000.0
+    frames_per_s: float = 4_000.0
+    frames_burst: float = 8_000.0
     again: Backoff = field(default_factory=lambda: Backoff(first_s=1.0, most_s=300.0))
     reconnect: Backoff = field(default_factory=Backoff)
     stable_after_s: float = 30.0
-    """A connection that lived shorter does not reset the reconnect back-off (a flapping relay)."""
+    """A connection that lived shorter does not reset the reconnect back-off: a flapping relay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +66,7 @@ class Ports:
 
     sink: Callable[[RawSighting], Awaitable[None]]
     on_complete: Callable[[Completion], Awaitable[None]]
+    last_complete: Callable[[str, str], int | None]
     authenticate: Authenticate
     report: Report
     now_ms: Callable[[], int]
@@ -95,72 +80,44 @@ class RelayMemory:
     url: str
     wanted: tuple[Subscription, ...]
     limits: RelayLimits
-    cursors: dict[str, int | None]
     bucket: TokenBucket
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    cursors: dict[str, int] = field(default_factory=dict)
     seen: SeenTexts = field(default_factory=SeenTexts)
     counters: Counters = field(default_factory=Counters)
-
-
-@dataclass(slots=True)
-class _Query:
-    """One REQ on the wire; `page_of` tells a page into the past from a live query."""
-
-    group: Group
-    is_page: bool
-    since_s: int | None
-    until_s: int | None
-    page_number: int = 0
-    asked_at: float = 0.0
-    count: int = 0
-    oldest_s: int | None = None
-    has_eose: bool = False
-
-    def note(self, created_at: int | None, now: float) -> None:
-        self.asked_at = now
-        if created_at is None or self.has_eose:
-            return
-        if (self.until_s is not None and created_at > self.until_s) or created_at < (self.since_s or 0):
-            return
-        self.count += 1
-        self.oldest_s = created_at if self.oldest_s is None else min(self.oldest_s, created_at)
-
-
-@dataclass(slots=True)
-class _GroupState:
-    """How far one REQ of the plan is read in this connection."""
-
-    asked_at_s: int = 0
-    pages: deque[_Query] = field(default_factory=deque)
-    is_paging: bool = False
-    is_complete: bool = False
-    refusals: int = 0
+    was_connected: bool = False
+    is_ended: bool = False
 
 
 class Session:
-    """Reads one connection until it ends; see the module's picture."""
+    """Reads one connection until it ends."""
 
-    def __init__(
-        self, connection: Connection, memory: RelayMemory, ports: Ports, settings: ReadSettings
-    ) -> None:
+    def __init__(self, connection: Connection, memory: RelayMemory, ports: Ports, settings: ReadSettings) -> None:
         self._connection = connection
         self._memory = memory
         self._ports = ports
         self._settings = settings
         self._auth = Authentication(memory.url, ports.authenticate, connection.send, settings.auth_timeout_s)
-        self._groups: dict[Group, _GroupState] = {}
-        self._queries: dict[str, _Query] = {}
-        self._queries_made = 0
-        self._again: list[tuple[float, _Query]] = []
-        self._unauthenticated: list[_Query] = []
+        self._planned: tuple[Subscription, ...] = ()
+        self._book = QueryBook(
+            cursor=self._cursor,
+            page_events=memory.limits.page_events,
+            eose_timeout_s=settings.eose_timeout_s,
+            again=settings.again,
+            draw=ports.draw,
+            report=self._report,
+        )
 
     async def run(self) -> None:
         """Read until the connection ends. Raises a group of `ConnectionLost` or of what a port raised."""
-        self._memory.changed.set()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._read())
-            tasks.create_task(self._steer())
-            tasks.create_task(self._beat())
+        self._replan()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read())
+                tasks.create_task(self._steer())
+                tasks.create_task(self._beat())
+        finally:
+            self._auth.end(ConnectionLost(f"the connection to {self._memory.url} is over"))
 
     # Reading
 
@@ -177,68 +134,105 @@ class Session:
         match frame:
             case EventFrame():
                 await self._sight(frame)
-            case EoseFrame(subscription):
-                await self._end_stored(subscription)
-            case ClosedFrame(subscription, message):
-                self._closed(subscription, message)
+            case EoseFrame(name):
+                self._memory.counters.last_eose_ms = self._ports.now_ms()
+                await self._reach(self._book.on_eose(name))
+                self._memory.changed.set()
+            case ClosedFrame(name, message):
+                self._report(ReportKind.CLOSED, message)
+                self._memory.counters.last_error = plain(f"closed: {message}")
+                self._book.on_closed(name, message, self._now())
+                self._memory.changed.set()
             case OkFrame():
                 self._auth.on_ok(frame)
             case AuthFrame(challenge):
                 self._auth.on_challenge(challenge)
             case NoticeFrame(message):
                 self._report(ReportKind.NOTICE, message)
-            case CountFrame():
-                pass
             case FrameTooBig(size_bytes):
                 self._memory.counters.too_big += 1
                 self._report(ReportKind.FRAME_TOO_BIG, "dropped", size_bytes)
             case BadFrame(reason, size_bytes):
                 self._memory.counters.bad_frames += 1
                 self._report(ReportKind.BAD_FRAME, reason, size_bytes)
+            case CountFrame():
+                pass  # We ask for none.
 
     async def _sight(self, frame: EventFrame) -> None:
         counters, seen = self._memory.counters, self._memory.seen
-        query = self._queries.get(frame.subscription)
-        if query is None:
+        group = self._book.on_event(frame.subscription, frame.created_at, self._now().steady_s)
+        if group is None:
             counters.unsolicited += 1
-            self._report(ReportKind.UNSOLICITED, "event for a query we have not open", len(frame.text))
+            self._report(ReportKind.UNSOLICITED, "an event for a query that is not open", len(frame.text))
             return
         counters.received += 1
-        query.note(frame.created_at, asyncio.get_running_loop().time())
         if seen.has(frame.text):
             counters.duplicates += 1
             return
-        await self._ports.sink(
-            RawSighting(
-                self._memory.url, label(query.group), self._ports.now_ms(), frame.text, frame.event_id
-            )
-        )
-        # Only what the sink took counts as seen: a failing sink must get it again.
+        now_ms = self._ports.now_ms()
+        await self._ports.sink(RawSighting(self._memory.url, label(group), now_ms, frame.text, frame.event_id))
+        # Only what the sink took counts as seen: after a failure it must get the event again.
         seen.add(frame.text)
 
-    async def _end_stored(self, wire_id: str) -> None:
-        query = self._queries.get(wire_id)
-        if query is None or query.has_eose:
-            return
-        query.has_eose = True
-        self._memory.counters.last_eose_ms = self._ports.now_ms()
-        state = self._groups.get(query.group if not query.is_page else self._owner_of(query))
-        if query.is_page:
-            del self._queries[wire_id]
-            await self._connection.send(close_message(wire_id))
-        if state is None:
-            return
-        if query.is_page:
-            state.is_paging = False
-        else:
-            state.refusals = 0
-        self._plan_pages(query, state)
-        await self._complete_if_done(state)
-        self._memory.changed.set()
+    async def _reach(self, reached: list[Reached]) -> None:
+        for one in reached:
+            self._memory.cursors[one.cursor_key] = one.until_s
+            await self._ports.on_complete(Completion(self._memory.url, one.subscription, one.cursor_key, one.until_s))
 
-    # Paging
+    # Steering
 
-    # Completeness
+    async def _steer(self) -> None:
+        changed = self._memory.changed
+        while True:
+            if self._book.needs_authentication:
+                is_accepted = await self._auth.run()
+                if not is_accepted:
+                    self._memory.counters.last_error = "the relay accepted none of our identities"
+                self._book.on_authentication(is_accepted, self._now())
+            is_stalled = not self._connection.is_waiting
+            for message in self._book.messages(self._now(), is_stalled=is_stalled):
+                await self._connection.send(message)
+            try:
+                async with asyncio.timeout(self._settings.tick_s):
+                    await changed.wait()
+            except TimeoutError:
+                continue
+            changed.clear()
+            self._replan()
 
-    async def _complete_if_done(self, state: _GroupState) -> None:
-        ...
+    def _replan(self) -> None:
+        if self._planned is not self._memory.wanted:
+            self._planned = self._memory.wanted
+            self._book.want(plan(self._planned, self._memory.limits), self._now())
+
+    # Heartbeat
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.ping_interval_s)
+            if not self._connection.is_waiting:
+                continue  # It is we who are slow: the answer could not be read.
+            frames_read, pinged_at_s = self._connection.frames_read, self._now().unix_s
+            if await self._connection.ping(self._settings.pong_timeout_s):
+                if await self._has_read_all():
+                    await self._reach(self._book.on_pong(pinged_at_s))
+            elif self._connection.is_waiting and self._connection.frames_read == frames_read:
+                raise ConnectionLost(f"{self._memory.url} does not answer pings")
+
+    async def _has_read_all(self) -> bool:
+        """Return whether the reader is out of work, so that all sent before the pong is in the sink."""
+        frames_read = self._connection.frames_read
+        await asyncio.sleep(SETTLE_S)
+        return self._connection.is_waiting and self._connection.frames_read == frames_read
+
+    # Small things
+
+    def _cursor(self, cursor_key: str) -> int | None:
+        known = self._memory.cursors.get(cursor_key)
+        return self._ports.last_complete(self._memory.url, cursor_key) if known is None else known
+
+    def _now(self) -> Now:
+        return Now(asyncio.get_running_loop().time(), self._ports.now_ms() // 1_000)
+
+    def _report(self, kind: ReportKind, detail: str, size_bytes: int = 0) -> None:
+        self._ports.report(RelayReport(self._memory.url, kind, plain(detail), size_bytes))

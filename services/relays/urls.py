@@ -34,8 +34,9 @@ def normalise_relay_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:
-        raise BadRelayUrl(f"cannot read the relay address {text!r}: {error}") from None
+    except ValueError:
+        # Neither the text nor the library's words are repeated: a password may stand in both.
+        raise BadRelayUrl("a relay address is scheme://host or scheme://host:port, this one is not") from None
     scheme = parts.scheme.lower()
     if scheme not in _DEFAULT_PORTS:
         raise BadRelayUrl(f"a relay address begins with ws:// or wss://, this one with {scheme!r}")

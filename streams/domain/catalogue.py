@@ -53,31 +53,59 @@ def record_option(decision: Decision, command: RecordShippingOption) -> None:
 def record_deletion(decision: Decision, command: RecordDeletion) -> None:
     """Only the author's own: by address every version up to the deletion, by id that version (REL-16)."""
     shop = decision.shop
-    if command.author == shop.merchant:
-        for coordinate, deleted_at in _deleted(shop, command).items():
-            if deleted_at > shop.withdrawn.get(coordinate, -1):
-                decision.emit(Withdrawn(coordinate=coordinate, deleted_at=deleted_at))
-    for (author, product), review in shop.reviews.items():
-        by_address = f"31555:{author}:a:{product}" in command.coordinates
-        by_id = review.event_id in command.event_ids
-        if author == command.author and (by_id or (by_address and review.created_at <= command.created_at)):
-            deleted_at = command.created_at if by_address else review.created_at
-            decision.emit(ReviewWithdrawn(author=author, product=product, deleted_at=deleted_at))
+    for coordinate, deleted_at in _deleted(shop, command).items():
+        if deleted_at > shop.withdrawn.get(coordinate, -1):
+            decision.emit(Withdrawn(coordinate=coordinate, deleted_at=deleted_at))
+    for product, deleted_at in _deleted_reviews(shop, command).items():
+        if deleted_at > shop.review_deletions.get((command.author, product), -1):
+            decision.emit(ReviewWithdrawn(author=command.author, product=product, deleted_at=deleted_at))
 
 
 def _deleted(shop: Shop, command: RecordDeletion) -> dict[str, int]:
-    """The merchant's own addresses a deletion reaches, with the newest version it reaches."""
+    """The author's own addresses a deletion reaches, with the newest version it reaches.
+
+    A stranger's are kept only where the shop uses them, as it may a carrier's option (SHP-12).
+    """
     deleted = {
         coordinate: command.created_at
         for coordinate in command.coordinates
-        if coordinate.split(":", 2)[1:2] == [command.author]
+        if _author(coordinate) == command.author
+        and (command.author == shop.merchant or _is_used(shop, coordinate))
     }
     ids = set(command.event_ids)
     known_versions: tuple[Listing | ShippingOption, ...] = (*shop.listings.values(), *shop.options.values())
-    for known in known_versions:
-        if known.event_id in ids:
+    for known in known_versions if ids else ():
+        if known.event_id in ids and _author(known.coordinate) == command.author:
             deleted[known.coordinate] = max(known.created_at, deleted.get(known.coordinate, -1))
     return deleted
+
+
+def _deleted_reviews(shop: Shop, command: RecordDeletion) -> dict[str, int]:
+    """The author's reviews of this shop's products a deletion reaches, known yet or not, with the newest version."""
+    prefix = f"31555:{command.author}:a:"
+    deleted = {
+        product: command.created_at
+        for product in (c.removeprefix(prefix) for c in command.coordinates if c.startswith(prefix))
+        if _author(product) == shop.merchant or (command.author, product) in shop.reviews
+    }
+    ids = set(command.event_ids)
+    for (author, product), review in shop.reviews.items() if ids else ():
+        if author == command.author and review.event_id in ids:
+            deleted[product] = max(review.created_at, deleted.get(product, -1))
+    return deleted
+
+
+def _author(coordinate: str) -> str:
+    """The key in an address, or nothing."""
+    return next(iter(coordinate.split(":", 2)[1:2]), "")
+
+
+def _is_used(shop: Shop, coordinate: str) -> bool:
+    """Whether the shop knows the option, or a listing points at it."""
+    listings = shop.listings.values()
+    return coordinate in shop.options or any(
+        coordinate == ref.coordinate for listing in listings for ref in listing.shipping
+    )
 
 
 def revise_listing(decision: Decision, command: ReviseListing) -> None:

@@ -33,7 +33,7 @@ from schemas.shops import ShopOpened
 from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
 from schemas.values import OrderKey
 from streams.domain.shop import CAUSES_MAX, Due, Order, Parked, Shop, Stock, move_cause, refusal_cause
-from streams.domain.transitions import DEAD
+from streams.domain.transitions import payment_after_move, payment_after_settlement
 
 
 def evolve(shop: Shop, event: Event, at_ms: int) -> None:
@@ -111,8 +111,7 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
         case ReviewRecorded():
             shop.reviews[event.review.author, event.review.product] = event.review
         case ReviewWithdrawn():
-            shop.reviews.pop((event.author, event.product), None)
-            shop.review_deletions[event.author, event.product] = event.deleted_at
+            _withdraw_review(shop, event)
         case ShopOpened():
             shop.settings = event.settings
             shop.is_open = True
@@ -151,14 +150,15 @@ def _place(shop: Shop, event: OrderPlaced) -> None:
 
 
 def _move_order(shop: Shop, event: OrderMoved) -> None:
-    """The order axis; a paid order that is cancelled is owed its money back (TR-13)."""
+    """The order axis, and what that means for its payment."""
     order = shop.orders.get(event.order.ref)
     if order is None:
         return
-    refund = event.to is OrderStatus.CANCELLED and order.payment is PaymentAxis.PAID
-    payment = PaymentAxis.REFUND_DUE if refund else order.payment
+    payment = payment_after_move(order.payment, event.to)
     moves = _with(order.moves, move_cause("order", event.to, event.cause))
-    shop.orders[event.order.ref] = replace(order, status=event.to, payment=payment, deadline_ms=None, moves=moves)
+    shop.orders[event.order.ref] = replace(
+        order, status=event.to, payment=payment, deadline_ms=None, moves=moves
+    )
 
 
 def _move_parcel(shop: Shop, event: ShippingMoved) -> None:
@@ -170,17 +170,12 @@ def _move_parcel(shop: Shop, event: ShippingMoved) -> None:
 
 
 def _settle(shop: Shop, event: PaymentSettled) -> None:
-    """Money in time pays the order; late money marks a dead one, and leaves the axis of any other as it is."""
+    """Money arrived for one of the order's requests; each counts once."""
     order = shop.orders.get(event.order.ref)
-    if order is None:
-        return
-    payment = order.payment
-    if not event.late:
-        payment = PaymentAxis.PAID
-    elif order.status in DEAD and payment is not PaymentAxis.REFUND_DUE:
-        payment = PaymentAxis.LATE
-    settled = _with(order.settled, event.intent_id)
-    shop.orders[event.order.ref] = replace(order, payment=payment, settled=settled)
+    if order is not None:
+        payment = payment_after_settlement(order.payment, order.status, event.late)
+        settled = _with(order.settled, event.intent_id)
+        shop.orders[event.order.ref] = replace(order, payment=payment, settled=settled)
 
 
 def _remember_refusal(shop: Shop, event: MoveRefused) -> None:
@@ -216,6 +211,14 @@ def _note_stale(shop: Shop, coordinate: str) -> None:
         shop.stale.add(coordinate)
     else:
         shop.stale.discard(coordinate)
+
+
+def _withdraw_review(shop: Shop, event: ReviewWithdrawn) -> None:
+    """Forget a review that is not newer than its deletion."""
+    key = (event.author, event.product)
+    shop.review_deletions[key] = event.deleted_at
+    if key in shop.reviews and shop.reviews[key].created_at <= event.deleted_at:
+        del shop.reviews[key]
 
 
 def _withdraw(shop: Shop, event: Withdrawn) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 from schemas.orders import (
@@ -23,7 +22,7 @@ from schemas.orders import (
     ShippingMoved,
     ShippingStatus,
 )
-from schemas.payments import PaymentAxis, PaymentDropped, PaymentWanted
+from schemas.payments import Method, PaymentAxis, PaymentDropped, PaymentWanted, intent_id
 from schemas.replies import ShippingReply, WireStatus
 from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
 from schemas.values import Actor, OrderKey, Waiting
@@ -35,13 +34,6 @@ from streams.domain.transitions import OPEN, ORDER_MOVES, PAID, SHIPPING_MOVES
 
 RETRY_RATE_MS = 30_000
 """How often an order that waits for an exchange rate is priced anew."""
-
-METHOD = "lightning"
-
-
-def intent_id(order: OrderKey, revision: int) -> str:
-    """The identity of an order revision's one payment request (PAY-17)."""
-    return hashlib.sha256(f"intent:{order.ref}:{revision}:{METHOD}".encode()).hexdigest()[:32]
 
 
 def place(decision: Decision, command: PlaceOrder, rates: Mapping[str, Rate]) -> None:
@@ -133,7 +125,7 @@ def accept(decision: Decision, order: Order, quoted: Quote) -> None:
     decision.emit(
         PaymentWanted(
             order=order.key,
-            intent_id=intent_id(order.key, order.revision),
+            intent_id=intent_id(order.key, order.revision, Method.BOLT11),
             revision=order.revision,
             amount_msat=quoted.total_msat,
             expires_at=quoted.valid_until,
@@ -162,9 +154,14 @@ def confirm(
 def _made_good(decision: Decision, key: OrderKey, sold: tuple[StockLine, ...]) -> tuple[StockSet, ...]:
     """Nothing on hand, where the merchant had lowered the base below what was promised: never less than that."""
     stock = decision.shop.stock
-    short = (line for line in sold if line.coordinate in stock and _less(stock[line.coordinate].on_hand, line.quantity))
+    short = (
+        line
+        for line in sold
+        if line.coordinate in stock and _less(stock[line.coordinate].on_hand, line.quantity)
+    )
     return tuple(
-        StockSet(coordinate=line.coordinate, on_hand=0, cause=f"oversold by order {key.ref}") for line in short
+        StockSet(coordinate=line.coordinate, on_hand=0, cause=f"oversold by order {key.ref}")
+        for line in short
     )
 
 
@@ -261,7 +258,9 @@ def move_shipping(decision: Decision, command: MoveShipping) -> None:
         )
         decision.tell(order.key, order.dialect, order.answers, reply)
     if command.to is ShippingStatus.DELIVERED and decision.shop.settings.complete_on_delivery:
-        moved = OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.COMPLETED, cause=command.cause)
+        moved = OrderMoved(
+            order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.COMPLETED, cause=command.cause
+        )
         decision.emit(moved)
         status, text = WireStatus.COMPLETED, wording.COMPLETED
         decision.tell_status(order.key, order.dialect, order.answers, status, text)
@@ -276,7 +275,9 @@ def reach_deadline(decision: Decision, command: ReachDeadline, rates: Mapping[st
         price(decision, order, rates, announce_waiting=False)
     elif order.status is OrderStatus.PENDING:
         give_back(decision, order)
-        decision.emit(OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.EXPIRED, cause="deadline"))
+        decision.emit(
+            OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.EXPIRED, cause="deadline")
+        )
         status, text = WireStatus.CANCELLED, wording.EXPIRED
         decision.tell_status(order.key, order.dialect, order.answers, status, text)
 

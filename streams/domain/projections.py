@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from schemas.catalogue import ListingRecorded, ListingRevised, Withdrawn
 from schemas.messages import Event, JournalRecord
@@ -34,11 +33,10 @@ from schemas.reviews import ReviewRecorded, ReviewWithdrawn
 from schemas.rows import InventoryRow, OrderRow, ReviewRow
 from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
 from schemas.values import OrderKey
-from streams.domain.transitions import PAID
+from streams.domain.transitions import payment_after_move, payment_after_settlement
 from streams.domain.wording import plain
 
 Row = OrderRow | InventoryRow | ReviewRow
-R = TypeVar("R", OrderRow, InventoryRow, ReviewRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +124,8 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
         case OrderRejected():
             return _with(row, stamp, status=OrderStatus.REJECTED, reason=event.findings[0].refusal.value)
         case OrderMoved():
-            refund = event.to is OrderStatus.CANCELLED and row.status in PAID
             confirmed = {"confirmed_ms": stamp.at_ms} if event.to is OrderStatus.CONFIRMED else {}
-            payment = PaymentAxis.REFUND_DUE if refund else row.payment
+            payment = payment_after_move(row.payment, event.to)
             return _with(row, stamp, status=event.to, payment=payment, **confirmed)
         case CancellationRequested():
             return _with(row, stamp, cancellation_requested=True)
@@ -141,7 +138,7 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
         case PaymentReported():
             return _with(row, stamp, payment=PaymentAxis.REPORTED)
         case PaymentSettled():
-            payment = PaymentAxis.LATE if event.late else PaymentAxis.PAID
+            payment = payment_after_settlement(row.payment, row.status, event.late)
             return _with(row, stamp, payment=payment, paid_msat=row.paid_msat + event.gross_msat)
         case _:
             return _with(row, stamp)
@@ -158,6 +155,7 @@ def _placed(row: OrderRow | None, event: OrderPlaced, stamp: Stamp) -> OrderRow:
         shipping=ShippingStatus.NONE,
         lines=event.lines,
         country=event.destination.country,
+        paid_msat=row.paid_msat if row else 0,
         placed_ms=row.placed_ms if row else stamp.at_ms,
         updated_ms=stamp.at_ms,
         partition=stamp.partition,
@@ -220,7 +218,7 @@ def _review(row: ReviewRow | None, event: Event, stamp: Stamp) -> ReviewRow | No
             return row
 
 
-def _with(row: R, stamp: Stamp, **changes: object) -> R:
+def _with[R: (OrderRow, InventoryRow, ReviewRow)](row: R, stamp: Stamp, **changes: object) -> R:
     """The row changed, and marked with the record it now reflects."""
     marked = {"updated_ms": stamp.at_ms, "partition": stamp.partition, "sequence": stamp.sequence}
     return row.model_copy(update={**changes, **marked})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.orders import OrderStatus as O
 from schemas.orders import ShippingStatus as S
+from schemas.payments import PaymentAxis
 from schemas.values import Actor as A
 
 ORDER_MOVES: dict[tuple[O, O], frozenset[A]] = {
@@ -20,7 +21,10 @@ ORDER_MOVES: dict[tuple[O, O], frozenset[A]] = {
     (O.PROCESSING, O.COMPLETED): frozenset({A.MERCHANT, A.BUYER, A.COORDINATOR}),
     (O.PROCESSING, O.CANCELLED): frozenset({A.MERCHANT}),
 }
-"""(from, to) → who may; the coordinator only by its own decisions, never by a `MoveOrder`. A buyer's `completed` also needs the parcel on its way (A-28); `decide` checks that."""
+"""(from, to) → who may; the coordinator only by its own decisions, never by a `MoveOrder`.
+
+A buyer's `completed` also needs the parcel on its way (A-28); `decide` checks that.
+"""
 
 SHIPPING_MOVES: frozenset[tuple[S, S]] = frozenset(
     {
@@ -46,3 +50,15 @@ DEAD: frozenset[O] = frozenset({O.CANCELLED, O.REJECTED, O.EXPIRED, O.FAILED})
 
 PAID: frozenset[O] = frozenset({O.CONFIRMED, O.PROCESSING})
 """States in which the buyer has paid and the goods are owed."""
+
+
+def payment_after_move(payment: PaymentAxis, to: O) -> PaymentAxis:
+    """The payment axis once the order axis moved: a paid order that is cancelled is owed its money (TR-13)."""
+    return PaymentAxis.REFUND_DUE if to is O.CANCELLED and payment is PaymentAxis.PAID else payment
+
+
+def payment_after_settlement(payment: PaymentAxis, status: O, late: bool) -> PaymentAxis:
+    """Money in time pays; late money marks a dead order (TR-15) and leaves the axis of any other as it is."""
+    if not late:
+        return PaymentAxis.PAID
+    return PaymentAxis.LATE if status in DEAD and payment is not PaymentAxis.REFUND_DUE else payment

@@ -1,0 +1,353 @@
+"""The payments role: a request for every payment wanted, and a look-up behind every word of "paid".
+
+Level-triggered: what is owed follows from the journal (wanted and not requested, requested and not settled),
+so a restart reads from the oldest open request, asks the back-end, and goes on (D5, law L3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from schemas.bolt11 import Network
+from schemas.messages import Command, CommandBody, JournalRecord
+from schemas.orders import OrderMoved, OrderStatus
+from schemas.payments import (
+    BackendState,
+    Method,
+    ObservePayment,
+    PaymentDropped,
+    PaymentReported,
+    PaymentRequested,
+    PaymentSettled,
+    PaymentWanted,
+    RecordPaymentFailure,
+    RecordPaymentRequest,
+)
+from schemas.values import Origin
+from services.payments.port import (
+    FROM_THE_START,
+    BackendError,
+    BackendRef,
+    Cursor,
+    Intent,
+    PaymentBackend,
+    PaymentRequest,
+    Rejected,
+    RequestRefused,
+    Unauthorized,
+    Unsupported,
+    check_request,
+    preimage_for,
+    reference,
+)
+
+CALL_TIMEOUT_S = 10.0
+PAUSE_FIRST_S = 0.2
+PAUSE_MAX_S = 20.0
+LATE_WATCH_S = 3_600
+"""How long after its expiry a request that was not paid is still watched."""
+SWEEP_EVERY_S = 15.0
+SWEEP_MAX = 200
+"""Look-ups a sweep; hints carry the rest, so a sweep only has to find what hints lost."""
+REFUSALS_MAX = 5
+"""Requests with a wrong amount, network or payee that a back-end may return before the order fails."""
+
+log = structlog.get_logger(role="payments")
+
+
+@dataclass(slots=True)
+class Open:
+    """One request that is wanted or watched."""
+
+    wanted: PaymentWanted
+    partition: int
+    offset: int
+    merchant: str
+    requested: bool = False
+    dropped: bool = False
+    ref: BackendRef | None = None
+
+    @property
+    def intent_id(self) -> str:
+        return self.wanted.intent_id
+
+
+class PaymentsRole:
+    """Follows the journal (`streams.follower.JournalHandler`) and answers with commands."""
+
+    def __init__(
+        self,
+        backend_of: Callable[[str], PaymentBackend],
+        network: Network,
+        preimage_secret: bytes,
+        send: Callable[[Command], Awaitable[None]],
+    ) -> None:
+        self._backend_of = backend_of
+        self._network = network
+        self._preimage_secret = preimage_secret
+        self._send = send
+        self._open: dict[str, Open] = {}
+        self._by_ref: dict[BackendRef, str] = {}
+        self._live: set[int] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._listeners: dict[str, asyncio.Task[None]] = {}
+        self._looking: set[str] = set()
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def begin(self, partition: int) -> None:
+        """A partition is ours; nothing is done for it until it has been read to its end."""
+
+    async def take(self, partition: int, offset: int, record: JournalRecord) -> None:
+        """Note what a record wants or settles."""
+        for event in record.events:
+            match event:
+                case PaymentWanted():
+                    self._open[event.intent_id] = Open(event, partition, offset, record.merchant)
+                    self._ensure_soon(event.intent_id, partition)
+                case PaymentRequested():
+                    if (entry := self._open.get(event.intent_id)) is not None:
+                        entry.requested = True
+                case PaymentReported():
+                    for entry in self._of_order(event.order.ref):
+                        self._look_soon(entry)
+                case PaymentSettled():
+                    self._forget(event.intent_id)
+                case PaymentDropped():
+                    self._drop(event.intent_id)
+                case OrderMoved(to=OrderStatus.FAILED):
+                    for entry in self._of_order(event.order.ref):
+                        self._forget(entry.intent_id)
+                case _:
+                    pass
+
+    async def caught_up(self, partition: int) -> None:
+        """Do what is owed: make what is missing, look up what may have been paid while nobody watched."""
+        self._live.add(partition)
+        for entry in [entry for entry in self._open.values() if entry.partition == partition]:
+            self._ensure_soon(entry.intent_id, partition)
+            if entry.requested:
+                self._look_soon(entry)
+
+    def needed_from(self, partition: int, next_offset: int) -> int:
+        """The record that wanted the oldest request still open."""
+        return min((e.offset for e in self._open.values() if e.partition == partition), default=next_offset)
+
+    async def end(self, partition: int) -> None:
+        """Another process takes the partition's requests over."""
+        self._live.discard(partition)
+        for entry in [entry for entry in self._open.values() if entry.partition == partition]:
+            self._forget(entry.intent_id)
+
+    async def sweep(self) -> None:
+        """Look old requests up by turns, and stop watching dead ones, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            now_s = int(time.time())
+            for entry in list(self._open.values()):
+                if entry.wanted.expires_at + LATE_WATCH_S < now_s and entry.partition in self._live:
+                    self._forget(entry.intent_id)
+            watched = [e for e in self._open.values() if e.requested and e.partition in self._live]
+            watched.sort(key=lambda entry: entry.wanted.expires_at)
+            turn = int(time.monotonic() / SWEEP_EVERY_S) * SWEEP_MAX % max(1, len(watched))
+            for entry in watched[turn : turn + SWEEP_MAX]:
+                self._look_soon(entry)
+
+    async def close(self) -> None:
+        """Stop everything under way."""
+        tasks = [*self._tasks.values(), *self._listeners.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # Making requests
+
+    def _ensure_soon(self, intent_id: str, partition: int) -> None:
+        entry = self._open.get(intent_id)
+        if entry is None or partition not in self._live or entry.dropped:
+            return
+        self._listen(entry.merchant)
+        if entry.ref is None:
+            self._spawn(f"ensure:{intent_id}", self._ensure(entry))
+
+    async def _ensure(self, entry: Open) -> None:
+        """Have the back-end hold exactly one request for the intent, and say so. A time-out is unknown (L5)."""
+        pause_s, refusals = PAUSE_FIRST_S, 0
+        backend, intent = self._backend_of(entry.merchant), self._intent(entry.wanted)
+        while entry.wanted.expires_at > time.time() and not entry.dropped:
+            try:
+                request = await backend.ensure(intent, timeout_s=CALL_TIMEOUT_S)
+                refused = self._check(intent, request)
+                if refused is None:
+                    await self._made(entry, request)
+                    return
+                refusals += 1
+                log.error(
+                    "request not sent", intent=entry.intent_id, reason=refused.reason.value, detail=refused.detail
+                )
+                if refusals >= REFUSALS_MAX:
+                    await self._failed(entry, refused.reason.value)
+                    return
+            except (Rejected, Unsupported) as error:
+                if not entry.requested:
+                    await self._failed(entry, type(error).__name__.lower())
+                return
+            except Unauthorized as error:
+                log.error("back-end refuses our credentials", merchant=entry.merchant, error=str(error))
+            except BackendError as error:
+                log.warning("back-end call", intent=entry.intent_id, error=type(error).__name__)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, PAUSE_MAX_S)
+
+    def _intent(self, wanted: PaymentWanted) -> Intent:
+        return Intent(
+            intent_id=wanted.intent_id,
+            reference=reference(wanted.intent_id),
+            amount_msat=wanted.amount_msat,
+            memo=wanted.memo,
+            expires_at=wanted.expires_at,
+            method=Method.BOLT11,
+            preimage=preimage_for(self._preimage_secret, wanted.intent_id),
+        )
+
+    def _check(self, intent: Intent, request: PaymentRequest) -> RequestRefused | None:
+        checked = check_request(intent, request.text, int(time.time()), self._network, None, request.payment_hash)
+        return checked if isinstance(checked, RequestRefused) else None
+
+    async def _made(self, entry: Open, request: PaymentRequest) -> None:
+        entry.ref = request.backend_ref
+        self._by_ref[request.backend_ref] = entry.intent_id
+        if entry.requested:
+            return
+        body = RecordPaymentRequest(
+            order=entry.wanted.order,
+            intent_id=entry.intent_id,
+            medium="lightning",
+            text=request.text,
+            payment_hash=request.payment_hash,
+            amount_msat=request.amount_msat,
+            expires_at=request.expires_at,
+        )
+        await self._say(entry, body)
+
+    async def _failed(self, entry: Open, reason: str) -> None:
+        body = RecordPaymentFailure(order=entry.wanted.order, intent_id=entry.intent_id, reason=reason)
+        await self._say(entry, body)
+
+    async def _say(self, entry: Open, body: CommandBody) -> None:
+        name = hashlib.sha256(f"{body.type}:{entry.intent_id}".encode()).hexdigest()[:32]
+        await self._send(
+            Command(
+                id=name,
+                merchant=entry.merchant,
+                at_ms=time.time_ns() // 1_000_000,
+                origin=Origin.PAYMENTS,
+                source=entry.intent_id,
+                body=body,
+            )
+        )
+
+    # Watching for money
+
+    def _listen(self, merchant: str) -> None:
+        """One listener a merchant; hints carry no truth, each leads to a look-up."""
+        if merchant not in self._listeners:
+            self._listeners[merchant] = asyncio.ensure_future(self._follow_hints(merchant))
+
+    async def _follow_hints(self, merchant: str) -> None:
+        backend = self._backend_of(merchant)
+        cursor: Cursor | None = None
+        while True:
+            try:
+                cursor = cursor or await _newest(backend)
+                async for hint in backend.listen(cursor):
+                    intent_id = self._by_ref.get(hint.backend_ref) if hint.backend_ref else None
+                    if intent_id is not None and (entry := self._open.get(intent_id)) is not None:
+                        self._look_soon(entry)
+            except Unsupported:
+                return
+            except BackendError as error:
+                log.warning("listening stopped", merchant=merchant, error=type(error).__name__)
+            await asyncio.sleep(PAUSE_FIRST_S)
+
+    def _look_soon(self, entry: Open) -> None:
+        if entry.partition in self._live and entry.ref is not None:
+            self._spawn(f"look:{entry.intent_id}", self._look(entry, entry.ref))
+
+    async def _look(self, entry: Open, ref: BackendRef) -> None:
+        """Ask the back-end; only what it says counts (L10)."""
+        try:
+            seen = await self._backend_of(entry.merchant).lookup(ref, timeout_s=CALL_TIMEOUT_S)
+        except BackendError as error:
+            log.warning("look-up", intent=entry.intent_id, error=type(error).__name__)
+            return
+        if seen.state is BackendState.SETTLED:
+            body = ObservePayment(
+                order=entry.wanted.order,
+                intent_id=entry.intent_id,
+                state=seen.state,
+                gross_msat=seen.gross_msat,
+                settled_at=seen.settled_at,
+            )
+            await self._say(entry, body)
+
+    # Book-keeping
+
+    def _of_order(self, ref: str) -> list[Open]:
+        return [entry for entry in self._open.values() if entry.wanted.order.ref == ref]
+
+    def _drop(self, intent_id: str) -> None:
+        """Not wanted any more: cancel it where that can be done, and watch it for late money."""
+        entry = self._open.get(intent_id)
+        if entry is None:
+            return
+        entry.dropped = True
+        if entry.ref is None and not entry.requested:
+            self._forget(intent_id)
+        elif entry.ref is not None and entry.partition in self._live:
+            self._spawn(f"cancel:{intent_id}", self._cancel(entry, entry.ref))
+
+    async def _cancel(self, entry: Open, ref: BackendRef) -> None:
+        try:
+            await self._backend_of(entry.merchant).cancel(ref, timeout_s=CALL_TIMEOUT_S)
+        except BackendError as error:
+            log.info("not cancelled", intent=entry.intent_id, error=type(error).__name__)
+
+    def _forget(self, intent_id: str) -> None:
+        entry = self._open.pop(intent_id, None)
+        if entry is not None and entry.ref is not None:
+            self._by_ref.pop(entry.ref, None)
+        if (task := self._tasks.pop(f"ensure:{intent_id}", None)) is not None:
+            task.cancel()
+
+    def _spawn(self, name: str, work: Awaitable[None]) -> None:
+        """Run one thing of a name at a time; a failure that is no back-end's stops the role."""
+        if name in self._tasks:
+            if asyncio.iscoroutine(work):
+                work.close()
+            return
+        task = asyncio.ensure_future(work)
+        self._tasks[name] = task
+
+        def finished(done: asyncio.Task[None]) -> None:
+            if self._tasks.get(name) is done:
+                del self._tasks[name]
+            if not done.cancelled() and (error := done.exception()) is not None and not self.failure.done():
+                self.failure.set_exception(error)
+
+        task.add_done_callback(finished)
+
+
+async def _newest(backend: PaymentBackend) -> Cursor:
+    """The end of a back-end's history; what settled before is found by look-ups, not by hints."""
+    cursor = FROM_THE_START
+    while True:
+        scan = await backend.scan(cursor, timeout_s=CALL_TIMEOUT_S)
+        if not scan.observations:
+            return cursor
+        cursor = scan.cursor

@@ -1,0 +1,318 @@
+"""Plays a Lightning wallet that many merchants are paid into, for demonstrations, tests and rehearsals.
+
+Everything but the money is real: invoices are signed BOLT-11 texts on `bcrt` by the wallet's own node key,
+amounts are exact, a payment happens once, and what was answered survives any kill.
+One file serves many merchants (an account for each public key) and many processes at once;
+how it is kept, and what a call costs the event loop, stands in `services.payments.simulated_file`.
+"""
+
+import hashlib
+import hmac
+import re
+import sqlite3
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from schemas.bolt11 import InvoiceRefused, Network, decode, encode
+from schemas.nostr.secp256k1 import recover, sign_recoverable
+from schemas.payments import BackendState, Method
+from services.payments.port import (
+    BackendRef,
+    Capabilities,
+    Cursor,
+    Hint,
+    Intent,
+    Observation,
+    PaymentRequest,
+    Preimage,
+    Probe,
+    Proof,
+    Push,
+    Reference,
+    Rejected,
+    Retry,
+    Scan,
+    Unsupported,
+)
+from services.payments.simulated_file import Row, WalletFile, insert, last_settle_index, select
+
+NETWORK: Final = Network.REGTEST
+MIN_FINAL_CLTV: Final = 18
+SCAN_ROWS_MAX: Final = 1000
+PAY_TIMEOUT_S: Final = 5.0
+LISTEN_TIMEOUT_S: Final = 5.0
+
+
+class PayFault(StrEnum):
+    """Why the wallet did not pay; the words are stable."""
+
+    UNREADABLE = "unreadable"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    ALREADY_PAID = "already_paid"
+    CANCELLED = "cancelled"
+
+
+class PaymentRefused(Exception):
+    """The simulated payer did not pay; the message is a sentence for a person."""
+
+    def __init__(self, reason: PayFault, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
+def _clock() -> int:
+    return int(time.time())
+
+
+class SimulatedWallet:
+    """One wallet file as one process has it open; each merchant's account in it is a `PaymentBackend`.
+
+    `late_settle` lets an expired invoice be paid, as many real back-ends do.
+    Belongs to one event loop. Whoever opens it closes it.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], int] = _clock, late_settle: bool = False) -> None:
+        """Open the file, or create it with a new node key; raise `Retry` if it stays locked for long."""
+        self.clock = clock
+        self.late_settle = late_settle
+        self.file = WalletFile(path)
+        self.payee = _public_key(self.file.node_secret)
+
+    def close(self) -> None:
+        """Let go of the file; those who still listen come to an end."""
+        self.file.close()
+
+    def account(self, merchant: str) -> "SimulatedAccount":
+        """Give the account of a merchant (64 lower-case hex digits); naming it is enough to have it."""
+        if not re.fullmatch(r"[0-9a-f]{64}", merchant, re.ASCII):
+            raise ValueError("a merchant is named by 64 lower-case hex digits")
+        return SimulatedAccount(self, merchant)
+
+    async def pay(self, invoice_text: str, now: int | None = None, *, timeout_s: float = PAY_TIMEOUT_S) -> bytes:
+        """Pay an invoice of this wallet in full, as its buyer, and give the 32-byte preimage.
+
+        Of several payers exactly one wins; the rest, and whoever pays an expired, cancelled or foreign
+        invoice, get `PaymentRefused`. `now` is unix seconds, the wallet's clock unless given.
+        """
+        try:
+            payment_hash = decode(invoice_text).payment_hash
+        except InvoiceRefused as refused:
+            raise PaymentRefused(PayFault.UNREADABLE, f"This is no Lightning invoice: {refused}.") from None
+        settled_at = self.clock() if now is None else now
+        return await self.file.write(lambda database: self._settle(database, payment_hash, settled_at), timeout_s)
+
+    def _settle(self, database: sqlite3.Connection, payment_hash: str, settled_at: int) -> bytes:
+        found = database.execute(
+            "SELECT state, expires_at, preimage FROM invoices WHERE payment_hash = ?", (payment_hash,)
+        ).fetchone()
+        if found is None:
+            raise PaymentRefused(PayFault.UNKNOWN, "This wallet did not issue the invoice, so it cannot pay it.")
+        state, expires_at, preimage = found
+        if state == BackendState.SETTLED:
+            raise PaymentRefused(PayFault.ALREADY_PAID, "The invoice has been paid already.")
+        if state == BackendState.CANCELLED:
+            raise PaymentRefused(PayFault.CANCELLED, "The invoice was cancelled by its merchant.")
+        if settled_at >= expires_at and not self.late_settle:
+            raise PaymentRefused(PayFault.EXPIRED, "The invoice has expired; ask the merchant for a new one.")
+        # Writers take turns, so one more than the last index leaves no gap and becomes visible in order.
+        database.execute(
+            "UPDATE invoices SET state = 'settled', settled_at = ?, settle_index = ? WHERE payment_hash = ?",
+            (settled_at, last_settle_index(database) + 1, payment_hash),
+        )
+        return bytes(preimage)
+
+    def derive(self, purpose: str, name: str) -> bytes:
+        """Derive 32 bytes from the node key, so that nothing in an invoice is left to chance."""
+        return hmac.digest(self.file.node_secret, f"ncc/simulated/{purpose}/{name}".encode(), "sha256")
+
+    def issue(self, intent: Intent, payment_hash: str, now: int) -> str:
+        """Write and sign the invoice for an intent; raise `Rejected` if there can be none."""
+        if intent.expires_at <= now:
+            raise Rejected(f"request {intent.reference} would be expired before it exists")
+        try:
+            return encode(
+                network=NETWORK,
+                amount_msat=intent.amount_msat,
+                timestamp=now,
+                payment_hash=payment_hash,
+                payment_secret=self.derive("payment_secret", payment_hash).hex(),
+                secret=self.file.node_secret,
+                description=intent.memo if intent.description_hash is None else None,
+                description_hash=intent.description_hash,
+                expiry_s=intent.expires_at - now,
+                min_final_cltv=MIN_FINAL_CLTV,
+            )
+        except ValueError as error:
+            raise Rejected(f"request {intent.reference} cannot be written: {error}") from error
+
+
+class SimulatedAccount:
+    """A merchant's account in a simulated wallet: a `PaymentBackend` with preset preimages."""
+
+    def __init__(self, wallet: SimulatedWallet, merchant: str) -> None:
+        self._wallet = wallet
+        self._merchant = merchant
+
+    async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
+        """Give the one invoice for this intent, made at the first call and only repeated afterwards."""
+        if intent.method is not Method.BOLT11:
+            raise Unsupported(f"the simulated wallet cannot be paid by {intent.method}")
+        wallet = self._wallet
+        found = await wallet.file.read(lambda database: self._by_reference(database, intent.reference), timeout_s)
+        if found is None:
+            # Signed before the transaction, so that other processes do not wait for the signature.
+            preimage = intent.preimage or Preimage(wallet.derive("preimage", f"{self._merchant}/{intent.reference}"))
+            text = wallet.issue(intent, preimage.payment_hash, wallet.clock())
+            found = await wallet.file.write(
+                lambda database: self._insert_or_find(database, intent, preimage, text), timeout_s
+            )
+        if (found.intent_id, found.amount_msat) != (intent.intent_id, intent.amount_msat):
+            raise Rejected(f"reference {intent.reference} already stands for another intent or amount")
+        return PaymentRequest(
+            backend_ref=BackendRef(found.payment_hash),
+            reference=intent.reference,
+            method=Method.BOLT11,
+            text=found.text,
+            amount_msat=found.amount_msat,
+            expires_at=found.expires_at,
+            payment_hash=found.payment_hash,
+        )
+
+    async def lookup(self, ref: BackendRef, *, timeout_s: float) -> Observation:
+        """Tell how an invoice stands; another merchant's is as unknown as one that never was."""
+        rows = await self._wallet.file.read(
+            lambda database: select(database, "WHERE payment_hash = ? AND merchant = ?", ref, self._merchant),
+            timeout_s,
+        )
+        if not rows:
+            return Observation(backend_ref=ref, reference=None, state=BackendState.GONE)
+        return _observed(rows[0], self._wallet.clock())
+
+    async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
+        """Give up to 1,000 settlements after the cursor, which is a settle index, in their order."""
+        rows = await self._settled_after(_index(cursor), timeout_s)
+        now = self._wallet.clock()
+        observations = tuple(_observed(row, now) for row in rows)
+        return Scan(observations, Cursor(str(rows[-1].settle_index)) if rows else cursor)
+
+    async def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
+        """Hint at each settlement after the cursor, by whichever process, until the wallet is closed."""
+        after = _index(cursor)
+        watch = self._wallet.file.watch
+        with watch.bell(self._merchant) as bell:
+            while not watch.is_closed:
+                if watch.failure is not None:
+                    raise Retry("the wallet file cannot be watched") from watch.failure
+                bell.clear()
+                rows = await self._settled_after(after, LISTEN_TIMEOUT_S)
+                for row in rows:
+                    after = row.settle_index or after
+                    yield Hint(BackendRef(row.payment_hash), at=row.settled_at or 0)
+                if not rows:
+                    await bell.wait()
+
+    async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
+        """Refuse: this wallet sends no notices; see `listen`."""
+        raise Unsupported("the simulated wallet sends no notices")
+
+    async def cancel(self, ref: BackendRef, *, timeout_s: float) -> None:
+        """Make an open invoice unpayable; one that is settled, cancelled or unknown stays as it is."""
+        await self._wallet.file.write(
+            lambda database: database.execute(
+                "UPDATE invoices SET state = 'cancelled' WHERE payment_hash = ? AND merchant = ? AND state = 'open'",
+                (ref, self._merchant),
+            ),
+            timeout_s,
+        )
+
+    async def refund(
+        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
+    ) -> Observation:
+        """Refuse: this wallet only receives."""
+        raise Unsupported("the simulated wallet only receives")
+
+    async def probe(self, *, timeout_s: float) -> Probe:
+        """Tell what this wallet can do, after a look into the file."""
+        await self._wallet.file.read(lambda database: database.execute("SELECT one FROM node").fetchone(), timeout_s)
+        capabilities = Capabilities(
+            methods=frozenset({Method.BOLT11}),
+            amount_step_msat=1,
+            custom_expiry=True,
+            can_cancel=True,
+            reference_unique=True,
+            reference_searchable=True,
+            preset_preimage=True,
+            description_hash=True,
+            push=Push.CURSOR,
+            late_settle=self._wallet.late_settle,
+            proof=Proof.PREIMAGE,
+        )
+        return Probe(capabilities, NETWORK, payee=self._wallet.payee)
+
+    async def balance_msat(self, *, timeout_s: float) -> int:
+        """Sum what this merchant has been paid."""
+        query = "SELECT coalesce(sum(amount_msat), 0) FROM invoices WHERE merchant = ? AND settle_index > 0"
+        found = await self._wallet.file.read(
+            lambda database: database.execute(query, (self._merchant,)).fetchone(), timeout_s
+        )
+        return int(found[0])
+
+    def _by_reference(self, database: sqlite3.Connection, reference: str) -> Row | None:
+        condition = "WHERE merchant = ? AND reference = ?"
+        return next(iter(select(database, condition, self._merchant, reference)), None)
+
+    def _insert_or_find(self, database: sqlite3.Connection, intent: Intent, preimage: Preimage, text: str) -> Row:
+        row = Row(
+            payment_hash=preimage.payment_hash,
+            reference=intent.reference,
+            intent_id=intent.intent_id,
+            text=text,
+            amount_msat=intent.amount_msat,
+            expires_at=intent.expires_at,
+            state=BackendState.OPEN.value,
+            settled_at=None,
+            settle_index=None,
+        )
+        if insert(database, row, self._merchant, preimage.reveal()):
+            return row
+        found = self._by_reference(database, intent.reference)
+        if found is None:
+            raise Rejected(f"the payment hash of {intent.reference} belongs to another request")
+        return found
+
+    async def _settled_after(self, index: int, timeout_s: float) -> list[Row]:
+        condition = "WHERE merchant = ? AND settle_index > ? ORDER BY settle_index LIMIT ?"
+        return await self._wallet.file.read(
+            lambda database: select(database, condition, self._merchant, index, SCAN_ROWS_MAX), timeout_s
+        )
+
+
+def _observed(row: Row, now: int) -> Observation:
+    state = BackendState(row.state)
+    if state is BackendState.OPEN and now >= row.expires_at:
+        state = BackendState.EXPIRED
+    return Observation(
+        backend_ref=BackendRef(row.payment_hash),
+        reference=Reference(row.reference),
+        state=state,
+        gross_msat=row.amount_msat if state is BackendState.SETTLED else 0,
+        settled_at=row.settled_at,
+        expires_at=row.expires_at,
+        evidence=f"bolt11:{row.payment_hash}" if state is BackendState.SETTLED else "",
+        raw_digest=hashlib.sha256(repr(tuple(row)).encode()).hexdigest(),
+    )
+
+
+def _index(cursor: Cursor) -> int:
+    if not re.fullmatch(r"[0-9]{0,18}", cursor, re.ASCII):
+        raise Rejected("this is no cursor of the simulated wallet")
+    return int(cursor or 0)
+
+
+def _public_key(secret: bytes) -> str:
+    digest = bytes(32)
+    return recover(digest, sign_recoverable(secret, digest)).hex()

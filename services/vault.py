@@ -1,0 +1,88 @@
+"""Personal details under one key per order; the keys live in one small file, outside Kafka (D9).
+
+Destroying a key is erasure: the journal still folds, and nobody can read the box again.
+The key is stored before the box leaves, so a crash cannot leave details that nobody can open.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from base64 import b64decode, b64encode
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+
+from schemas.ciphers import CipherRefused, derive, open_box, seal_box
+from schemas.dialects.contract import PersonalDetails
+from schemas.values import SealedDetails
+
+_NONCE_BYTES = 12
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS order_keys (
+    key_id TEXT PRIMARY KEY,
+    merchant TEXT NOT NULL,
+    key BLOB            -- NULL once erased; the row stays so that a replay cannot make a new key
+) WITHOUT ROWID
+"""
+
+
+class Erased(LookupError):
+    """The order's key was destroyed; its details cannot be read again."""
+
+
+class Vault:
+    """One SQLite file of order keys (mode 0600); several processes may use it at once."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute(_SCHEMA)
+
+    def seal(self, merchant: str, order_ref: str, rumor_id: str, details: PersonalDetails) -> SealedDetails | None:
+        """Seal an order's details. The same call gives the same box; None where its key was erased."""
+        key_id = f"{order_ref}:{rumor_id[:16]}"
+        fresh = secrets.token_bytes(32)
+        self._db.execute("INSERT OR IGNORE INTO order_keys VALUES (?, ?, ?)", (key_id, merchant, fresh))
+        key = self._key(key_id)
+        if key is None:
+            return None
+        plaintext = orjson.dumps({name: text for name, text in asdict(details).items() if text})
+        # One key seals one text, but a replayed rumor could differ if a reader changes: the text is in the nonce.
+        nonce = derive(key, "nonce", plaintext, length=_NONCE_BYTES)
+        box = nonce + seal_box(key, nonce, plaintext, _aad(merchant, key_id))
+        return SealedDetails(key_id=key_id, box=b64encode(box).decode())
+
+    def open(self, merchant: str, sealed: SealedDetails) -> PersonalDetails:
+        """Read an order's details. Raises `Erased`, and `CipherRefused` for a box that was tampered with."""
+        key = self._key(sealed.key_id)
+        if key is None:
+            raise Erased("the personal details of this order were erased")
+        box = b64decode(sealed.box)
+        plaintext = open_box(key, box[:_NONCE_BYTES], box[_NONCE_BYTES:], _aad(merchant, sealed.key_id))
+        fields = orjson.loads(plaintext)
+        if not isinstance(fields, dict):
+            raise CipherRefused("sealed details are not an object")
+        return PersonalDetails(
+            **{name: str(fields[name]) for name in ("address", "email", "phone", "note") if name in fields}
+        )
+
+    def erase(self, key_id: str) -> None:
+        """Destroy an order's key, for good."""
+        self._db.execute("UPDATE order_keys SET key = NULL WHERE key_id = ?", (key_id,))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _key(self, key_id: str) -> bytes | None:
+        row = self._db.execute("SELECT key FROM order_keys WHERE key_id = ?", (key_id,)).fetchone()
+        return None if row is None else row[0]
+
+
+def _aad(merchant: str, key_id: str) -> bytes:
+    return f"ncc order details 1:{merchant}:{key_id}".encode()

@@ -1,0 +1,255 @@
+"""Checks that an order has one live payment request and is confirmed by the back-end's word alone, once."""
+
+import pytest
+
+from schemas.catalogue import RecordListing
+from schemas.orders import MoveRefused, OrderMoved, OrderStatus, ReachDeadline
+from schemas.payments import (
+    BackendState,
+    PaymentAxis,
+    PaymentDropped,
+    PaymentReported,
+    PaymentRequested,
+    PaymentSettled,
+    PaymentWanted,
+    RecordPaymentFailure,
+)
+from schemas.replies import PaymentRequestReply, ReplyPromised, StatusReply
+from schemas.stock import StockCommitted, StockReleased
+from schemas.values import Actor
+from streams.domain.orders import intent_id
+from tests.support.builders import NOW_MS, OTHER_BUYER, a_key, a_listing, an_order
+from tests.support.steps import cancelled, moved, paid, receipt, requested
+from tests.support.story import Story, given
+
+TEA = RecordListing(listing=a_listing("tea", "10", stock=5))
+
+
+def wanting() -> Story:
+    """An order that wants its payment request: 20 sats for two teas."""
+    return given(TEA, an_order(("tea", 2)))
+
+
+def asked() -> Story:
+    """The same, with the request made and told."""
+    return wanting().when(requested(20))
+
+
+def expired() -> Story:
+    """The same, never paid."""
+    story = asked()
+    deadline = story.order().deadline_ms
+    assert deadline is not None
+    return story.when(ReachDeadline(order=a_key(), deadline_ms=deadline), at_ms=deadline)
+
+
+def confirmations(story: Story) -> int:
+    """How often the buyer was told that the order is confirmed."""
+    replies = [e.reply for record in story.journal for e in record.events if isinstance(e, ReplyPromised)]
+    return sum(isinstance(r, StatusReply) and r.status == "confirmed" for r in replies)
+
+
+# The request
+
+
+@pytest.mark.req("PAY-02")
+def test_the_wallets_request_is_told_with_the_quoted_amount() -> None:
+    """16/2 to the buyer: amount, the one option and until when."""
+    story = wanting().when(requested(20))
+
+    story.then(PaymentRequested, ReplyPromised)
+    reply = story.reply()
+    assert isinstance(reply, PaymentRequestReply)
+    assert reply.amount_sats == 20
+    assert [(o.medium, o.text) for o in reply.options] == [("lightning", "lnbc20")]
+    assert reply.expires_at == requested(20).expires_at
+
+
+@pytest.mark.req("PAY-17")
+def test_a_revision_has_one_intent_and_its_request_is_told_once() -> None:
+    """The wallet's answer again, or a second wallet's answer to the same intent, adds nothing."""
+    story = asked()
+
+    story.when(requested(20).model_copy(update={"text": "lnbc20-other"})).then_nothing()
+
+
+@pytest.mark.req("PAY-17")
+def test_intents_differ_by_order_and_revision_and_follow_from_nothing_else() -> None:
+    """So a repeat of the decision wants the very same request."""
+    ids = {intent_id(key, r) for key in (a_key(), a_key("2"), a_key(buyer=OTHER_BUYER)) for r in (1, 2)}
+
+    assert len(ids) == 6
+    assert wanting().one(PaymentWanted).intent_id == intent_id(a_key(), 1)
+
+
+def test_a_request_for_an_amended_orders_former_revision_is_not_told() -> None:
+    """It was dropped in the decision that amended the order."""
+    story = wanting().when(an_order(("tea", 3), rumor="more"))
+
+    story.when(requested(20, revision=1)).then_nothing()
+    story.when(requested(30, revision=2)).then(PaymentRequested, ReplyPromised)
+
+
+@pytest.mark.parametrize("sats", [19, 21, 0])
+def test_a_request_of_another_amount_is_never_told(sats: int) -> None:
+    """The buyer pays what was quoted, to the millisatoshi; the right request may still come."""
+    story = wanting().when(requested(sats))
+
+    story.then(MoveRefused)
+    assert story.one(MoveRefused).reason == "wrong_amount"
+    story.when(requested(20)).then(PaymentRequested, ReplyPromised)
+
+
+def test_a_request_that_comes_after_a_cancel_is_not_told() -> None:
+    """The order is dead; its request was dropped."""
+    wanting().when(cancelled()).when(requested(20)).then_nothing()
+
+
+@pytest.mark.req("TR-10")
+def test_an_order_for_which_no_request_can_be_made_fails() -> None:
+    """Stock back, and the buyer reads cancelled with the reason."""
+    failure = RecordPaymentFailure(order=a_key(), intent_id=intent_id(a_key(), 1), reason="no route")
+
+    story = wanting().when(failure)
+
+    story.then(StockReleased, PaymentDropped, OrderMoved, ReplyPromised)
+    assert story.order().status is OrderStatus.FAILED
+    assert story.told()[0] == "cancelled"
+    assert "No payment request could be made" in story.told()[1]
+
+
+def test_a_failure_of_a_former_revision_fails_nothing() -> None:
+    """Only the live intent counts."""
+    failure = RecordPaymentFailure(order=a_key(), intent_id=intent_id(a_key(), 1), reason="no route")
+
+    wanting().when(an_order(("tea", 3), rumor="more")).when(failure).then_nothing()
+
+
+# Settlement
+
+
+@pytest.mark.req("TR-06")
+@pytest.mark.req("PAY-14")
+def test_the_back_ends_word_confirms_once_whatever_follows() -> None:
+    """Webhook, webhook again, receipt, receipt again: one confirmation; the stock is sold once."""
+    story = asked().when(paid(20))
+    story.then(PaymentSettled, StockCommitted, OrderMoved, ReplyPromised)
+    assert story.told()[0] == "confirmed"
+
+    story.when(paid(20), receipt(), paid(20), receipt(rumor="second")).then_nothing()
+    assert confirmations(story) == 1
+    assert story.order().payment is PaymentAxis.PAID
+
+
+@pytest.mark.req("PAY-14")
+def test_a_receipt_before_the_settlement_makes_no_second_confirmation() -> None:
+    """The claim is noted, the look-up confirms."""
+    story = asked().when(receipt())
+    story.then(PaymentReported)
+    assert story.order().status is OrderStatus.PENDING
+
+    story.when(paid(20), receipt())
+    assert confirmations(story) == 1
+
+
+def test_a_receipt_alone_never_confirms() -> None:
+    """Whatever it claims, however often."""
+    story = asked().when(*(receipt(rumor=str(n)) for n in range(5)))
+
+    assert (story.order().status, story.order().payment) == (OrderStatus.PENDING, PaymentAxis.REPORTED)
+
+
+@pytest.mark.parametrize("state", [s for s in BackendState if s is not BackendState.SETTLED])
+def test_only_settled_is_settled(state: BackendState) -> None:
+    """Held, pending and unknown money is not there yet."""
+    asked().when(paid(20, state=state)).then_nothing()
+
+
+@pytest.mark.req("TR-06")
+def test_a_payment_below_what_is_due_does_not_confirm() -> None:
+    """One millisatoshi less is less; what is missing is recorded once."""
+    short = paid(20).model_copy(update={"gross_msat": 19_999})
+
+    story = asked().when(short)
+
+    story.then(MoveRefused)
+    assert story.one(MoveRefused).reason == "underpaid"
+    assert story.order().status is OrderStatus.PENDING
+    story.when(paid(20)).one(PaymentSettled)
+
+
+def test_more_than_is_due_confirms_and_is_recorded_in_full() -> None:
+    """The ledger keeps what came beside what was due."""
+    settled = asked().when(paid(25)).one(PaymentSettled)
+
+    assert (settled.gross_msat, settled.due_msat, settled.late) == (25_000, 20_000, False)
+
+
+def test_money_that_arrives_before_the_request_was_recorded_confirms_all_the_same() -> None:
+    """A look-up may overtake the answer; the intent is the order's own."""
+    story = wanting().when(paid(20))
+
+    assert story.order().status is OrderStatus.CONFIRMED
+    story.when(requested(20)).then_nothing()
+
+
+@pytest.mark.req("TR-15")
+def test_money_for_an_expired_order_is_late_and_moves_nothing() -> None:
+    """The merchant decides; the stock went back and stays there."""
+    story = expired().when(paid(20))
+
+    story.then(PaymentSettled)
+    assert story.one(PaymentSettled).late
+    assert (story.order().status, story.order().payment) == (OrderStatus.EXPIRED, PaymentAxis.LATE)
+    story.when(paid(20)).then_nothing()
+
+
+@pytest.mark.req("TR-15")
+@pytest.mark.parametrize("actor", [Actor.BUYER, Actor.MERCHANT])
+def test_money_for_a_cancelled_order_is_late(actor: Actor) -> None:
+    """Whoever cancelled it."""
+    story = asked().when(cancelled(actor)).when(paid(20))
+
+    assert story.order().payment is PaymentAxis.LATE
+
+
+def test_money_for_a_dropped_revision_is_recorded_and_stops_nothing() -> None:
+    """It is late money; the live revision is asked for, paid and confirmed as ever."""
+    story = wanting().when(an_order(("tea", 3), rumor="more")).when(paid(20, revision=1))
+    story.then(PaymentSettled)
+    assert story.one(PaymentSettled).late
+
+    story.when(requested(30, revision=2)).then(PaymentRequested, ReplyPromised)
+    story.when(paid(30, revision=2))
+    assert story.order().status is OrderStatus.CONFIRMED
+    assert story.order().payment is PaymentAxis.PAID
+
+
+def test_a_second_payment_of_a_paid_order_is_recorded_and_leaves_it_paid() -> None:
+    """A former revision's request paid as well: two ledger entries, one of them late."""
+    story = wanting().when(an_order(("tea", 3), rumor="more")).when(requested(30, revision=2), paid(30, revision=2))
+
+    story.when(paid(20, revision=1)).then(PaymentSettled)
+
+    assert story.order().payment is PaymentAxis.PAID
+    assert story.order().status is OrderStatus.CONFIRMED
+
+
+def test_money_that_comes_when_a_refund_is_due_leaves_it_due() -> None:
+    """The merchant owes at least that."""
+    story = asked().when(paid(20)).when(cancelled(Actor.MERCHANT)).when(paid(20)).then_nothing()
+
+    assert story.order().payment is PaymentAxis.REFUND_DUE
+
+
+def test_money_for_an_order_nobody_knows_is_no_order() -> None:
+    """Nothing is made up from a look-up."""
+    given().when(paid(20)).then_nothing()
+
+
+@pytest.mark.req("TR-18")
+@pytest.mark.parametrize("actor", [Actor.BUYER, Actor.MERCHANT])
+def test_a_dead_order_does_not_come_back(actor: Actor) -> None:
+    """Expired stays expired, whoever says otherwise."""
+    for to in (s for s in OrderStatus if s is not OrderStatus.EXPIRED):
+        expired().when(moved(to, actor), at_ms=NOW_MS + 10**7).then(MoveRefused)
