@@ -69,8 +69,7 @@ def _deleted(shop: Shop, command: RecordDeletion) -> dict[str, int]:
     deleted = {
         coordinate: command.created_at
         for coordinate in command.coordinates
-        if _author(coordinate) == command.author
-        and (command.author == shop.merchant or _is_used(shop, coordinate))
+        if _author(coordinate) == command.author and (command.author == shop.merchant or _is_used(shop, coordinate))
     }
     ids = set(command.event_ids)
     known_versions: tuple[Listing | ShippingOption, ...] = (*shop.listings.values(), *shop.options.values())

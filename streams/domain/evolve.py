@@ -156,9 +156,7 @@ def _move_order(shop: Shop, event: OrderMoved) -> None:
         return
     payment = payment_after_move(order.payment, event.to)
     moves = _with(order.moves, move_cause("order", event.to, event.cause))
-    shop.orders[event.order.ref] = replace(
-        order, status=event.to, payment=payment, deadline_ms=None, moves=moves
-    )
+    shop.orders[event.order.ref] = replace(order, status=event.to, payment=payment, deadline_ms=None, moves=moves)
 
 
 def _move_parcel(shop: Shop, event: ShippingMoved) -> None:

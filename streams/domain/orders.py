@@ -154,14 +154,9 @@ def confirm(
 def _made_good(decision: Decision, key: OrderKey, sold: tuple[StockLine, ...]) -> tuple[StockSet, ...]:
     """Nothing on hand, where the merchant had lowered the base below what was promised: never less than that."""
     stock = decision.shop.stock
-    short = (
-        line
-        for line in sold
-        if line.coordinate in stock and _less(stock[line.coordinate].on_hand, line.quantity)
-    )
+    short = (line for line in sold if line.coordinate in stock and _less(stock[line.coordinate].on_hand, line.quantity))
     return tuple(
-        StockSet(coordinate=line.coordinate, on_hand=0, cause=f"oversold by order {key.ref}")
-        for line in short
+        StockSet(coordinate=line.coordinate, on_hand=0, cause=f"oversold by order {key.ref}") for line in short
     )
 
 
@@ -258,9 +253,7 @@ def move_shipping(decision: Decision, command: MoveShipping) -> None:
         )
         decision.tell(order.key, order.dialect, order.answers, reply)
     if command.to is ShippingStatus.DELIVERED and decision.shop.settings.complete_on_delivery:
-        moved = OrderMoved(
-            order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.COMPLETED, cause=command.cause
-        )
+        moved = OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.COMPLETED, cause=command.cause)
         decision.emit(moved)
         status, text = WireStatus.COMPLETED, wording.COMPLETED
         decision.tell_status(order.key, order.dialect, order.answers, status, text)
@@ -275,9 +268,7 @@ def reach_deadline(decision: Decision, command: ReachDeadline, rates: Mapping[st
         price(decision, order, rates, announce_waiting=False)
     elif order.status is OrderStatus.PENDING:
         give_back(decision, order)
-        decision.emit(
-            OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.EXPIRED, cause="deadline")
-        )
+        decision.emit(OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.EXPIRED, cause="deadline"))
         status, text = WireStatus.CANCELLED, wording.EXPIRED
         decision.tell_status(order.key, order.dialect, order.answers, status, text)
 

@@ -184,9 +184,7 @@ def check_option(
     if option is None:
         return Rejected((Finding(refusal=Refusal.UNKNOWN_SHIPPING, subject=coordinate),))
     without = [
-        line.listing.title
-        for line in physical
-        if coordinate not in {ref.coordinate for ref in line.listing.shipping}
+        line.listing.title for line in physical if coordinate not in {ref.coordinate for ref in line.listing.shipping}
     ]
     if without:
         subject = f"{option.title}: {', '.join(without)}"
