@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import time
 from base64 import b64decode, b64encode
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +24,9 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS order_keys (
     key_id TEXT PRIMARY KEY,
     merchant TEXT NOT NULL,
-    key BLOB            -- NULL once erased; the row stays so that a replay cannot make a new key
+    key BLOB,           -- NULL once erased; the row stays so that a replay cannot make a new key
+    made_ms INTEGER NOT NULL,
+    box TEXT            -- the sealed details as the journal has them, so that they can be shown
 ) WITHOUT ROWID
 """
 
@@ -47,7 +50,10 @@ class Vault:
         """Seal an order's details. The same call gives the same box; None where its key was erased."""
         key_id = f"{order_ref}:{rumor_id[:16]}"
         fresh = secrets.token_bytes(32)
-        self._db.execute("INSERT OR IGNORE INTO order_keys VALUES (?, ?, ?)", (key_id, merchant, fresh))
+        self._db.execute(
+            "INSERT OR IGNORE INTO order_keys (key_id, merchant, key, made_ms) VALUES (?, ?, ?, ?)",
+            (key_id, merchant, fresh, time.time_ns() // 1_000_000),
+        )
         key = self._key(key_id)
         if key is None:
             return None
@@ -55,7 +61,18 @@ class Vault:
         # One key seals one text, but a replayed rumor could differ if a reader changes: the text is in the nonce.
         nonce = derive(key, "nonce", plaintext, length=_NONCE_BYTES)
         box = nonce + seal_box(key, nonce, plaintext, _aad(merchant, key_id))
-        return SealedDetails(key_id=key_id, box=b64encode(box).decode())
+        text = b64encode(box).decode()
+        self._db.execute("UPDATE order_keys SET box = ? WHERE key_id = ? AND box IS NULL", (text, key_id))
+        return SealedDetails(key_id=key_id, box=text)
+
+    def of_order(self, merchant: str, order_ref: str) -> PersonalDetails | None:
+        """The newest details of an order, or None where it had none or they were erased."""
+        row = self._db.execute(
+            "SELECT key_id, box FROM order_keys WHERE key_id GLOB ? AND merchant = ?"
+            " AND box IS NOT NULL AND key IS NOT NULL ORDER BY made_ms DESC LIMIT 1",
+            (f"{order_ref}:*", merchant),
+        ).fetchone()
+        return None if row is None else self.open(merchant, SealedDetails(key_id=row[0], box=row[1]))
 
     def open(self, merchant: str, sealed: SealedDetails) -> PersonalDetails:
         """Read an order's details. Raises `Erased`, and `CipherRefused` for a box that was tampered with."""
@@ -73,7 +90,7 @@ class Vault:
 
     def erase(self, key_id: str) -> None:
         """Destroy an order's key, for good."""
-        self._db.execute("UPDATE order_keys SET key = NULL WHERE key_id = ?", (key_id,))
+        self._db.execute("UPDATE order_keys SET key = NULL, box = NULL WHERE key_id = ?", (key_id,))
 
     def close(self) -> None:
         """Close the file."""

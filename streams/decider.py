@@ -160,6 +160,11 @@ class Decider:
         self._consumer: Consumer | None = None
         self._failure: BaseException | None = None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether every partition of ours is open."""
+        return bool(self._consumer and self._consumer.assignment() and not self._opening)
+
     async def run(self) -> None:
         """Decide until cancelled. Raises what cannot be cured by opening a partition again."""
         commands = await self._kafka.producer()

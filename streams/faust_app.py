@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +45,26 @@ def make_app(name: str, bootstrap: str, partitions: int, data_folder: Path, comm
 
 async def run_app(app: faust.App) -> None:
     """Run an app inside the running loop until it is cancelled or crashes; a crash is raised."""
-    worker: Any = faust.Worker(app, loglevel="WARN", override_logging=False, quiet=True, redirect_stdouts=False)
     try:
         await app.start()
-        crashed = asyncio.ensure_future(app.wait_until_stopped())
-        await crashed
+        await app.wait_until_stopped()
         if app.crash_reason is not None:
             raise app.crash_reason
     finally:
         await app.stop()
-        del worker
+
+
+class Readiness:
+    """Whether an app has its partitions and its tables are recovered."""
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+        self._complete = False
+        app.on_rebalance_complete.connect(self._on_complete)
+
+    async def _on_complete(self, *_: Any, **__: Any) -> None:
+        self._complete = True
+
+    def __call__(self) -> bool:
+        """Faust tells the end of a recovery by the rebalance's completion."""
+        return bool(self._complete and not self._app.rebalancing)

@@ -56,6 +56,11 @@ class Follower:
         self._next: dict[int, int] = {}
         self._target: dict[int, int] = {}
 
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether partitions are ours and what stood in them has been taken."""
+        return bool(self._next) and not self._target and not self._new
+
     async def run(self) -> None:
         """Follow until cancelled. Raises `SequenceGap`, and whatever the handler cannot cure."""
         self._consumer = consumer = await self._kafka.consumer(

@@ -51,13 +51,20 @@ def record_option(decision: Decision, command: RecordShippingOption) -> None:
 
 
 def record_deletion(decision: Decision, command: RecordDeletion) -> None:
-    """Only the author's own: by address every version up to the deletion, by id that version (REL-16)."""
+    """Only the author's own: by address every version up to the deletion, by id that version (REL-16).
+
+    One that a newer version outlived says nothing: older versions would not win anyway.
+    """
     shop = decision.shop
     for coordinate, deleted_at in _deleted(shop, command).items():
-        if deleted_at > shop.withdrawn.get(coordinate, -1):
+        known = shop.listings.get(coordinate) or shop.options.get(coordinate)
+        outlived = known is not None and known.created_at > deleted_at
+        if deleted_at > shop.withdrawn.get(coordinate, -1) and not outlived:
             decision.emit(Withdrawn(coordinate=coordinate, deleted_at=deleted_at))
     for product, deleted_at in _deleted_reviews(shop, command).items():
-        if deleted_at > shop.review_deletions.get((command.author, product), -1):
+        review = shop.reviews.get((command.author, product))
+        outlived = review is not None and review.created_at > deleted_at
+        if deleted_at > shop.review_deletions.get((command.author, product), -1) and not outlived:
             decision.emit(ReviewWithdrawn(author=command.author, product=product, deleted_at=deleted_at))
 
 

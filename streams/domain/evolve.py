@@ -82,7 +82,7 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             if event.deadline_ms is not None:
                 shop.remind(Due(event.deadline_ms, "deadline", event.order))
         case CancellationRequested():
-            _change(shop, event.order, cancellation_requested=True)
+            _note_cancellation(shop, event)
         case ShippingMoved():
             _move_parcel(shop, event)
         case ReplyPromised():
@@ -157,6 +157,14 @@ def _move_order(shop: Shop, event: OrderMoved) -> None:
     payment = payment_after_move(order.payment, event.to)
     moves = _with(order.moves, move_cause("order", event.to, event.cause))
     shop.orders[event.order.ref] = replace(order, status=event.to, payment=payment, deadline_ms=None, moves=moves)
+
+
+def _note_cancellation(shop: Shop, event: CancellationRequested) -> None:
+    """The merchant has it to decide; the message that asked is not heard twice."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        moves = _with(order.moves, move_cause("order", OrderStatus.CANCELLED, event.cause))
+        shop.orders[event.order.ref] = replace(order, cancellation_requested=True, moves=moves)
 
 
 def _move_parcel(shop: Shop, event: ShippingMoved) -> None:

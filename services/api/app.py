@@ -1,0 +1,275 @@
+"""The API's routes: merchants, orders and their moves, stock, reviews, quarantine, queries."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Protocol
+
+from fastapi import Depends, FastAPI, HTTPException, Request, status
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from schemas.dialects.contract import PersonalDetails
+from schemas.merchants import Merchant
+from schemas.messages import Command, CommandBody, JournalRecord
+from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
+from schemas.shops import OpenShop, ShopSettings
+from schemas.values import Actor, OrderKey, Origin, PublicKey
+
+ROWS_MAX = 1_000
+
+
+class Asker(Protocol):
+    """Sends a command and waits for its decision."""
+
+    async def ask(self, command: Command) -> JournalRecord | None:
+        """The record that decided it; None where it said nothing new. Raises TimeoutError."""
+
+
+class Queries(Protocol):
+    """Asks ClickHouse, read-only."""
+
+    async def rows(self, sql: str, params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The result as one object a row. Raises `BadQuery` (a ValueError) with a sentence."""
+
+
+class Merchants(Protocol):
+    """The merchants' configuration."""
+
+    def all(self) -> list[Merchant]:
+        """Every merchant."""
+
+    def get(self, public_key: str) -> Merchant | None:
+        """One merchant."""
+
+
+class Replayer(Protocol):
+    """Puts quarantined originals back at the start of the pipeline."""
+
+    async def replay(self, quarantine_id: str) -> bool:
+        """Read the original again; False where the record has none."""
+
+
+class NewMerchant(BaseModel):
+    """A merchant to run; the key itself was put in the home's keystore before and is never sent here."""
+
+    public_key: PublicKey
+    name: str = Field(min_length=1, max_length=64)
+    relays: tuple[str, ...] = ()
+    wallet: str = "simulated"
+    settings: ShopSettings = ShopSettings()
+
+
+class Shipment(BaseModel):
+    """Where a parcel is."""
+
+    tracking: str | None = Field(default=None, max_length=256)
+    carrier: str | None = Field(default=None, max_length=128)
+    eta: int | None = None
+
+
+class Query(BaseModel):
+    """One read-only SQL statement."""
+
+    sql: str = Field(max_length=100_000)
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class Services(BaseModel):
+    """What the routes work with."""
+
+    model_config = {"arbitrary_types_allowed": True}
+
+    token: str
+    desk: Any
+    queries: Any
+    merchants: Any
+    put_merchant: Callable[[Merchant], Awaitable[None]]
+    personal: Callable[[str, str], PersonalDetails | None]
+    replayer: Any
+    is_signer_for: Callable[[str], bool]
+
+
+def make_app(services: Services) -> FastAPI:
+    """The API over these services. Every route but `/health` needs `Authorization: Bearer <token>`."""
+    app = FastAPI(title="Nostr Commerce Coordinator", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    desk: Asker = services.desk
+    queries: Queries = services.queries
+
+    def authorised(request: Request) -> None:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if not secrets.compare_digest(given.encode(), services.token.encode()):
+            raise HTTPException(status.HTTP_401_UNAUTHORIZED, "the token is missing or wrong: read it from token_file")
+
+    guarded = [Depends(authorised)]
+
+    @app.exception_handler(ValueError)
+    async def refused(_request: Request, error: ValueError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, status_code=status.HTTP_400_BAD_REQUEST)
+
+    @app.get("/health")
+    async def health() -> dict[str, bool]:
+        return {"ok": True}
+
+    async def decide(merchant: str, body: CommandBody, request_id: str | None) -> dict[str, Any]:
+        source = request_id or secrets.token_hex(16)
+        name = hashlib.sha256(f"operator:{merchant}:{source}".encode()).hexdigest()[:32]
+        command = Command(
+            id=name,
+            merchant=merchant,
+            at_ms=time.time_ns() // 1_000_000,
+            origin=Origin.OPERATOR,
+            source=source,
+            body=body,
+        )
+        try:
+            record = await desk.ask(command)
+        except TimeoutError:
+            raise HTTPException(
+                status.HTTP_504_GATEWAY_TIMEOUT, "nobody decided in time: is the decider up? see `ncc status`"
+            ) from None
+        return report(record)
+
+    async def find_order(ref: str) -> dict[str, Any]:
+        found = await queries.rows(
+            "SELECT * FROM orders_now WHERE startsWith(ref, {ref:String}) OR order_id = {ref:String} LIMIT 3",
+            {"ref": ref},
+        )
+        if not found:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no order {ref}: `ncc orders` lists them")
+        if len(found) > 1:
+            raise HTTPException(status.HTTP_409_CONFLICT, f"several orders match {ref}: give more of its reference")
+        return found[0]
+
+    def key_of(row: dict[str, Any]) -> OrderKey:
+        return OrderKey(merchant=row["merchant"], buyer=row["buyer"], order_id=row["order_id"])
+
+    @app.get("/merchants", dependencies=guarded)
+    async def list_merchants() -> list[dict[str, Any]]:
+        return [
+            {**merchant.model_dump(mode="json"), "has_key": services.is_signer_for(merchant.public_key)}
+            for merchant in services.merchants.all()
+        ]
+
+    @app.post("/merchants", dependencies=guarded)
+    async def add_merchant(new: NewMerchant) -> dict[str, Any]:
+        known: Merchant | None = services.merchants.get(new.public_key)
+        merchant = Merchant(
+            public_key=new.public_key,
+            name=new.name,
+            relays=new.relays,
+            wallet=new.wallet,
+            added_ms=known.added_ms if known else time.time_ns() // 1_000_000,
+        )
+        if not services.is_signer_for(new.public_key):
+            raise HTTPException(
+                status.HTTP_400_BAD_REQUEST, "no key for this merchant in the home: use `ncc merchant add`"
+            )
+        await services.put_merchant(merchant)
+        decision = await decide(new.public_key, OpenShop(settings=new.settings), None)
+        return {**merchant.model_dump(mode="json"), "decision": decision}
+
+    @app.get("/orders", dependencies=guarded)
+    async def list_orders(limit: Annotated[int, Field(ge=1, le=ROWS_MAX)] = 50) -> list[dict[str, Any]]:
+        return await queries.rows(
+            "SELECT * FROM orders_now ORDER BY placed_at DESC LIMIT {limit:UInt32}", {"limit": limit}
+        )
+
+    @app.get("/orders/{ref}", dependencies=guarded)
+    async def show_order(ref: str) -> dict[str, Any]:
+        order = await find_order(ref)
+        history = await queries.rows(
+            "SELECT * FROM events WHERE order_ref = {ref:String} ORDER BY sequence, position", {"ref": order["ref"]}
+        )
+        sent = await queries.rows(
+            "SELECT * FROM deliveries_now WHERE order_ref = {ref:String} ORDER BY at", {"ref": order["ref"]}
+        )
+        personal = services.personal(order["merchant"], order["ref"])
+        shown = None if personal is None else {k: getattr(personal, k) for k in ("address", "email", "phone", "note")}
+        return {**order, "personal": shown, "history": history, "deliveries": sent}
+
+    @app.post("/orders/{ref}/{move}", dependencies=guarded)
+    async def move_order(ref: str, move: str, shipment: Shipment | None = None, request: str | None = None) -> Any:
+        key = key_of(await find_order(ref))
+        body = order_move(key, move, shipment or Shipment(), cause=f"operator {request or secrets.token_hex(8)}")
+        if body is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"an order cannot be moved by {move!r}")
+        return await decide(key.merchant, body, request)
+
+    @app.get("/stock", dependencies=guarded)
+    async def list_stock() -> list[dict[str, Any]]:
+        return await queries.rows("SELECT * FROM inventory_now ORDER BY merchant, coordinate LIMIT 1000")
+
+    @app.get("/reviews", dependencies=guarded)
+    async def list_reviews() -> list[dict[str, Any]]:
+        return await queries.rows("SELECT * FROM reviews_now ORDER BY reviewed_at DESC LIMIT 1000")
+
+    @app.get("/quarantine", dependencies=guarded)
+    async def list_quarantine(limit: Annotated[int, Field(ge=1, le=ROWS_MAX)] = 50) -> list[dict[str, Any]]:
+        return await queries.rows(
+            "SELECT * FROM quarantine_now ORDER BY at DESC LIMIT {limit:UInt32}", {"limit": limit}
+        )
+
+    @app.post("/quarantine/{quarantine_id}/replay", dependencies=guarded)
+    async def replay(quarantine_id: str) -> dict[str, bool]:
+        if not await services.replayer.replay(quarantine_id):
+            raise HTTPException(
+                status.HTTP_404_NOT_FOUND, f"quarantine has no original under {quarantine_id}: nothing to replay"
+            )
+        return {"replayed": True}
+
+    @app.get("/quarantine/{quarantine_id}", dependencies=guarded)
+    async def show_quarantined(quarantine_id: str) -> dict[str, Any]:
+        record = await services.replayer.find(quarantine_id)
+        if record is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no quarantine record {quarantine_id}")
+        shown: dict[str, Any] = record.model_dump(mode="json")
+        return shown
+
+    @app.post("/sql", dependencies=guarded)
+    async def sql(query: Query) -> list[dict[str, Any]]:
+        return await queries.rows(query.sql, query.params)
+
+    return app
+
+
+def order_move(key: OrderKey, move: str, shipment: Shipment, cause: str) -> CommandBody | None:
+    """The command behind `ncc order <move>`; None for a word that is none."""
+    parcels = {
+        "prepare": ShippingStatus.PROCESSING,
+        "ship": ShippingStatus.SHIPPED,
+        "deliver": ShippingStatus.DELIVERED,
+        "exception": ShippingStatus.EXCEPTION,
+    }
+    orders = {
+        "process": OrderStatus.PROCESSING,
+        "complete": OrderStatus.COMPLETED,
+        "cancel": OrderStatus.CANCELLED,
+    }
+    if move in parcels:
+        return MoveShipping(
+            order=key,
+            actor=Actor.MERCHANT,
+            to=parcels[move],
+            cause=cause,
+            tracking=shipment.tracking,
+            carrier=shipment.carrier,
+            eta=shipment.eta,
+        )
+    if move in orders:
+        return MoveOrder(order=key, actor=Actor.MERCHANT, to=orders[move], cause=cause)
+    return None
+
+
+def report(record: JournalRecord | None) -> dict[str, Any]:
+    """A decision as an answer: what happened, or why it did not."""
+    if record is None:
+        return {"decided": "nothing_new", "events": []}
+    events = [event.model_dump(mode="json") for event in record.events]
+    refused = next((event for event in events if event["type"] == "MoveRefused"), None)
+    if refused is not None:
+        return {"decided": "refused", "reason": refused["reason"], "detail": refused["detail"], "events": events}
+    return {"decided": "done", "sequence": record.seq, "events": [event["type"] for event in events]}

@@ -1,0 +1,338 @@
+"""The commands of daily business: merchants, orders, stock, reviews, quarantine, queries, the simulated wallet."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from schemas.nostr.nip19 import Nip19Refused, encode_npub, read_public_key, read_secret_key
+from schemas.nostr.nip49 import Nip49Refused, decrypt_key
+from schemas.nostr.secp256k1 import KeyRefused, SecretKey
+from services.cli.client import Stack
+from services.cli.options import Home, Json
+from services.cli.output import OUT, as_json, fail, fields, sats, table
+from services.payments.port import BackendError
+from services.payments.simulated import PaymentRefused, SimulatedWallet
+from services.relays import BadRelayUrl, normalise_relay_url
+from services.signer.keystore import Keystore
+
+merchant_app = typer.Typer(no_args_is_help=True, help="Shops this deployment runs.")
+order_app = typer.Typer(no_args_is_help=True, help="One order: look at it, move it.")
+wallet_app = typer.Typer(no_args_is_help=True, help="The simulated wallet.")
+quarantine_app = typer.Typer(no_args_is_help=True, help="Input that could not be used.")
+
+
+@merchant_app.command("add")
+def merchant_add(
+    name: Annotated[str, typer.Argument(help="What the shop is called here.")],
+    home: Home = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="File with one line: nsec, hex or ncryptsec. Without it a key is made.")
+    ] = None,
+    passphrase_file: Annotated[Path | None, typer.Option(help="File with the pass-phrase of an ncryptsec.")] = None,
+    relay: Annotated[list[str] | None, typer.Option(help="A relay of this merchant; may be given again.")] = None,
+    wallet: Annotated[str, typer.Option(help="Payment back-end: simulated.")] = "simulated",
+    json_: Json = False,
+) -> None:
+    """Run a shop for a merchant; prints its public key."""
+    stack = Stack(home or Path())
+    if wallet != "simulated":
+        fail(f"there is no payment back-end {wallet!r}: use --wallet simulated")
+    relays = [_relay(url) for url in relay or []]
+    secret = SecretKey.from_bytes(secrets.token_bytes(32)) if key_file is None else _read_key(key_file, passphrase_file)
+    Keystore(stack.home / "keys", stack.home / "secrets" / "keystore-passphrase").add(secret)
+    body = {"public_key": secret.public_key, "name": name, "relays": relays, "wallet": wallet}
+    added = stack.post("/merchants", body)
+    if json_:
+        as_json(added)
+    else:
+        OUT.print(secret.public_key)
+
+
+@merchant_app.command("list")
+def merchant_list(home: Home = None, json_: Json = False) -> None:
+    """Every shop."""
+    rows = Stack(home or Path()).get("/merchants")
+    if json_:
+        as_json(rows)
+        return
+    table(
+        "Merchants",
+        ("name", "public key", "wallet", "relays", "key"),
+        (
+            (r["name"], r["public_key"], r["wallet"], ", ".join(r["relays"]), "here" if r["has_key"] else "missing")
+            for r in rows
+        ),
+        "No merchant yet: add one with `ncc merchant add NAME`.",
+    )
+
+
+@merchant_app.command("show")
+def merchant_show(
+    who: Annotated[str, typer.Argument(help="Name, hex or npub.")], home: Home = None, json_: Json = False
+) -> None:
+    """One shop."""
+    rows = Stack(home or Path()).get("/merchants")
+    try:
+        wanted = read_public_key(who)
+    except (Nip19Refused, KeyRefused, ValueError):
+        wanted = who
+    found = [row for row in rows if wanted in (row["name"], row["public_key"])]
+    if not found:
+        fail(f"there is no merchant {who}: `ncc merchant list` shows them")
+    row = found[0]
+    shown = {**row, "npub": encode_npub(row["public_key"])}
+    if json_:
+        as_json(shown)
+    else:
+        fields(row["name"], shown)
+
+
+def orders(home: Home = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, json_: Json = False) -> None:
+    """The newest orders."""
+    rows = Stack(home or Path()).get("/orders", limit=limit)
+    if json_:
+        as_json(rows)
+        return
+    table(
+        "Orders",
+        ("order", "status", "payment", "shipping", "sats", "placed", "buyer's id"),
+        (
+            (
+                r["ref"][:10],
+                r["status"],
+                r["payment"],
+                r["shipping"],
+                sats(r["total_msat"]),
+                _time(r["placed_at"]),
+                r["order_id"],
+            )
+            for r in rows
+        ),
+        "No orders yet.",
+    )
+
+
+@order_app.command("show")
+def order_show(ref: str, home: Home = None, json_: Json = False) -> None:
+    """One order with its history, its messages, and the buyer's details."""
+    order = Stack(home or Path()).get(f"/orders/{ref}")
+    if json_:
+        as_json(order)
+        return
+    shown = {
+        k: v for k, v in order.items() if k not in ("history", "deliveries", "personal", "total_msat", "paid_msat")
+    }
+    fields(
+        f"Order {order['ref'][:10]}",
+        {**shown, "total": f"{sats(order['total_msat'])} sats", **(order["personal"] or {})},
+    )
+    table(
+        "\nHistory",
+        ("when", "what", "status", "sats"),
+        ((_time(e["at"]), e["type"], e.get("status", ""), sats(e.get("amount_msat"))) for e in order["history"]),
+        "",
+    )
+    table(
+        "\nMessages",
+        ("when", "what", "state", "event"),
+        ((_time(d["at"]), d["what"], d["state"], d["event_id"][:16]) for d in order["deliveries"]),
+        "No message was sent yet.",
+    )
+
+
+def _move(home: Path | None, ref: str, move: str, json_: bool, body: dict[str, Any] | None = None) -> None:
+    decision = Stack(home or Path()).post(f"/orders/{ref}/{move}", body or {})
+    if json_:
+        as_json(decision)
+    elif decision["decided"] == "done":
+        OUT.print(f"{ref}: {', '.join(decision['events'])}")
+    elif decision["decided"] == "nothing_new":
+        OUT.print(f"{ref}: that was so already; nothing changed")
+    if decision["decided"] == "refused":
+        fail(f"order {ref} was not moved: {decision['reason']} ({decision['detail']})", 2)
+
+
+@order_app.command("ship")
+def order_ship(
+    ref: str,
+    home: Home = None,
+    tracking: Annotated[str | None, typer.Option(help="The carrier's tracking number.")] = None,
+    carrier: Annotated[str | None, typer.Option(help="The carrier's name.")] = None,
+    eta: Annotated[int | None, typer.Option(help="Expected delivery, unix seconds.")] = None,
+    json_: Json = False,
+) -> None:
+    """The parcel is on its way."""
+    _move(home, ref, "ship", json_, {"tracking": tracking, "carrier": carrier, "eta": eta})
+
+
+@order_app.command("deliver")
+def order_deliver(ref: str, home: Home = None, json_: Json = False) -> None:
+    """The parcel was delivered."""
+    _move(home, ref, "deliver", json_)
+
+
+@order_app.command("process")
+def order_process(ref: str, home: Home = None, json_: Json = False) -> None:
+    """The order is being prepared."""
+    _move(home, ref, "process", json_)
+
+
+@order_app.command("complete")
+def order_complete(ref: str, home: Home = None, json_: Json = False) -> None:
+    """The order is done."""
+    _move(home, ref, "complete", json_)
+
+
+@order_app.command("cancel")
+def order_cancel(ref: str, home: Home = None, json_: Json = False) -> None:
+    """Cancel an order; a paid one is then owed a refund."""
+    _move(home, ref, "cancel", json_)
+
+
+def stock(home: Home = None, json_: Json = False) -> None:
+    """What is on hand, held and sold."""
+    rows = Stack(home or Path()).get("/stock")
+    if json_:
+        as_json(rows)
+        return
+    table(
+        "Stock",
+        ("listing", "price", "stock", "held", "available", "sold", "address"),
+        (
+            (
+                r["title"],
+                r["price"],
+                "untracked" if r["on_hand"] is None else r["on_hand"],
+                r["held"],
+                "" if r["on_hand"] is None else int(r["on_hand"]) - int(r["held"]),
+                r["sold"],
+                r["coordinate"],
+            )
+            for r in rows
+            if not r["withdrawn"]
+        ),
+        "No listings yet: the merchant publishes them with any Nostr client.",
+    )
+
+
+def reviews(home: Home = None, json_: Json = False) -> None:
+    """What buyers say."""
+    rows = Stack(home or Path()).get("/reviews")
+    if json_:
+        as_json(rows)
+        return
+    table(
+        "Reviews",
+        ("product", "score", "thumb", "author", "when"),
+        (
+            (r["product"].split(":", 2)[2], r["score"], r["thumb"], r["author"][:12], _time(r["reviewed_at"]))
+            for r in rows
+            if not r["withdrawn"]
+        ),
+        "No reviews yet.",
+    )
+
+
+@wallet_app.command("pay")
+def wallet_pay(invoice: str, home: Home = None, json_: Json = False) -> None:
+    """Pay an invoice of the simulated wallet; prints the preimage."""
+    path = (home or Path()) / "wallet" / "simulated.db"
+    if not path.exists():
+        fail(f"there is no simulated wallet in {home}: start the stack with `ncc up` first", 3)
+    wallet = SimulatedWallet(path)
+    try:
+        preimage = asyncio.run(wallet.pay(invoice)).hex()
+    except (PaymentRefused, BackendError) as refused:
+        fail(str(refused), 2)
+    finally:
+        wallet.close()
+    if json_:
+        as_json({"preimage": preimage})
+    else:
+        OUT.print(preimage)
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    home: Home = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, json_: Json = False
+) -> None:
+    """The newest quarantined input."""
+    rows = Stack(home or Path()).get("/quarantine", limit=limit)
+    if json_:
+        as_json(rows)
+        return
+    table(
+        "Quarantine",
+        ("id", "reason", "detail", "stage", "relay", "when"),
+        ((r["id"], r["reason"], r["detail"], r["stage"], r["relay"], _time(r["at"])) for r in rows),
+        "Nothing is in quarantine.",
+    )
+
+
+@quarantine_app.command("show")
+def quarantine_show(id_: Annotated[str, typer.Argument(metavar="ID")], home: Home = None, json_: Json = False) -> None:
+    """One record with its original text."""
+    record = Stack(home or Path()).get(f"/quarantine/{id_}")
+    if json_:
+        as_json(record)
+    else:
+        fields(f"Quarantined {id_}", record)
+
+
+@quarantine_app.command("replay")
+def quarantine_replay(
+    id_: Annotated[str, typer.Argument(metavar="ID")], home: Home = None, json_: Json = False
+) -> None:
+    """Read a record again from the start, after its cause was cured."""
+    answer = Stack(home or Path()).post(f"/quarantine/{id_}/replay")
+    if json_:
+        as_json(answer)
+    else:
+        OUT.print(f"{id_} is being read again")
+
+
+def sql(query: str, home: Home = None, json_: Json = False) -> None:
+    """Ask ClickHouse, read-only."""
+    rows = Stack(home or Path()).post("/sql", {"sql": query})
+    if json_:
+        as_json(rows)
+        return
+    columns = list(rows[0]) if rows else []
+    table("", columns, ([row[c] for c in columns] for row in rows), "No rows.")
+
+
+def _relay(url: str) -> str:
+    try:
+        return normalise_relay_url(url)
+    except BadRelayUrl as error:
+        fail(f"--relay {url}: {error}")
+
+
+def _read_key(path: Path, passphrase_file: Path | None) -> SecretKey:
+    """The key in a file; its text never shows in a message."""
+    try:
+        text = path.read_text().strip()
+    except OSError as error:
+        fail(f"the key file {path} cannot be read: {error.strerror}")
+    try:
+        if not text.startswith("ncryptsec"):
+            return read_secret_key(text)
+        if passphrase_file is None:
+            fail(f"the key in {path} is encrypted: give its pass-phrase's file with --passphrase-file")
+        return decrypt_key(text, passphrase_file.read_text().strip("\r\n"))
+    except OSError as error:
+        fail(f"the pass-phrase file {passphrase_file} cannot be read: {error.strerror}")
+    except (Nip19Refused, Nip49Refused, KeyRefused, ValueError):
+        fail(
+            f"{path} holds no key that can be read: it needs one line with nsec, hex or ncryptsec (and its pass-phrase)"
+        )
+
+
+def _time(value: object) -> str:
+    """A time as ClickHouse gives it, to the second."""
+    return str(value).replace("T", " ")[:19]

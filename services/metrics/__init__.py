@@ -1,0 +1,1 @@
+"""ClickHouse: what the journal says as tables, one writer, and a door for read-only questions."""

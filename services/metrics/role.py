@@ -1,0 +1,75 @@
+"""The metrics role: the journal and the state rows into ClickHouse, each block exactly once (D10).
+
+The position is what ClickHouse itself holds; the consumer group's is only a place to start reading from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from schemas.messages import JournalRecord
+from services.metrics.writer import MetricsWriter
+
+FLUSH_EVERY_S = 0.25
+BUFFER_MAX = 20_000
+"""Records waiting for ClickHouse; beyond it the journal is not read on."""
+
+log = structlog.get_logger(role="metrics")
+
+
+class MetricsRole:
+    """Follows the journal (`streams.follower.JournalHandler`), buffering between inserts."""
+
+    def __init__(self, writer: MetricsWriter) -> None:
+        self._writer = writer
+        self._waiting: dict[int, list[tuple[int, JournalRecord]]] = {}
+        self._covered: dict[int, int] = {}
+        self._room = asyncio.Semaphore(BUFFER_MAX)
+        self._lock = asyncio.Lock()
+
+    async def begin(self, partition: int) -> None:
+        """Read from ClickHouse how far this partition is written."""
+        positions = await asyncio.to_thread(self._writer.positions)
+        self._covered[partition] = positions.get(partition, 0)
+        self._waiting[partition] = []
+
+    async def take(self, partition: int, offset: int, record: JournalRecord) -> None:
+        """Buffer one record that ClickHouse does not hold yet."""
+        if record.seq <= self._covered[partition]:
+            return
+        await self._room.acquire()
+        self._waiting[partition].append((offset, record))
+
+    async def caught_up(self, partition: int) -> None:
+        """Nothing more is owed."""
+
+    def needed_from(self, partition: int, next_offset: int) -> int:
+        """The oldest record that is not in ClickHouse."""
+        waiting = self._waiting.get(partition)
+        return waiting[0][0] if waiting else next_offset
+
+    async def end(self, partition: int) -> None:
+        """Another process writes this partition now."""
+        async with self._lock:
+            for _ in self._waiting.pop(partition, []):
+                self._room.release()
+
+    async def flush(self) -> None:
+        """Insert what waits, in one block, until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_EVERY_S)
+            async with self._lock:
+                taken = {p: list(waiting) for p, waiting in self._waiting.items() if waiting}
+                if taken:
+                    await self._write(taken)
+
+    async def _write(self, taken: dict[int, list[tuple[int, JournalRecord]]]) -> None:
+        batch = {partition: [record for _, record in waiting] for partition, waiting in taken.items()}
+        await asyncio.to_thread(self._writer.write_journal, batch)
+        for partition, waiting in taken.items():
+            del self._waiting[partition][: len(waiting)]
+            self._covered[partition] = waiting[-1][1].seq
+            for _ in waiting:
+                self._room.release()

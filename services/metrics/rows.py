@@ -1,0 +1,249 @@
+"""Turns journal records into rows of `events`: pure, total, and free of personal data.
+
+Field names are column names; times are UTC milliseconds, which is how DateTime64(3) is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from typing import Final, NamedTuple, assert_never
+
+from schemas.catalogue import ListingRecorded, ListingRevised, ShippingOptionRecorded, Withdrawn
+from schemas.messages import Event, JournalRecord
+from schemas.orders import (
+    LINES_MAX,
+    CancellationRequested,
+    MoveRefused,
+    OrderLine,
+    OrderMoved,
+    OrderPlaced,
+    OrderQuoted,
+    OrderRejected,
+    OrderStatus,
+    OrderWaiting,
+    QuotedLine,
+    Rate,
+    ShippingMoved,
+)
+from schemas.parking import CommandParked, ParkedReleased
+from schemas.payments import (
+    PaymentDropped,
+    PaymentReported,
+    PaymentRequested,
+    PaymentSettled,
+    PaymentWanted,
+)
+from schemas.replies import PaymentRequestReply, ReplyPromised, ShippingReply, StatusReply
+from schemas.reviews import ReviewRecorded, ReviewWithdrawn
+from schemas.shops import ShopOpened
+from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
+from schemas.values import MSAT_PER_SAT, OrderKey
+from services.metrics.ranges import coordinate_or_empty, country_or_empty, instant, int64, score, short
+
+Pseudonym = Callable[[str, str], str]
+"""(merchant, buyer) public keys → a keyed hash of the buyer that differs from merchant to merchant (C-44)."""
+
+NOTHING: Final = "Nothing"
+"""The type of the one row of a record without events."""
+
+_EXACT: Final = Context(prec=120)
+_BITCOIN_MSAT: Final = {"MSAT": 1, "MSATS": 1, "SAT": 1_000, "SATS": 1_000, "BTC": 100_000_000 * MSAT_PER_SAT}
+
+
+class EventRow(NamedTuple):
+    """A row of `events`, in its columns' order."""
+
+    partition: int
+    sequence: int
+    position: int
+    line: int
+    type: str
+    merchant: str
+    at: int
+    order_ref: str = ""
+    buyer: str = ""
+    coordinate: str = ""
+    subject: str = ""
+    title: str = ""
+    quantity: int | None = None
+    amount_msat: int | None = None
+    due_msat: int | None = None
+    status: str = ""
+    reason: str = ""
+    actor: str = ""
+    dialect: str = ""
+    country: str = ""
+    score: Decimal | None = None
+    strict_score: Decimal | None = None
+
+
+def event_rows(partition: int, record: JournalRecord, pseudonym: Pseudonym) -> list[EventRow]:
+    """Every row of one journal record; at least one, so that the record's sequence is always stored."""
+    rows: list[EventRow] = []
+    at = instant(record.at_ms)
+    names: dict[OrderKey, tuple[str, str]] = {}
+    for position, event in enumerate(record.events):
+        row = EventRow(partition, record.seq, position, 0, event.type, record.merchant, at)
+        order: OrderKey | None = getattr(event, "order", None)
+        if order is not None:
+            if order not in names:
+                names[order] = (order.ref, pseudonym(order.merchant, order.buyer))
+            order_ref, buyer = names[order]
+            row = row._replace(order_ref=order_ref, buyer=buyer)
+        rows.extend(_rows(row, event, record.events))
+    return rows or [EventRow(partition, record.seq, 0, 0, NOTHING, record.merchant, at)]
+
+
+def _rows(row: EventRow, event: Event, events: tuple[Event, ...]) -> list[EventRow]:
+    """One event's row and its lines; `events` are those of the same record."""
+    match event:
+        case OrderPlaced():
+            country = country_or_empty(event.destination.country)
+            head = row._replace(dialect=short(event.dialect), country=country)
+            return [head, *_order_lines(row, event.lines)]
+        case OrderQuoted():
+            head = row._replace(amount_msat=int64(event.quote.total_msat))
+            lines = enumerate(event.quote.lines, 1)
+            return [head, *(_quoted_line(row, n, line, event.quote.rates) for n, line in lines)]
+        case OrderWaiting():
+            return [row._replace(reason=event.reason.value)]
+        case OrderRejected():
+            reasons = dict.fromkeys(finding.refusal.value for finding in event.findings) or ("",)
+            return [row._replace(line=n, reason=reason) for n, reason in enumerate(reasons)]
+        case OrderMoved(to=OrderStatus.CONFIRMED):
+            paid_msat, due_msat = _sale(event.order, events)
+            return [
+                row._replace(
+                    status=event.to.value,
+                    actor=event.actor.value,
+                    amount_msat=paid_msat,
+                    due_msat=due_msat,
+                )
+            ]
+        case OrderMoved():
+            return [row._replace(status=event.to.value, actor=event.actor.value)]
+        case MoveRefused():
+            return [row._replace(reason=short(event.reason), actor=event.actor.value)]
+        case ShippingMoved():
+            return [row._replace(status=event.to.value)]
+        case StockSet():
+            coordinate, subject = coordinate_or_empty(event.coordinate), short(event.cause)
+            quantity = None if event.on_hand is None else int64(event.on_hand)
+            return [row._replace(coordinate=coordinate, subject=subject, quantity=quantity)]
+        case StockHeld() | StockReleased() | StockCommitted():
+            return _stock_lines(row, event.lines)
+        case PaymentWanted() | PaymentRequested():
+            return [row._replace(subject=short(event.intent_id), amount_msat=int64(event.amount_msat))]
+        case PaymentSettled():
+            return [
+                row._replace(
+                    subject=short(event.intent_id),
+                    amount_msat=int64(event.gross_msat),
+                    due_msat=int64(event.due_msat),
+                    reason="late" if event.late else "",
+                )
+            ]
+        case PaymentDropped():
+            return [row._replace(subject=short(event.intent_id))]
+        case ListingRecorded(listing=listing) | ListingRevised(listing=listing):
+            quantity = None if listing.stock is None else int64(listing.stock)
+            return [
+                row._replace(
+                    coordinate=coordinate_or_empty(listing.coordinate),
+                    subject=listing.event_id,
+                    title=short(listing.title),
+                    quantity=quantity,
+                )
+            ]
+        case ShippingOptionRecorded(option=option):
+            coordinate = coordinate_or_empty(option.coordinate)
+            return [row._replace(coordinate=coordinate, subject=option.event_id, title=short(option.title))]
+        case Withdrawn():
+            return [row._replace(coordinate=coordinate_or_empty(event.coordinate))]
+        case ReviewRecorded(review=review):
+            return [
+                row._replace(
+                    coordinate=coordinate_or_empty(review.product),
+                    subject=review.event_id,
+                    score=score(event.score),
+                    strict_score=score(event.strict_score),
+                )
+            ]
+        case ReviewWithdrawn():
+            return [row._replace(coordinate=coordinate_or_empty(event.product))]
+        case ReplyPromised():
+            status = _reply_status(event.reply)
+            return [row._replace(subject=event.effect_id, status=status, dialect=short(event.dialect))]
+        case CommandParked():
+            return [row._replace(reason=event.command.type)]
+        case ShopOpened() | CancellationRequested() | ParkedReleased() | PaymentReported():
+            return [row]
+        case _:
+            assert_never(event)
+
+
+def _order_lines(row: EventRow, lines: tuple[OrderLine, ...]) -> list[EventRow]:
+    """The lines as the buyer wrote them, as many as an order may have; one with more is turned down."""
+    return [
+        row._replace(line=n, coordinate=coordinate_or_empty(line.coordinate), quantity=int64(line.quantity))
+        for n, line in enumerate(lines[:LINES_MAX], 1)
+    ]
+
+
+def _stock_lines(row: EventRow, lines: Iterable[StockLine]) -> list[EventRow]:
+    """A row for each line; the event itself moves nothing, so it has none unless it is empty."""
+    moved = [
+        row._replace(line=n, coordinate=coordinate_or_empty(line.coordinate), quantity=int64(line.quantity))
+        for n, line in enumerate(lines, 1)
+    ]
+    return moved or [row]
+
+
+def _quoted_line(row: EventRow, number: int, line: QuotedLine, rates: tuple[Rate, ...]) -> EventRow:
+    return row._replace(
+        line=number,
+        coordinate=coordinate_or_empty(line.coordinate),
+        subject=line.listing_event_id,
+        title=short(line.title),
+        quantity=int64(line.quantity),
+        amount_msat=_line_msat(line, rates),
+    )
+
+
+def _line_msat(line: QuotedLine, rates: tuple[Rate, ...]) -> int | None:
+    """Price × quantity in msat, rounded half to even; None where the quote used no rate for the currency.
+
+    A share of the total for rankings only: the order's total is rounded once, as a whole, and stands on its own.
+    """
+    per_unit = {rate.currency: rate.msat_per_unit for rate in rates}
+    currency = line.unit_price.currency
+    msat = per_unit.get(currency) or _BITCOIN_MSAT.get(currency)
+    if msat is None:
+        return None
+    with localcontext(_EXACT):
+        exact = line.unit_price.amount * line.quantity * msat
+        return int64(int(exact.to_integral_value(rounding=ROUND_HALF_EVEN)))
+
+
+def _sale(order: OrderKey, events: tuple[Event, ...]) -> tuple[int | None, int | None]:
+    """What was paid and owed when an order was confirmed: its payment, or the quote that came to nothing."""
+    for event in events:
+        match event:
+            case PaymentSettled(late=False) if event.order == order:
+                return int64(event.gross_msat), int64(event.due_msat)
+            case OrderQuoted() if event.order == order and event.quote.total_msat == 0:
+                return 0, 0
+            case _:
+                pass
+    return None, None
+
+
+def _reply_status(reply: PaymentRequestReply | StatusReply | ShippingReply) -> str:
+    match reply:
+        case PaymentRequestReply():
+            return "payment_request"
+        case StatusReply() | ShippingReply():
+            return f"{reply.type}:{reply.status.value}"
+        case _:
+            assert_never(reply)

@@ -1,0 +1,266 @@
+-- name: events
+-- The one base table: a row for each event of each journal record, and a further row for each of the event's lines.
+-- A record without events has one row of type 'Nothing', so max(sequence) is where the writer stands.
+-- There is no PARTITION BY: an insert of one block is one part, all of it there or none.
+-- The key names a row for ever, so a row that is written twice counts once (FINAL, as the views read it).
+CREATE TABLE IF NOT EXISTS events
+(
+    partition UInt16,
+    sequence UInt64,
+    position UInt16,                        -- the event's place in its record
+    line UInt16,                            -- 0 is the event itself, 1… are its lines
+    type LowCardinality(String),
+    merchant LowCardinality(String),        -- public key
+    at DateTime64(3, 'UTC'),                -- the record's time
+    order_ref String,                       -- our short name of an order, '' where it is about none
+    buyer String,                           -- keyed hash, another one for each merchant; never the public key
+    coordinate String,                      -- of a listing, option or product
+    subject String,                         -- payment intent, effect or event id; the cause of a stock base
+    title String,                           -- of a listing, at the time
+    quantity Nullable(Int64),               -- units; of StockSet the new base, NULL where tracking ends
+    amount_msat Nullable(Int64),            -- of the event; of the move to confirmed what was paid
+    due_msat Nullable(Int64),               -- what was owed when it was paid
+    status LowCardinality(String),          -- what an axis moved to
+    reason LowCardinality(String),          -- a stable code
+    actor LowCardinality(String),
+    dialect LowCardinality(String),
+    country LowCardinality(String),         -- ISO 3166-1
+    score Nullable(Decimal(38, 18)),
+    strict_score Nullable(Decimal(38, 18)),
+    INDEX by_order order_ref TYPE bloom_filter(0.01) GRANULARITY 4,
+    PROJECTION reach (SELECT partition, max(sequence) GROUP BY partition)
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (merchant, type, partition, sequence, position, line)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, deduplicate_merge_projection_mode = 'rebuild';
+
+-- name: orders
+-- Every version of every order row that reached us; the highest sequence is the order as it stands.
+-- The buyer's public key and order id are needed to act on an order. Nothing else about a person is here.
+CREATE TABLE IF NOT EXISTS orders
+(
+    merchant LowCardinality(String),
+    ref String,
+    buyer String,
+    order_id String,
+    dialect LowCardinality(String),
+    revision UInt32,
+    status LowCardinality(String),
+    payment LowCardinality(String),
+    shipping LowCardinality(String),
+    reason LowCardinality(String),
+    coordinates Array(String),              -- of the lines
+    quantities Array(Int64),                -- of the lines, in the same order
+    country LowCardinality(String),         -- '' where it is not known
+    total_msat Nullable(Int64),
+    paid_msat Int64,
+    tracking String,
+    cancellation_requested Bool,
+    placed_at DateTime64(3, 'UTC'),
+    requested_at Nullable(DateTime64(3, 'UTC')),
+    confirmed_at Nullable(DateTime64(3, 'UTC')),
+    updated_at DateTime64(3, 'UTC'),
+    partition UInt16,
+    sequence UInt64
+)
+ENGINE = ReplacingMergeTree(sequence)
+ORDER BY (merchant, ref);
+
+-- name: inventory
+-- Every version of every listing's stock row; available = on_hand − held.
+CREATE TABLE IF NOT EXISTS inventory
+(
+    merchant LowCardinality(String),
+    coordinate String,
+    title String,
+    price String,
+    on_hand Nullable(Int64),                -- NULL where stock is not tracked
+    held Int64,
+    sold Int64,
+    withdrawn Bool,
+    updated_at DateTime64(3, 'UTC'),
+    partition UInt16,
+    sequence UInt64
+)
+ENGINE = ReplacingMergeTree(sequence)
+ORDER BY (merchant, coordinate);
+
+-- name: reviews
+-- Every version of every author's review of a product; reviews are public events, so is their author.
+CREATE TABLE IF NOT EXISTS reviews
+(
+    merchant LowCardinality(String),
+    product String,
+    author String,
+    event_id String,
+    thumb Decimal(38, 18),
+    score Decimal(38, 18),
+    strict_score Decimal(38, 18),
+    categories Array(String),
+    category_scores Array(Decimal(38, 18)),
+    reviewed_at DateTime64(3, 'UTC'),
+    withdrawn Bool,
+    updated_at DateTime64(3, 'UTC'),
+    partition UInt16,
+    sequence UInt64
+)
+ENGINE = ReplacingMergeTree(sequence)
+ORDER BY (merchant, product, author);
+
+-- name: deliveries
+-- What became of each message: one row for each effect and the event that carried it, the latest report counts.
+-- A relay's own words are left out, only its outcome is kept.
+CREATE TABLE IF NOT EXISTS deliveries
+(
+    merchant LowCardinality(String),
+    effect_id String,
+    event_id String,
+    order_ref String,
+    what LowCardinality(String),
+    state LowCardinality(String),
+    compat_route Bool,
+    relays Array(LowCardinality(String)),
+    outcomes Array(LowCardinality(String)), -- of the relays, in the same order
+    journal_sequence UInt64,
+    at DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (merchant, effect_id, event_id);
+
+-- name: quarantine
+-- Input that became no fact: why, and where it was met. The original stays in Kafka.
+CREATE TABLE IF NOT EXISTS quarantine
+(
+    id String,
+    reason LowCardinality(String),
+    detail String,
+    stage LowCardinality(String),
+    merchant LowCardinality(String),        -- '' where it is not known
+    relay LowCardinality(String),           -- '' where it came by no relay
+    topic LowCardinality(String),
+    partition Nullable(UInt16),
+    offset Nullable(Int64),
+    at DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY id;
+
+-- name: orders_now
+-- One row for each order, as it stands.
+CREATE OR REPLACE VIEW orders_now AS SELECT * FROM orders FINAL;
+
+-- name: inventory_now
+-- One row for each listing, as it stands.
+CREATE OR REPLACE VIEW inventory_now AS SELECT *, on_hand - held AS available FROM inventory FINAL;
+
+-- name: reviews_now
+-- One row for each live review; withdrawn ones are left out.
+CREATE OR REPLACE VIEW reviews_now AS SELECT * FROM reviews FINAL WHERE NOT withdrawn;
+
+-- name: deliveries_now
+-- One row for each message sent.
+CREATE OR REPLACE VIEW deliveries_now AS SELECT * FROM deliveries FINAL;
+
+-- name: quarantine_now
+-- One row for each quarantined input.
+CREATE OR REPLACE VIEW quarantine_now AS SELECT * FROM quarantine FINAL;
+
+-- name: journal_positions
+-- The last journal record of each partition that the events reflect.
+CREATE OR REPLACE VIEW journal_positions AS
+SELECT partition, max(sequence) AS sequence FROM events GROUP BY partition;
+
+-- name: sales
+-- One row for each order that was confirmed: what was owed and what was paid, at the time it was.
+CREATE OR REPLACE VIEW sales AS
+SELECT merchant, order_ref, buyer, at, due_msat AS total_msat, amount_msat AS paid_msat
+FROM events FINAL
+WHERE type = 'OrderMoved' AND status = 'confirmed' AND line = 0;
+
+-- name: sold_lines
+-- The lines of every confirmed order, as its last quote priced them; amount_msat is price × quantity, to the nearest msat.
+CREATE OR REPLACE VIEW sold_lines AS
+SELECT quoted.merchant AS merchant, quoted.order_ref AS order_ref, sold.at AS at, quoted.coordinate AS coordinate,
+       quoted.title AS title, quoted.quantity AS quantity, quoted.amount_msat AS amount_msat
+FROM
+(
+    SELECT merchant, order_ref, coordinate, title, quantity, amount_msat,
+           (sequence, position) AS place, max((sequence, position)) OVER (PARTITION BY merchant, order_ref) AS last_place
+    FROM events FINAL
+    WHERE type = 'OrderQuoted' AND line > 0
+) AS quoted
+INNER JOIN sales AS sold ON sold.merchant = quoted.merchant AND sold.order_ref = quoted.order_ref
+WHERE quoted.place = quoted.last_place;
+
+-- name: payments
+-- One row for each payment a back-end confirmed; a late one came after its order had ended or been paid.
+CREATE OR REPLACE VIEW payments AS
+SELECT merchant, order_ref, buyer, at, subject AS intent_id, amount_msat AS gross_msat, due_msat, reason = 'late' AS late
+FROM events FINAL
+WHERE type = 'PaymentSettled';
+
+-- name: payment_requests
+-- One row for each payment request a buyer was sent.
+CREATE OR REPLACE VIEW payment_requests AS
+SELECT merchant, order_ref, buyer, at, subject AS intent_id, amount_msat
+FROM events FINAL
+WHERE type = 'PaymentRequested';
+
+-- name: order_times
+-- When each order reached each stage for the first time; NULL where it has not.
+CREATE OR REPLACE VIEW order_times AS
+SELECT
+    merchant, order_ref, any(buyer) AS buyer,
+    min(at) AS placed_at,
+    minOrNullIf(at, type = 'OrderQuoted') AS quoted_at,
+    minOrNullIf(at, type = 'PaymentRequested') AS requested_at,
+    minOrNullIf(at, type = 'PaymentSettled' AND reason != 'late') AS paid_at,
+    minOrNullIf(at, type = 'OrderMoved' AND status = 'confirmed') AS confirmed_at,
+    minOrNullIf(at, type = 'ShippingMoved' AND status = 'shipped') AS shipped_at,
+    minOrNullIf(at, type = 'ShippingMoved' AND status = 'delivered') AS delivered_at,
+    minOrNullIf(at, type = 'OrderMoved' AND status = 'completed') AS completed_at,
+    minOrNullIf(at, type = 'OrderRejected') AS rejected_at,
+    minOrNullIf(at, type = 'OrderMoved' AND status = 'expired') AS expired_at,
+    minOrNullIf(at, type = 'OrderMoved' AND status = 'failed') AS failed_at,
+    minOrNullIf(at, type = 'OrderMoved' AND status = 'cancelled') AS cancelled_at
+FROM events FINAL
+WHERE line = 0 AND type IN
+    ('OrderPlaced', 'OrderQuoted', 'PaymentRequested', 'PaymentSettled', 'OrderMoved', 'ShippingMoved', 'OrderRejected')
+GROUP BY merchant, order_ref
+HAVING countIf(type = 'OrderPlaced') > 0;
+
+-- name: stock_movements
+-- The stock ledger: every movement with its cause and both deltas, so that their sums are what is held and on hand.
+-- A base ('set') counts from the base before it; where stock is not tracked, nothing is on hand to move.
+CREATE OR REPLACE VIEW stock_movements AS
+WITH
+moves AS
+(
+    SELECT
+        merchant, coordinate, at, partition, sequence, position, line, order_ref, subject, quantity,
+        transform(type, ['StockSet', 'StockHeld', 'StockReleased', 'StockCommitted'],
+                  ['set', 'hold', 'release', 'commit'], '') AS movement,
+        countIf(type = 'StockSet') OVER so_far AS base_number
+    FROM events FINAL
+    WHERE type IN ('StockSet', 'StockHeld', 'StockReleased', 'StockCommitted') AND coordinate != ''
+    WINDOW so_far AS (PARTITION BY merchant, coordinate ORDER BY partition, sequence, position, line
+                      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+balances AS
+(
+    SELECT
+        *,
+        maxIf(quantity, movement = 'set') OVER (PARTITION BY merchant, coordinate, base_number)
+            - sumIf(assumeNotNull(quantity), movement = 'commit') OVER
+                (PARTITION BY merchant, coordinate, base_number ORDER BY partition, sequence, position, line
+                 ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS on_hand
+    FROM moves
+)
+SELECT
+    merchant, coordinate, at, partition, sequence, position, line, movement, order_ref, subject, quantity, on_hand,
+    ifNull(on_hand, 0) - lagInFrame(ifNull(on_hand, 0), 1, 0) OVER
+        (PARTITION BY merchant, coordinate ORDER BY partition, sequence, position, line
+         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS on_hand_delta,
+    multiIf(movement = 'hold', assumeNotNull(quantity),
+            movement IN ('release', 'commit'), -assumeNotNull(quantity), 0) AS held_delta
+FROM balances;

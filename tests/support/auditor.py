@@ -1,0 +1,140 @@
+"""An independent bookkeeper: reads the journal's facts alone and complains when they do not add up.
+
+It knows nothing of the domain's code and keeps the simplest books that could show a fault.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from schemas.messages import Event
+from schemas.orders import OrderMoved, OrderPlaced, OrderQuoted, OrderRejected, OrderStatus, OrderWaiting
+from schemas.payments import PaymentDropped, PaymentRequested, PaymentSettled, PaymentWanted
+from schemas.replies import PaymentRequestReply, ReplyPromised, StatusReply
+from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
+
+
+class Auditor:
+    """The books: stock by listing; by order its holds, intents, money, replies and state."""
+
+    def __init__(self) -> None:
+        self.on_hand: dict[str, int | None] = {}
+        self.held: Counter[str] = Counter()
+        self.sold: Counter[str] = Counter()
+        self.holds: dict[str, Counter[str]] = defaultdict(Counter)
+        self.status: dict[str, str] = {}
+        self.revision: dict[str, int] = {}
+        self.due: dict[str, int] = {}
+        self.live: dict[str, str] = {}
+        self.wanted: set[tuple[str, int]] = set()
+        self.requested: set[str] = set()
+        self.settled: set[str] = set()
+        self.paid: dict[str, int] = {}
+        self.replies: Counter[str] = Counter()
+        self.confirmed: Counter[str] = Counter()
+        self.asked: Counter[tuple[str, int]] = Counter()
+
+    def read(self, events: tuple[Event, ...]) -> None:
+        """Enter one record, then balance the books."""
+        for event in events:
+            self._enter(event)
+        self._balance()
+
+    def _enter(self, event: Event) -> None:
+        match event:
+            case StockSet():
+                self.on_hand[event.coordinate] = event.on_hand
+            case StockHeld():
+                for line in event.lines:
+                    on_hand = self.on_hand[line.coordinate]
+                    assert on_hand is not None, "held what is not counted"
+                    assert line.quantity <= on_hand - self.held[line.coordinate], "oversold"
+                    self.held[line.coordinate] += line.quantity
+                    self.holds[event.order.ref][line.coordinate] += line.quantity
+            case StockReleased() | StockCommitted():
+                given = Counter({line.coordinate: line.quantity for line in event.lines})
+                assert self.holds[event.order.ref] == given, "gave back or sold what was not held"
+                del self.holds[event.order.ref]
+                self.held.subtract(given)
+                if isinstance(event, StockCommitted):
+                    self.sold += given
+                    for coordinate, quantity in given.items():
+                        on_hand = self.on_hand[coordinate]
+                        self.on_hand[coordinate] = None if on_hand is None else on_hand - quantity
+            case OrderPlaced():
+                ref = event.order.ref
+                assert event.revision == self.revision.get(ref, 0) + 1, "revisions have a gap"
+                assert ref not in self.holds, "amended while holding"
+                assert ref not in self.live, "amended while a request lives"
+                self.revision[ref] = event.revision
+                self.status[ref] = "waiting"
+            case OrderQuoted():
+                self.status[event.order.ref] = "pending"
+                self.due[event.order.ref] = event.quote.total_msat
+            case OrderWaiting():
+                self.status[event.order.ref] = "waiting"
+            case OrderRejected():
+                self.status[event.order.ref] = "rejected"
+            case OrderMoved():
+                self._move(event)
+            case PaymentWanted():
+                ref = event.order.ref
+                assert ref not in self.live, "two live intents"
+                assert (ref, event.revision) not in self.wanted, "a revision's second intent"
+                assert event.amount_msat == self.due[ref]
+                self.live[ref] = event.intent_id
+                self.wanted.add((ref, event.revision))
+            case PaymentRequested():
+                assert event.intent_id not in self.requested, "asked twice for one intent"
+                assert self.live[event.order.ref] == event.intent_id
+                assert event.amount_msat == self.due[event.order.ref]
+                self.requested.add(event.intent_id)
+            case PaymentDropped():
+                assert self.live.pop(event.order.ref) == event.intent_id
+            case PaymentSettled():
+                self._settle(event)
+            case ReplyPromised():
+                self._reply(event)
+            case _:
+                pass
+
+    def _move(self, event: OrderMoved) -> None:
+        ref, to = event.order.ref, event.to
+        if to is OrderStatus.CONFIRMED:
+            assert self.status[ref] == "pending"
+            assert self.due[ref] == 0 or ref in self.paid, "confirmed without money"
+        self.status[ref] = to.value
+
+    def _settle(self, event: PaymentSettled) -> None:
+        ref = event.order.ref
+        assert event.intent_id not in self.settled, "one intent settled twice"
+        self.settled.add(event.intent_id)
+        if not event.late:
+            assert ref not in self.paid, "paid twice"
+            assert self.live.pop(ref) == event.intent_id
+            assert event.gross_msat >= event.due_msat == self.due[ref]
+            self.paid[ref] = event.gross_msat
+
+    def _reply(self, event: ReplyPromised) -> None:
+        ref = event.order.ref
+        self.replies[ref] += 1
+        assert event.number == self.replies[ref], "replies are not numbered without gaps"
+        assert event.reply.text, "a reply without a sentence"
+        if isinstance(event.reply, StatusReply) and event.reply.status == "confirmed":
+            self.confirmed[ref] += 1
+        if isinstance(event.reply, PaymentRequestReply):
+            self.asked[ref, self.revision[ref]] += 1
+            assert event.reply.amount_sats * 1_000 == self.due[ref]
+
+    def _balance(self) -> None:
+        for coordinate, on_hand in self.on_hand.items():
+            assert on_hand is None or on_hand >= 0, f"less than nothing on hand of {coordinate}"
+        assert min(self.held.values(), default=0) >= 0, "negative hold"
+        assert sum(self.holds.values(), Counter[str]()) == +self.held, "holds of orders are not what is held"
+        for ref, status in self.status.items():
+            assert (ref in self.holds) <= (status == "pending"), f"{status} order holds stock"
+            assert (ref in self.live) == (status == "pending"), f"{status} order and its request"
+            paid_for = status in ("confirmed", "processing", "completed")
+            assert self.confirmed[ref] <= 1, "confirmed twice"
+            assert self.confirmed[ref] == 1 or not paid_for, "confirmed without a word"
+        assert max(self.asked.values(), default=0) <= 1, "a revision was asked for twice"
