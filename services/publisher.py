@@ -68,9 +68,10 @@ class PublisherRole:
         self._newest: dict[str, str] = {}
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def begin(self, partition: int) -> None:
+    async def begin(self, partition: int) -> int | None:
         """A partition is ours."""
         self._under_way[partition] = {}
+        return None
 
     async def caught_up(self, partition: int) -> None:
         """Nothing is owed beyond the records themselves."""

@@ -26,8 +26,12 @@ class SequenceGap(Exception):
 class JournalHandler(Protocol):
     """What one follower does with the journal, partition by partition."""
 
-    async def begin(self, partition: int) -> None:
-        """The partition is ours; records follow from the stored position (or the start)."""
+    async def begin(self, partition: int) -> int | None:
+        """The partition is ours; records follow from the stored position.
+
+        A handler that knows from elsewhere which sequence it holds returns it: where the stored position lies
+        beyond the next one, the partition is read from its start. None trusts the stored position.
+        """
 
     async def take(self, partition: int, offset: int, record: JournalRecord) -> None:
         """One record. May wait when too much is under way: that is the back-pressure."""
@@ -55,6 +59,7 @@ class Follower:
         self._seq: dict[int, int] = {}
         self._next: dict[int, int] = {}
         self._target: dict[int, int] = {}
+        self._held: dict[int, int] = {}
 
     @property
     def is_caught_up(self) -> bool:
@@ -75,8 +80,11 @@ class Follower:
             while True:
                 await self._begin_new(consumer)
                 for partition, records in (await consumer.poll(timeout_ms=100)).items():
-                    for record in records:
-                        await self._take(partition, record.offset, decode(JournalRecord, record.value))
+                    decoded = [(record.offset, decode(JournalRecord, record.value)) for record in records]
+                    if await self._starts_too_late(consumer, partition, decoded[0][1]):
+                        continue
+                    for offset, record in decoded:
+                        await self._take(partition, offset, record)
                 await self._report_caught_up(consumer)
                 if time.monotonic() - committed_s >= COMMIT_EVERY_S:
                     committed_s = time.monotonic()
@@ -94,8 +102,19 @@ class Follower:
                 await consumer.seek_to_start([partition])
             self._target[partition] = await consumer.end_offset(partition)
             self._next[partition] = await consumer.position(partition)
-            await self._handler.begin(partition)
+            held = await self._handler.begin(partition)
+            if held is not None:
+                self._held[partition] = held
             consumer.resume([partition])
+
+    async def _starts_too_late(self, consumer: Consumer, partition: int, first: JournalRecord) -> bool:
+        """Whether the stored position had left out what the handler lacks; reading then begins at the start."""
+        held = self._held.pop(partition, None)
+        if held is None or first.seq <= held + 1:
+            return False
+        log.info("position not trusted", partition=partition, first=first.seq, held=held)
+        await consumer.seek_to_start([partition])
+        return True
 
     async def _take(self, partition: int, offset: int, record: JournalRecord) -> None:
         if partition not in self._next:
@@ -122,6 +141,7 @@ class Follower:
         """Hold a new partition back until its handler is ready; a fresh ownership knows no former sequence."""
         for partition in partitions - self._next.keys():
             self._seq.pop(partition, None)
+            self._held.pop(partition, None)
             self._new.add(partition)
         if self._consumer is not None:
             self._consumer.pause(sorted(self._new & self._consumer.assignment()))

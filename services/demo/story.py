@@ -38,7 +38,7 @@ class Story:
         OUT.print(f"  [green]✓[/green] {what:<26} {detail:<66} {round(ms):>6} ms", soft_wrap=True)
 
 
-async def until(ask: Callable[[], Awaitable[T | None]], what: str) -> T:
+async def until[R](ask: Callable[[], Awaitable[R | None]], what: str) -> R:
     """Ask again and again until there is an answer. Raises `StoryFailed`."""
     give_up_s = time.monotonic() + TIMEOUT_S
     while time.monotonic() < give_up_s:

@@ -18,6 +18,7 @@ from nostr_sdk import (
     LocalRelayBuilderNip42Mode,
     NostrLmdb,
     RateLimit,
+    uniffi_set_event_loop,
 )
 
 from services.embedded.ports import LOOPBACK, free_port
@@ -41,6 +42,8 @@ async def serve(host: str, port: int, folder: Path, *, auth: str | None = None) 
     Raises what the relay library raises where the port is taken or the folder cannot be opened.
     """
     stop = asyncio.Event()
+    # The relay's threads come back into Python for its database and have no loop of their own.
+    uniffi_set_event_loop(asyncio.get_running_loop())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,15 +1,15 @@
 -- name: sales_by_day
 -- Confirmed orders of a period by UTC day: how many, what was owed, what was paid, and how much of it was cancelled again.
 SELECT
-    toDate(at) AS day,
+    toDate(s.at) AS day,
     count() AS orders,
-    sum(total_msat) AS total_msat,
-    sum(paid_msat) AS paid_msat,
-    sumIf(paid_msat, (merchant, order_ref) IN
-        (SELECT merchant, order_ref FROM order_times WHERE cancelled_at IS NOT NULL)) AS refund_due_msat
-FROM sales
-WHERE (empty({merchant:String}) OR merchant = {merchant:String})
-  AND at >= {since:DateTime64(3, 'UTC')} AND at < {until:DateTime64(3, 'UTC')}
+    sum(s.total_msat) AS total_msat,
+    sum(s.paid_msat) AS paid_msat,
+    sumIf(ifNull(s.paid_msat, 0), (s.merchant, s.order_ref) IN
+        (SELECT merchant, order_ref FROM events FINAL WHERE type = 'OrderMoved' AND status = 'cancelled')) AS refund_due_msat
+FROM sales AS s
+WHERE (empty({merchant:String}) OR s.merchant = {merchant:String})
+  AND s.at >= {since:DateTime64(3, 'UTC')} AND s.at < {until:DateTime64(3, 'UTC')}
 GROUP BY day
 ORDER BY day;
 

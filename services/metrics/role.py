@@ -26,14 +26,16 @@ class MetricsRole:
         self._writer = writer
         self._waiting: dict[int, list[tuple[int, JournalRecord]]] = {}
         self._covered: dict[int, int] = {}
+        self._after_rows: dict[int, int] = {}
         self._room = asyncio.Semaphore(BUFFER_MAX)
         self._lock = asyncio.Lock()
 
-    async def begin(self, partition: int) -> None:
-        """Read from ClickHouse how far this partition is written."""
+    async def begin(self, partition: int) -> int | None:
+        """Read from ClickHouse how far this partition is written; the stored position is checked against it."""
         positions = await asyncio.to_thread(self._writer.positions)
         self._covered[partition] = positions.get(partition, 0)
         self._waiting[partition] = []
+        return self._covered[partition]
 
     async def take(self, partition: int, offset: int, record: JournalRecord) -> None:
         """Buffer one record that ClickHouse does not hold yet."""
@@ -46,13 +48,14 @@ class MetricsRole:
         """Nothing more is owed."""
 
     def needed_from(self, partition: int, next_offset: int) -> int:
-        """The oldest record that is not in ClickHouse."""
+        """The oldest record that is not in ClickHouse, counting from the last one that left rows there."""
         waiting = self._waiting.get(partition)
-        return waiting[0][0] if waiting else next_offset
+        return waiting[0][0] if waiting else self._after_rows.get(partition, next_offset)
 
     async def end(self, partition: int) -> None:
         """Another process writes this partition now."""
         async with self._lock:
+            self._after_rows.pop(partition, None)
             for _ in self._waiting.pop(partition, []):
                 self._room.release()
 
@@ -71,5 +74,8 @@ class MetricsRole:
         for partition, waiting in taken.items():
             del self._waiting[partition][: len(waiting)]
             self._covered[partition] = waiting[-1][1].seq
+            with_rows = [offset for offset, record in waiting if record.events]
+            if with_rows:
+                self._after_rows[partition] = with_rows[-1] + 1
             for _ in waiting:
                 self._room.release()

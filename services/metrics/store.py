@@ -7,9 +7,11 @@ A handle takes one call at a time; handles run side by side, so a long question 
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import re
+import struct
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -214,6 +216,11 @@ class Store:
             if code is None or code in _MEANS_CODES:
                 raise StoreUnavailable(f"cannot {doing} at {self._place}: {_sentence(error)}") from None
             raise BadQuery(f"cannot {doing} at {self._place}: {_sentence(error)}") from None
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError, struct.error) as error:
+            # What the library raises while it packs values; its message may quote one.
+            raise BadQuery(
+                f"cannot {doing} at {self._place}: a value does not fit ({type(error).__name__})"
+            ) from None
 
     def _question_fault(self, error: ClickHouseError) -> BadQuery | StoreUnavailable:
         code = _code_of(error)
@@ -229,6 +236,8 @@ class Store:
 
 def _client(dsn: str, settings: Mapping[str, object]) -> Any:
     """One handle with these settings for all its calls."""
+    # Whatever goes wrong is raised as well; the library's own log would quote values and whole statements.
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL + 1)
     scheme = urlsplit(dsn).scheme
     options: dict[str, Any] = {"dsn": dsn, "tz_mode": "aware", "settings": dict(settings)}
     if scheme in _SERVER_SCHEMES:
@@ -239,7 +248,12 @@ def _client(dsn: str, settings: Mapping[str, object]) -> Any:
 
 
 def _ask(client: Any, sql: str, params: Mapping[str, object] | None) -> Result:
-    answer = client.query(sql, parameters=dict(params) if params else None)
+    bound = dict(params) if params else None
+    answer = client.query(sql, parameters=bound)
+    if not answer.column_names:
+        # The engine in this process says nothing at all of an answer without rows; its columns are asked for.
+        described = client.query(f"DESCRIBE TABLE ({sql}\n)", parameters=bound).result_rows
+        return Result(tuple(row[0] for row in described), tuple(row[1] for row in described), ())
     return Result(
         columns=tuple(answer.column_names),
         types=tuple(kind.name for kind in answer.column_types),

@@ -100,8 +100,9 @@ class PaymentsRole:
         self._looking: set[str] = set()
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def begin(self, partition: int) -> None:
+    async def begin(self, partition: int) -> int | None:
         """A partition is ours; nothing is done for it until it has been read to its end."""
+        return None
 
     async def take(self, partition: int, offset: int, record: JournalRecord) -> None:
         """Note what a record wants or settles."""

@@ -86,8 +86,11 @@ def usage(pid: int) -> Usage | None:
 
 
 def record(file: Path, pid: int) -> None:
-    """Notes who this child is, for a later `stop_leftovers`; a child that is gone already leaves no note."""
-    with suppress(psutil.NoSuchProcess):
+    """Notes who this child is, for a later `stop_leftovers`; a child that is gone already leaves no note.
+
+    A disk that cannot hold the note does not stop the child: only a later clean-up would miss it.
+    """
+    with suppress(psutil.NoSuchProcess, OSError):
         created_s = psutil.Process(pid).create_time()
         write_atomic(file, json.dumps({"pid": pid, "created_s": created_s}).encode())
 
@@ -98,22 +101,30 @@ def stop_leftovers(folder: Path, grace_s: float = 5.0) -> list[str]:
     A process counts only when id and start time are those of the note: a recycled id is never signalled.
     Asks with SIGTERM first and gives all of them together `grace_s` seconds.
     """
-    notes = sorted(folder.glob("*.json"))
-    found = {note: process for note in notes if (process := _noted_process(note)) is not None}
+    notes = {file: note for file in sorted(folder.glob("*.json")) if (note := _read_note(file)) is not None}
+    found = {file: process for file, note in notes.items() if (process := _noted_process(*note)) is not None}
     _end(found.values(), grace_s)
-    for note in notes:
-        note.unlink(missing_ok=True)
-    return [note.stem for note in found]
+    for file in notes:
+        file.unlink(missing_ok=True)
+    return [file.stem for file in found]
 
 
-def _noted_process(note: Path) -> psutil.Process | None:
+def _read_note(file: Path) -> tuple[int, float] | None:
+    """Process id and start time; None for a file that is no note."""
     try:
-        content = json.loads(note.read_bytes())
-        process = psutil.Process(int(content["pid"]))
-        is_same = abs(process.create_time() - float(content["created_s"])) < _SAME_START_S
-    except (ValueError, KeyError, TypeError, psutil.Error):
+        content = json.loads(file.read_bytes())
+        return int(content["pid"]), float(content["created_s"])
+    except (ValueError, KeyError, TypeError):
         return None
-    return process if is_same and process.pid != os.getpid() else None
+
+
+def _noted_process(pid: int, created_s: float) -> psutil.Process | None:
+    try:
+        process = psutil.Process(pid)
+        is_same = abs(process.create_time() - created_s) < _SAME_START_S
+    except (ValueError, psutil.Error):
+        return None
+    return process if is_same and pid != os.getpid() else None
 
 
 def _end(processes: Iterable[psutil.Process], grace_s: float) -> None:

@@ -58,6 +58,12 @@ def times(amount: Decimal, factor: int | Decimal) -> Decimal:
         return amount * factor
 
 
+def plus(one: Decimal, other: Decimal) -> Decimal:
+    """An exact sum."""
+    with localcontext(EXACT):
+        return one + other
+
+
 def share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     """`amount` × `part` ÷ `whole`, divided last: exact wherever the result has an end."""
     with localcontext(EXACT):

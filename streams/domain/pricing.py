@@ -19,7 +19,7 @@ from schemas.orders import (
 )
 from schemas.stock import StockLine
 from schemas.values import Destination, Refusal, Waiting
-from streams.domain.money import NoRate, rates_for, share, times, total_msat
+from streams.domain.money import NoRate, plus, rates_for, share, times, total_msat
 from streams.domain.shop import Shop
 
 
@@ -230,7 +230,7 @@ def total_weight_g(physical: list[Wanted]) -> Decimal | None:
     for line in physical:
         if line.listing.weight_g is None:
             return None
-        total += times(line.listing.weight_g, line.quantity)
+        total = plus(total, times(line.listing.weight_g, line.quantity))
     return total
 
 

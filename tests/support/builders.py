@@ -180,7 +180,12 @@ def a_command(
     """A body addressed to the merchant, now, from a relay; its id follows from what it says."""
     name = an_id(f"{body.model_dump_json()} {at_ms}")
     return Command(
-        id=name[:32], merchant=merchant, at_ms=at_ms, origin=origin, source=an_id(f"source of {name}"), body=body
+        id=name[:32],
+        merchant=merchant,
+        at_ms=at_ms,
+        origin=origin,
+        source=an_id(f"source of {name}"),
+        body=body,
     )
 
 
@@ -198,7 +203,12 @@ def an_event(kind: int, *tags: Tag, author: str = MERCHANT, at: int = NOW_S, con
 
 
 def a_rumor(
-    kind: int, *tags: Tag, author: str = BUYER, merchant: str = MERCHANT, content: str = "", name: str = "rumor"
+    kind: int,
+    *tags: Tag,
+    author: str = BUYER,
+    merchant: str = MERCHANT,
+    content: str = "",
+    name: str = "rumor",
 ) -> Said:
     """A private message as it comes out of its wrap: author proven, nothing else."""
     return Said(an_id(name), author, merchant, kind, tags, content)

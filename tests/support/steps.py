@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from schemas.messages import Command
 from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
-from schemas.payments import BackendState, ObservePayment, RecordPaymentRequest, ReportPayment
+from schemas.payments import BackendState, ObservePayment, RecordPaymentRequest, ReportPayment, intent_id
 from schemas.values import Actor, OrderKey, Origin
-from streams.domain.orders import intent_id
 from tests.support.builders import NOW_MS, NOW_S, a_command, a_key, an_id
 
 

@@ -12,10 +12,9 @@ from schemas.catalogue import RecordDeletion, RecordListing, RecordShippingOptio
 from schemas.messages import Command, CommandBody, Event
 from schemas.orders import MoveRefused, OrderStatus, ReachDeadline, ShippingStatus
 from schemas.parking import CommandParked, ReleaseParked
-from schemas.payments import RecordPaymentFailure
-from schemas.values import Actor
+from schemas.payments import RecordPaymentFailure, intent_id
+from schemas.values import Actor, OrderKey
 from streams.domain.decide import decide
-from streams.domain.orders import intent_id
 from tests.support import laws
 from tests.support.auditor import Auditor
 from tests.support.builders import (
@@ -88,51 +87,51 @@ class AnyHistory(RuleBasedStateMachine):
         lines=st.lists(st.tuples(GOODS, st.integers(0, 3)), min_size=1, max_size=3),
         country=st.sampled_from([None, "DE", "US"]),
     )
-    def order(self, key: object, lines: list[tuple[str, int]], country: str | None) -> None:
+    def order(self, key: OrderKey, lines: list[tuple[str, int]], country: str | None) -> None:
         rumor = f"rumor {next(self.rumors)}"
-        self.hear(an_order(*lines, key=key, rumor=rumor, country=country))  # type: ignore[arg-type]
+        self.hear(an_order(*lines, key=key, rumor=rumor, country=country))
 
     @rule(key=KEYS)
-    def buy_a_tea(self, key: object) -> None:
+    def buy_a_tea(self, key: OrderKey) -> None:
         """The happy path often enough for the deep states to be reached."""
         self.order(key, [("tea", 1)], "DE")
 
-    def due_sats(self, key: object) -> int:
-        order = self.story.shop.order(key)  # type: ignore[arg-type]
+    def due_sats(self, key: OrderKey) -> int:
+        order = self.story.shop.order(key)
         return order.quote.total_msat // 1_000 if order and order.quote else 10
 
     @rule(key=KEYS, revision=REVISIONS, off=st.sampled_from([0, 0, 0, 1]))
-    def answer_for_the_wallet(self, key: object, revision: int, off: int) -> None:
-        self.hear(requested(self.due_sats(key) + off, key, revision))  # type: ignore[arg-type]
+    def answer_for_the_wallet(self, key: OrderKey, revision: int, off: int) -> None:
+        self.hear(requested(self.due_sats(key) + off, key, revision))
 
     @rule(key=KEYS, revision=REVISIONS, off=st.sampled_from([0, 0, 5, -1]))
-    def pay(self, key: object, revision: int, off: int) -> None:
-        self.hear(paid(self.due_sats(key) + off, key, revision))  # type: ignore[arg-type]
+    def pay(self, key: OrderKey, revision: int, off: int) -> None:
+        self.hear(paid(self.due_sats(key) + off, key, revision))
 
     @rule(key=KEYS)
-    def ask_and_pay(self, key: object) -> None:
-        order = self.story.shop.order(key)  # type: ignore[arg-type]
+    def ask_and_pay(self, key: OrderKey) -> None:
+        order = self.story.shop.order(key)
         if order is not None:
             self.answer_for_the_wallet(key, order.revision, 0)
             self.pay(key, order.revision, 0)
 
     @rule(key=KEYS, revision=REVISIONS)
-    def fail_at_the_wallet(self, key: object, revision: int) -> None:
-        name = intent_id(key, revision)  # type: ignore[arg-type]
-        self.hear(RecordPaymentFailure(order=key, intent_id=name, reason="no route"))  # type: ignore[arg-type]
+    def fail_at_the_wallet(self, key: OrderKey, revision: int) -> None:
+        name = intent_id(key, revision)
+        self.hear(RecordPaymentFailure(order=key, intent_id=name, reason="no route"))
 
     @rule(key=KEYS, cause=CAUSES)
-    def claim(self, key: object, cause: int) -> None:
-        self.hear(receipt(key, str(cause)))  # type: ignore[arg-type]
+    def claim(self, key: OrderKey, cause: int) -> None:
+        self.hear(receipt(key, str(cause)))
 
     @rule(key=KEYS, actor=st.sampled_from(Actor), to=st.sampled_from(OrderStatus), cause=CAUSES)
-    def move(self, key: object, actor: Actor, to: OrderStatus, cause: int) -> None:
-        self.hear(moved(to, actor, key, f"{actor} {cause}", announce=cause > 0))  # type: ignore[arg-type]
+    def move(self, key: OrderKey, actor: Actor, to: OrderStatus, cause: int) -> None:
+        self.hear(moved(to, actor, key, f"{actor} {cause}", announce=cause > 0))
 
     @rule(key=KEYS, actor=st.sampled_from([Actor.MERCHANT, Actor.BUYER]))
-    def carry_on(self, key: object, actor: Actor) -> None:
+    def carry_on(self, key: OrderKey, actor: Actor) -> None:
         """The usual next step, so that the far ends of an order's life are met."""
-        order = self.story.shop.order(key)  # type: ignore[arg-type]
+        order = self.story.shop.order(key)
         if order is not None:
             steps = {
                 OrderStatus.PENDING: OrderStatus.CANCELLED,
@@ -143,8 +142,8 @@ class AnyHistory(RuleBasedStateMachine):
             self.ship(key, ShippingStatus.SHIPPED, 1, "T")
 
     @rule(key=KEYS, to=st.sampled_from(ShippingStatus), cause=CAUSES, tracking=st.sampled_from([None, "T"]))
-    def ship(self, key: object, to: ShippingStatus, cause: int, tracking: str | None) -> None:
-        self.hear(parcel(to, key=key, cause=str(cause), tracking=tracking))  # type: ignore[arg-type]
+    def ship(self, key: OrderKey, to: ShippingStatus, cause: int, tracking: str | None) -> None:
+        self.hear(parcel(to, key=key, cause=str(cause), tracking=tracking))
 
     @rule(hours=st.sampled_from([0, 0, 1, 60]))
     def let_time_pass(self, hours: int) -> None:
@@ -195,7 +194,5 @@ def test_no_history_oversells_asks_twice_or_loses_count() -> None:
     """Stock never negative, one live intent a revision, replies without gaps, one confirmation an order."""
     run_state_machine_as_test(
         AnyHistory,
-        settings=settings(
-            derandomize=True, max_examples=50, stateful_step_count=40, deadline=None, database=None
-        ),
+        settings=settings(derandomize=True, max_examples=50, stateful_step_count=40, deadline=None, database=None),
     )

@@ -17,7 +17,6 @@ from schemas.stock import StockSet
 from tests.support.builders import (
     CARRIER,
     MERCHANT,
-    NOW_S,
     STRANGER,
     a_listing,
     an_id,
@@ -40,9 +39,7 @@ def option(created_at: int, author: str = MERCHANT) -> RecordShippingOption:
     return RecordShippingOption(option=an_option(created_at=created_at, author=author))
 
 
-def deletion(
-    *coordinates: str, at: int, author: str = MERCHANT, events: tuple[str, ...] = ()
-) -> RecordDeletion:
+def deletion(*coordinates: str, at: int, author: str = MERCHANT, events: tuple[str, ...] = ()) -> RecordDeletion:
     """Somebody's kind 5."""
     return RecordDeletion(author=author, created_at=at, event_ids=events, coordinates=coordinates)
 

@@ -4,7 +4,7 @@ import pytest
 
 from schemas.catalogue import RecordListing
 from schemas.orders import MoveRefused, OrderMoved, OrderStatus, ShippingStatus
-from schemas.parking import PARKED_MAX, CommandParked, ParkedReleased, ReleaseParked
+from schemas.parking import PARKED_MAX, CommandParked, Early, ParkedReleased, ReleaseParked
 from schemas.payments import PaymentReported
 from schemas.values import Actor, Origin
 from tests.support.builders import NOW_MS, OTHER_BUYER, a_command, a_key, a_listing, an_order
@@ -18,9 +18,9 @@ TTL_MS = 172_800 * 1_000
 
 @pytest.mark.req("ORD-07")
 @pytest.mark.parametrize("early", [cancelled(), receipt(), parcel(ShippingStatus.SHIPPED)])
-def test_a_message_before_its_order_waits(early: object) -> None:
+def test_a_message_before_its_order_waits(early: Early) -> None:
     """Relays bring things in any order."""
-    story = given().when(early)  # type: ignore[arg-type]
+    story = given().when(early)
 
     story.then(CommandParked)
     assert story.one(CommandParked).deadline_ms == NOW_MS + TTL_MS

@@ -13,11 +13,11 @@ from schemas.payments import (
     PaymentSettled,
     PaymentWanted,
     RecordPaymentFailure,
+    intent_id,
 )
 from schemas.replies import PaymentRequestReply, ReplyPromised, StatusReply
 from schemas.stock import StockCommitted, StockReleased
 from schemas.values import Actor
-from streams.domain.orders import intent_id
 from tests.support.builders import NOW_MS, OTHER_BUYER, a_key, a_listing, an_order
 from tests.support.steps import cancelled, moved, paid, receipt, requested
 from tests.support.story import Story, given

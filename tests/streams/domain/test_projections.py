@@ -10,7 +10,17 @@ from schemas.reviews import RecordReview
 from schemas.rows import InventoryRow, OrderRow, ReviewRow
 from schemas.values import Actor
 from streams.domain.projections import Row, RowKey, fold, review_key
-from tests.support.builders import BUYER, MERCHANT, NOW_MS, NOW_S, a_key, a_listing, a_review, an_order, product
+from tests.support.builders import (
+    BUYER,
+    MERCHANT,
+    NOW_MS,
+    NOW_S,
+    a_key,
+    a_listing,
+    a_review,
+    an_order,
+    product,
+)
 from tests.support.steps import cancelled, moved, paid, parcel, receipt, requested
 from tests.support.story import Story, given
 

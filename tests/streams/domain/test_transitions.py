@@ -6,10 +6,16 @@ The table here is on purpose not the one of the product: it is a second reading 
 import pytest
 
 from schemas.catalogue import RecordListing
-from schemas.orders import CancellationRequested, MoveRefused, OrderMoved, OrderStatus, ReachDeadline, ShippingStatus
-from schemas.payments import PaymentAxis, RecordPaymentFailure
+from schemas.orders import (
+    CancellationRequested,
+    MoveRefused,
+    OrderMoved,
+    OrderStatus,
+    ReachDeadline,
+    ShippingStatus,
+)
+from schemas.payments import PaymentAxis, RecordPaymentFailure, intent_id
 from schemas.values import Actor
-from streams.domain.orders import intent_id
 from streams.domain.transitions import (
     DEAD,
     OPEN,

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Brings the multi-process form up and plays one order through it, from the listing to the review.
+#
+# Everything stays up afterwards; `docker compose down` stops it, `docker compose down --volumes` forgets it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+./make-secrets.sh
+# The story checks its total to the sat, so its rate is fixed here and not taken from .env.
+export NCC_RATES=USD=1000
+docker compose up --build --detach --wait
+docker compose run --rm --entrypoint python operator -c '
+import asyncio
+from pathlib import Path
+from services.cli.client import Stack
+from services.demo.story import play
+print(asyncio.run(play(Stack(Path("/var/lib/ncc")))))
+'

@@ -1,0 +1,135 @@
+"""What can be wrong with a stack, looked at from outside."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+
+import httpx
+
+from schemas import topics
+from schemas.topics import Topic
+from services.cli.client import Stack
+from services.cli.output import fail
+from services.config import Settings
+from services.home import Home, Ready
+from streams.kafka import Kafka, KafkaError, TopicsRefused, TopicState
+
+DISK_FREE_MIN = 2 * 1024**3
+GROUPS: dict[str, tuple[tuple[str, Topic], ...]] = {
+    "intake": (("ncc-intake", topics.RAW),),
+    "views": ((topics.VIEWS_APP, topics.JOURNAL),),
+    "payments": (("ncc-payments", topics.JOURNAL),),
+    "publisher": (("ncc-publisher", topics.JOURNAL),),
+    "metrics": (("ncc-metrics", topics.JOURNAL),),
+}
+"""Each role's consumer groups; the decider stores no offsets, its position is in the journal (D3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: how it is, and what to do when it is wrong."""
+
+    ok: bool
+    what: str
+    finding: str
+    advice: str = ""
+
+    @property
+    def __dict__(self) -> dict[str, object]:  # type: ignore[override]
+        return {"ok": self.ok, "what": self.what, "finding": self.finding, "advice": self.advice}
+
+
+async def lags_of(ready: Ready | None) -> dict[str, dict[int, int]]:
+    """Records behind, by role and partition; nothing where the broker cannot be asked."""
+    if ready is None:
+        return {}
+    kafka = Kafka(ready.kafka, Settings().partitions, "ncc-status")
+    lags: dict[str, dict[int, int]] = {}
+    for role, groups in GROUPS.items():
+        for group, topic in groups:
+            try:
+                lags[role] = await kafka.lag(group, topic)
+            except KafkaError:
+                return lags
+    return lags
+
+
+async def check_topics(settings: Settings, create: bool) -> list[TopicState]:
+    """The topics as the broker has them, missing ones made if wanted."""
+    kafka = Kafka(settings.kafka, settings.partitions, "ncc-topics")
+    try:
+        return await (kafka.ensure_topics(settings.replication) if create else kafka.topic_states())
+    except TopicsRefused as refused:
+        fail(str(refused), 2)
+    except KafkaError as error:
+        fail(f"no Kafka answers at {settings.kafka} ({type(error).__name__}): set NCC_KAFKA, or start `ncc up`", 3)
+
+
+async def examine(home: Home) -> list[Finding]:
+    """Look at everything that usually goes wrong, the ground first."""
+    findings = [_java(), _disk(home)]
+    ready = home.ready()
+    if ready is None:
+        findings.append(Finding(False, "stack", f"nothing runs in {home.root}", f"ncc up --home {home.root}"))
+        return findings
+    findings.append(await _api(ready))
+    if not findings[-1].ok:
+        return findings
+    stack = Stack(home.root)
+    merchants = stack.get("/merchants")
+    without = [m["name"] for m in merchants if not m["has_key"]]
+    findings.append(
+        Finding(
+            not without,
+            "merchants",
+            f"{len(merchants)} known, keys missing for: {', '.join(without)}"
+            if without
+            else f"{len(merchants)} with keys",
+            "ncc merchant add NAME --key-file FILE" if without else "",
+        )
+    )
+    findings.extend(_queues(await lags_of(ready)))
+    day_ago = "SELECT count() AS n FROM quarantine_now WHERE at > now() - INTERVAL 1 DAY"
+    refused = int(stack.post("/sql", {"sql": day_ago})[0]["n"])
+    findings.append(Finding(True, "quarantine", f"{refused} in the last day", "ncc quarantine list" if refused else ""))
+    lost = "SELECT count() AS n FROM deliveries_now WHERE state IN ('failed', 'no_route', 'self_only')"
+    undelivered = int(stack.post("/sql", {"sql": lost})[0]["n"])
+    advice = "ncc sql \"SELECT * FROM deliveries_now WHERE state != 'delivered'\"" if undelivered else ""
+    findings.append(Finding(not undelivered, "messages", f"{undelivered} reached no relay of their buyer", advice))
+    return findings
+
+
+def _java() -> Finding:
+    java = shutil.which("java")
+    return Finding(java is not None, "java", java or "not found", "" if java else "install a Java runtime, 17 or newer")
+
+
+def _disk(home: Home) -> Finding:
+    place = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    ok = free >= DISK_FREE_MIN
+    return Finding(
+        ok, "disk", f"{free / 1024**3:.1f} GB free", "" if ok else "make room: Kafka stops when the disk is full"
+    )
+
+
+async def _api(ready: Ready) -> Finding:
+    started = time.perf_counter()
+    try:
+        async with httpx.AsyncClient(timeout=3, trust_env=False) as http:
+            ok = (await http.get(f"{ready.api}/health")).status_code == 200
+    except httpx.TransportError as error:
+        return Finding(
+            False, "api", f"does not answer: {type(error).__name__}", "ncc status, then logs/api.log in the home"
+        )
+    return Finding(ok, "api", f"answers in {(time.perf_counter() - started) * 1_000:.0f} ms")
+
+
+def _queues(lags: dict[str, dict[int, int]]) -> list[Finding]:
+    behind = {role: sum(lag.values()) for role, lag in lags.items()}
+    late = {role: lag for role, lag in behind.items() if lag > 10_000}
+    text = ", ".join(f"{role} {lag}" for role, lag in behind.items())
+    advice = f"see `ncc status` and logs/{next(iter(late))}.log" if late else ""
+    return [Finding(not late, "queues", text or "not known", advice)]
