@@ -9,7 +9,6 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.topics import PARTITIONS_DEFAULT
-from services.directory import RoutePolicy
 
 
 class Role(StrEnum):
@@ -23,6 +22,13 @@ class Role(StrEnum):
     PUBLISHER = "publisher"
     METRICS = "metrics"
     API = "api"
+
+
+class RoutePolicy(StrEnum):
+    """What to do for a recipient without an inbox list (REL-15)."""
+
+    STRICT = "strict"
+    FALLBACK = "fallback"
 
 
 class Settings(BaseSettings):

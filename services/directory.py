@@ -6,7 +6,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import structlog
 
@@ -14,6 +13,7 @@ from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, EventRefused, read_event
 from schemas.nostr.nip17 import read_inbox_relays
 from schemas.nostr.nip65 import read_relay_list
+from services.config import RoutePolicy
 from services.relays import Publisher as RelayPublisher
 from services.relays import RelayError, relays_named_by_stranger
 
@@ -24,13 +24,6 @@ RELAYS_MAX = 5
 LOOKUP_TIMEOUT_S = 4.0
 
 log = structlog.get_logger(role="directory")
-
-
-class RoutePolicy(StrEnum):
-    """What to do for a recipient without an inbox list (REL-15)."""
-
-    STRICT = "strict"
-    FALLBACK = "fallback"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ DEMO_START_S = 90
 @app.command()
 def run(role: Role) -> None:
     """Run one role against a given Kafka, told by NCC_ variables (the multi-process form)."""
-    from services.roles import run_role
+    from services.roles.run import run_role
 
     sys.exit(run_role(role, Settings()))
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import chdb
@@ -72,7 +73,7 @@ class Server:
             handle.close()
 
 
-def _insert(handle: chdb.Connection, head: str, data: bytes) -> bytes:
+def _insert(handle: Any, head: str, data: bytes) -> bytes:
     with tempfile.NamedTemporaryFile(suffix=".native") as file:
         file.write(data)
         file.flush()

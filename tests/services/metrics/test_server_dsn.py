@@ -27,7 +27,7 @@ def server(tmp_path: Path) -> Iterator[tuple[Server, int]]:
 @pytest.mark.parametrize("scheme", ["http", "clickhouse"])
 def test_the_same_statements_run_on_a_server(server: tuple[Server, int], scheme: str) -> None:
     """Tables, one-block inserts, positions and questions; nothing knows which engine it is."""
-    store = open_store(f"{scheme}://someone:hunter2@127.0.0.1:{server[1]}/default")
+    store = open_store(f"{scheme}://someone:hunter2@127.0.0.1:{server[1]}/default?compress=false")
     try:
         writer = MetricsWriter(store, pseudonym)
         writer.migrate()
@@ -43,7 +43,9 @@ def test_the_same_statements_run_on_a_server(server: tuple[Server, int], scheme:
 
 def test_a_server_is_told_to_make_one_block_and_to_allow_no_write(server: tuple[Server, int]) -> None:
     """The settings that the in-process engine is given once go along with every request."""
-    store = open_store(f"http://127.0.0.1:{server[1]}/default", ReadLimits(time_max_s=3, rows_max=50))
+    store = open_store(
+        f"http://127.0.0.1:{server[1]}/default?compress=false", ReadLimits(time_max_s=3, rows_max=50)
+    )
     try:
         store.command("CREATE TABLE t (n UInt8) ENGINE = MergeTree ORDER BY n")
         store.insert("t", ["n"], [(1,)])

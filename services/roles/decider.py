@@ -1,0 +1,15 @@
+"""The decider role, composed."""
+
+from __future__ import annotations
+
+from services.rates import FixedRates
+from services.roles.stage import Stage
+from streams.decider import Decider
+
+
+async def run(stage: Stage) -> None:
+    """Commands → the journal."""
+    rates = FixedRates.parse(stage.settings.rates)
+    decider = Decider(stage.kafka, rates.now)
+    stage.ready_when(lambda: decider.is_ready)
+    await decider.run()

@@ -1,0 +1,37 @@
+"""The intake role, composed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.roles.stage import Stage, together
+from services.vault import Vault
+from streams import faust_app, intake
+from streams.intake import Intake
+from streams.merchants import MerchantTable
+from streams.reading import Reader
+
+
+async def run(stage: Stage) -> None:
+    """`ncc.raw` → commands or quarantine."""
+    producer = await stage.kafka.producer(linger_ms=2)
+    table, vault = MerchantTable(stage.kafka), Vault(stage.home.secrets / "vault.db")
+    holding = asyncio.ensure_future(table.run())
+    try:
+        await table.ready.wait()
+        reader = Reader(lambda key: table.get(key) is not None, stage.signer, vault)
+        work = Intake(reader, producer)
+        app = faust_app.make_app(
+            "ncc-intake",
+            stage.settings.kafka,
+            stage.settings.partitions,
+            stage.home.root / "faust",
+            committed_only=False,
+        )
+        intake.attach(app, work)
+        stage.ready_when(faust_app.Readiness(app))
+        await together(faust_app.run_app(app), work.failure, holding)
+    finally:
+        holding.cancel()
+        await producer.stop()
+        vault.close()

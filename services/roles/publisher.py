@@ -1,0 +1,40 @@
+"""The publisher role, composed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from schemas.nostr.nip01 import to_json
+from services.directory import Directory
+from services.publisher import PublisherRole
+from services.relays import Publisher as RelayPublisher
+from services.relays import normalise_relay_url
+from services.roles.stage import Stage, follow, together
+from streams.merchants import MerchantTable
+from streams.sinks import Sinks
+
+
+async def run(stage: Stage) -> None:
+    """Replies and listings → relays."""
+    producer = await stage.kafka.producer(linger_ms=2)
+    sinks, table, signer = Sinks(producer), MerchantTable(stage.kafka), stage.signer
+
+    async def authenticate(relay_url: str, challenge: str) -> list[str]:
+        now_s = int(time.time())
+        return [to_json(signer.authenticate(key, relay_url, challenge, now_s)) for key in sorted(signer.merchants())]
+
+    def is_trusted(url: str) -> bool:
+        own = (relay for merchant in table.all() for relay in merchant.relays)
+        return stage.is_trusted_relay(url) or url in {normalise_relay_url(relay) for relay in own}
+
+    holding = asyncio.ensure_future(table.run())
+    try:
+        await table.ready.wait()
+        async with RelayPublisher(authenticate=authenticate, is_trusted=is_trusted) as relays:
+            directory = Directory(relays, is_trusted, stage.settings.route_policy)
+            role = PublisherRole(signer, relays, directory, table.get, stage.settings.relay_list, sinks)
+            await together(follow(stage, role), role.failure, holding)
+    finally:
+        holding.cancel()
+        await producer.stop()

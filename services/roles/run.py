@@ -1,0 +1,76 @@
+"""One role in one process: signals, signs of life, and the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvloop
+
+from services.config import Role, Settings
+from services.logs import configure_logs
+from services.roles.stage import Stage
+
+ALIVE_EVERY_S = 0.5
+
+log = structlog.get_logger()
+
+
+def run_role(role: Role, settings: Settings) -> int:
+    """Run one role in this process until SIGINT or SIGTERM; the exit code is 0 for a stop that was asked for."""
+    configure_logs(role.value)
+    module = importlib.import_module(f"services.roles.{role.value}")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(Stage(settings, role), module.run))
+
+
+async def _run(stage: Stage, run: Callable[[Stage], Coroutine[Any, Any, None]]) -> int:
+    loop = asyncio.get_running_loop()
+    work = asyncio.ensure_future(run(stage))
+    asked: list[int] = []
+
+    def stop(number: int) -> None:
+        asked.append(number)
+        work.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    alive = asyncio.ensure_future(_say_alive(stage))
+    try:
+        await work
+    except asyncio.CancelledError:
+        if not asked:
+            raise
+    except Exception as error:  # the process's edge: the supervisor restarts it and shows this line
+        log.critical("role stopped", error=f"{type(error).__name__}: {error}", exc_info=True)
+        return 1
+    finally:
+        alive.cancel()
+        with contextlib.suppress(FileNotFoundError):
+            alive_file(stage.home.root, stage.role).unlink()
+    return 0
+
+
+def alive_file(home: Path, role: Role) -> Path:
+    """Where a role says, twice a second, that its event loop turns and whether it answers."""
+    return home / "run" / f"{role.value}.alive"
+
+
+async def _say_alive(stage: Stage) -> None:
+    path = alive_file(stage.home.root, stage.role)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    while True:
+        said = {"pid": os.getpid(), "ready": stage.is_ready(), "at_ms": time.time_ns() // 1_000_000}
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(said))
+        temporary.replace(path)
+        await asyncio.sleep(ALIVE_EVERY_S)

@@ -1,0 +1,67 @@
+"""What every role stands on: settings, the cluster, the home's secrets, and how roles run their parts."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from services.config import Role, Settings
+from services.home import Home
+from services.relays.urls import normalise_relay_url
+from services.signer.keystore import Keystore, write_private
+from services.signer.local import LocalSigner
+from streams.follower import Follower, JournalHandler
+from streams.kafka import Kafka
+
+
+class Stage:
+    """What every role stands on: settings, the cluster, the home's secrets, and when it is ready."""
+
+    def __init__(self, settings: Settings, role: Role) -> None:
+        self.settings = settings
+        self.role = role
+        self.home = Home(settings.home)
+        self.kafka = Kafka(settings.kafka, settings.partitions, f"ncc-{role.value}")
+        self.is_ready: Callable[[], bool] = lambda: False
+
+    def ready_when(self, is_ready: Callable[[], bool]) -> None:
+        """Say what has to hold before this role counts as answering."""
+        self.is_ready = is_ready
+
+    @property
+    def signer(self) -> LocalSigner:
+        """The signer over the home's keystore."""
+        return LocalSigner(Keystore(self.home.keys, self.home.secrets / "keystore-passphrase"))
+
+    def secret(self, name: str) -> bytes:
+        """A secret of 32 random bytes in the home, made at first use by whichever role comes first."""
+        path = self.home.secrets / name
+        if not path.exists():
+            write_private(path, secrets.token_hex(32) + "\n")
+        return bytes.fromhex(path.read_text().strip())
+
+    def is_trusted_relay(self, url: str) -> bool:
+        """Whether the operator vouches for this relay."""
+        return url in {normalise_relay_url(own) for own in self.settings.relay_list}
+
+
+async def together(*work: Coroutine[Any, Any, None] | asyncio.Future[None]) -> None:
+    """Run all until the first ends or fails; a failure is raised, and nothing is left running."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def follow(stage: Stage, handler: JournalHandler, from_start: bool = False) -> Coroutine[Any, Any, None]:
+    """A follower of the journal under the role's own name; ready once it has caught up."""
+    follower = Follower(stage.kafka, f"ncc-{stage.role.value}", handler, from_start)
+    stage.ready_when(lambda: follower.is_caught_up)
+    return follower.run()
