@@ -11,7 +11,9 @@ from faust.types import ProcessingGuarantee
 from streams.kafka import HEARTBEAT_MS, SESSION_TIMEOUT_MS
 
 
-def make_app(name: str, bootstrap: str, partitions: int, data_folder: Path, committed_only: bool) -> faust.App:
+def make_app(
+    name: str, bootstrap: str, partitions: int, data_folder: Path, committed_only: bool, instance: str = ""
+) -> faust.App:
     """An app that reads from the start, at least once; its tables live in memory, rebuilt from their changelogs."""
     scheme = "committed" if committed_only else "kafka"
     return faust.App(
@@ -33,6 +35,7 @@ def make_app(name: str, bootstrap: str, partitions: int, data_folder: Path, comm
         broker_commit_every=2_000,
         broker_max_poll_records=500,
         consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=f"{name}-{instance}" if instance else None,
         consumer_max_fetch_size=2 * 1_048_576,
         producer_max_request_size=4 * 1_048_576,
         producer_linger=0.005,

@@ -238,10 +238,16 @@ class Consumer:
 class Kafka:
     """One cluster, and the partition count every topic of the table has on it."""
 
-    def __init__(self, bootstrap: str, partitions: int, client: str) -> None:
+    def __init__(self, bootstrap: str, partitions: int, client: str, instance: str = "") -> None:
+        """`instance` names this process among those of its role; it then takes its partitions up again at once.
+
+        Without a name the group waits out the session of a killed process first. Two living processes
+        of one name throw each other out, so the name must be the operator's, never a default shared by two.
+        """
         self.bootstrap = bootstrap
         self.partitions = partitions
         self._client = client
+        self._instance = instance
 
     @property
     def all_partitions(self) -> list[int]:
@@ -278,6 +284,7 @@ class Kafka:
             bootstrap_servers=self.bootstrap,
             client_id=self._client,
             group_id=group,
+            group_instance_id=f"{group}-{self._instance}" if group and self._instance else None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed" if committed_only else "read_uncommitted",

@@ -99,6 +99,7 @@ def _compose(
         partitions=partitions,
         relays=",".join(relays or [own_relay or ""]),
         rates=rates,
+        instance="1",
         metrics_url=f"http://{LOOPBACK}:{ports.take('metrics')}",
         api_url=f"http://{LOOPBACK}:{ports.take('api', api_port)}",
     )

@@ -15,7 +15,7 @@ from schemas.nostr.nip59 import Rumor, WrapRefused, make_wrap, open_wrap
 from schemas.nostr.secp256k1 import SecretKey
 from services.relays import Publisher, RawSighting, RelayPool, Subscription
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 
 
 class Refused(Exception):

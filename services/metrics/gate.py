@@ -83,6 +83,8 @@ def _tokens(sql: str) -> list[tuple[str, str]]:
         found = _TOKEN.match(sql, at)
         if found is None or found.lastgroup is None:
             raise BadQuery(_unreadable(sql[at]))
+        if found.group() == "/" and sql.startswith("/*", at):
+            raise BadQuery("A comment is not closed.")
         tokens.append((found.lastgroup, found.group()))
         at = found.end()
     return tokens

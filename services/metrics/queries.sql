@@ -6,7 +6,11 @@ SELECT
     sum(s.total_msat) AS total_msat,
     sum(s.paid_msat) AS paid_msat,
     sumIf(ifNull(s.paid_msat, 0), (s.merchant, s.order_ref) IN
-        (SELECT merchant, order_ref FROM events FINAL WHERE type = 'OrderMoved' AND status = 'cancelled')) AS refund_due_msat
+    (
+        SELECT merchant, order_ref FROM events
+        WHERE type = 'OrderMoved' AND status = 'cancelled'
+          AND (empty({merchant:String}) OR merchant = {merchant:String})
+    )) AS refund_due_msat
 FROM sales AS s
 WHERE (empty({merchant:String}) OR s.merchant = {merchant:String})
   AND s.at >= {since:DateTime64(3, 'UTC')} AND s.at < {until:DateTime64(3, 'UTC')}

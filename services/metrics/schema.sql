@@ -208,6 +208,7 @@ WHERE type = 'PaymentRequested';
 
 -- name: order_times
 -- When each order reached each stage for the first time; NULL where it has not.
+-- The first time is the same however often a row is there, so this view does without FINAL.
 CREATE OR REPLACE VIEW order_times AS
 SELECT
     merchant, order_ref, any(buyer) AS buyer,
@@ -223,11 +224,20 @@ SELECT
     minOrNullIf(at, type = 'OrderMoved' AND status = 'expired') AS expired_at,
     minOrNullIf(at, type = 'OrderMoved' AND status = 'failed') AS failed_at,
     minOrNullIf(at, type = 'OrderMoved' AND status = 'cancelled') AS cancelled_at
-FROM events FINAL
+FROM events
 WHERE line = 0 AND type IN
     ('OrderPlaced', 'OrderQuoted', 'PaymentRequested', 'PaymentSettled', 'OrderMoved', 'ShippingMoved', 'OrderRejected')
 GROUP BY merchant, order_ref
 HAVING countIf(type = 'OrderPlaced') > 0;
+
+-- name: order_history
+-- Everything the journal says of an order, in its order; give the merchant too, it is the key.
+CREATE OR REPLACE VIEW order_history AS
+SELECT merchant, order_ref, at, partition, sequence, position, line, type, status, reason, actor,
+       coordinate, title, quantity, amount_msat, due_msat, subject
+FROM events FINAL
+WHERE order_ref != ''
+ORDER BY partition, sequence, position, line;
 
 -- name: stock_movements
 -- The stock ledger: every movement with its cause and both deltas, so that their sums are what is held and on hand.

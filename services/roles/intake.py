@@ -27,6 +27,7 @@ async def run(stage: Stage) -> None:
             stage.settings.partitions,
             stage.home.root / "faust",
             committed_only=False,
+            instance=stage.settings.instance,
         )
         intake.attach(app, work)
         stage.ready_when(faust_app.Readiness(app))

@@ -23,7 +23,7 @@ class Stage:
         self.settings = settings
         self.role = role
         self.home = Home(settings.home)
-        self.kafka = Kafka(settings.kafka, settings.partitions, f"ncc-{role.value}")
+        self.kafka = Kafka(settings.kafka, settings.partitions, f"ncc-{role.value}", settings.instance)
         self.is_ready: Callable[[], bool] = lambda: False
 
     def ready_when(self, is_ready: Callable[[], bool]) -> None:

@@ -15,6 +15,7 @@ async def run(stage: Stage) -> None:
         stage.settings.partitions,
         stage.home.root / "faust",
         committed_only=True,
+        instance=stage.settings.instance,
     )
     views.attach(app, stage.settings.partitions)
     stage.ready_when(faust_app.Readiness(app))

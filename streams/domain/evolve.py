@@ -141,7 +141,6 @@ def _place(shop: Shop, event: OrderPlaced) -> None:
         destination=event.destination,
         claimed_sats=event.claimed_sats,
         replies=before.replies if before else 0,
-        moves=before.moves if before else (),
         refused=before.refused if before else (),
         settled=before.settled if before else (),
     )

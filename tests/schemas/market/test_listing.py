@@ -329,11 +329,11 @@ def test_unknown_tags_and_extra_elements_do_no_harm_and_stay() -> None:
 @pytest.mark.req("INV-03")
 def test_a_new_stock_changes_the_stock_tag_alone_and_the_id_fits() -> None:
     """Extra elements of the stock tag stay too; the id is the hash of what will be signed."""
-    old = read(("client", "x"), ("stock", "5", "pcs"), ("zap", "y"))
+    old = read(("client", "x"), ("stock", "5", "pcs", "more"), ("zap", "y"))
 
     new = with_stock(old, MERCHANT, 3, NOW_S + 1)
 
-    assert new.template.tags == (*BASE, ("client", "x"), ("stock", "3", "pcs"), ("zap", "y"))
+    assert new.template.tags == (*BASE, ("client", "x"), ("stock", "3", "pcs", "more"), ("zap", "y"))
     assert (new.template.content, new.template.kind) == (old.template.content, 30402)
     assert new.event_id == event_id(MERCHANT, NOW_S + 1, 30402, new.template.tags, "")
     again = read_listing(an_event(30402, *new.template.tags, at=NOW_S + 1))

@@ -18,8 +18,9 @@ pytestmark = pytest.mark.real
 
 
 @contextmanager
-def relay(folder: Path, *more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    argv = [sys.executable, "-m", "services.embedded.relay", "--folder", str(folder), *more]
+def relay(folder: Path | None, *more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    place = ["--memory"] if folder is None else ["--folder", str(folder)]
+    argv = [sys.executable, "-m", "services.embedded.relay", *place, *more]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -76,9 +77,22 @@ def test_many_events_at_once_meet_no_rate_limit(tmp_path: Path) -> None:
     assert accepted == [True] * 300
 
 
-def test_sigterm_ends_it_cleanly(tmp_path: Path) -> None:
-    """A stop that was asked for is a success."""
-    with relay(tmp_path) as (_, process):
+def test_without_a_folder_events_are_kept_in_memory() -> None:
+    """A relay for measurements stores and serves, and leaves nothing behind."""
+    note = a_note()
+    with relay(None) as (url, _):
+        accepted = publish(url, note)
+        found = stored(url, note["id"])
+
+    assert accepted == [True]
+    assert found == [note]
+
+
+def test_sigterm_under_load_ends_it_cleanly(tmp_path: Path) -> None:
+    """A stop that was asked for is a success, also while events are being stored."""
+    with relay(tmp_path) as (url, process), connect(url) as socket:
+        for number in range(200):
+            socket.send(json.dumps(["EVENT", a_note(number)]))
         process.terminate()
 
         assert process.wait(5) == 0

@@ -257,3 +257,13 @@ def test_a_merchants_sales_are_found_by_key(store: Store, writer: MetricsWriter)
     plan = " ".join(str(row[0]) for row in store.query(sql).rows)
     assert "merchant" in plan
     assert "type" in plan
+
+
+def test_an_orders_history_is_told_in_order(store: Store, writer: MetricsWriter) -> None:
+    """From the order to the cancellation that nobody had to pay for."""
+    written(writer, ten_orders())
+    (ref,) = store.query("SELECT ref FROM orders_now WHERE order_id = 'order-10'").rows[0]
+    sql = "SELECT type FROM order_history WHERE merchant = {merchant:String} AND order_ref = {ref:String}"
+    told = [row[0] for row in answer(store, sql, {"merchant": MERCHANT, "ref": ref}).rows]
+    assert told[:3] == ["OrderPlaced", "OrderPlaced", "OrderQuoted"]
+    assert {"StockHeld", "PaymentWanted", "StockReleased", "PaymentDropped", "OrderMoved"} <= set(told)
