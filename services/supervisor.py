@@ -72,7 +72,10 @@ class Supervisor:
         self._stop.set()
 
     async def run(self) -> None:
-        """Starts everything, keeps it running, and returns after a stop was asked for and done."""
+        """Starts everything, keeps it running, and returns after a stop was asked for and done.
+
+        Raises what a child's probe raises of `Child.fatal`, after everything is stopped.
+        """
         with self._stop_on_signals():
             tasks: list[asyncio.Task[object]] = [
                 asyncio.create_task(self._stop.wait()),

@@ -165,6 +165,10 @@ class Decider:
         """Whether every partition of ours is open."""
         return bool(self._consumer and self._consumer.assignment() and not self._opening)
 
+    async def lag(self) -> dict[int, int]:
+        """Commands waiting, by partition."""
+        return await self._consumer.lag() if self._consumer else {}
+
     async def run(self) -> None:
         """Decide until cancelled. Raises what cannot be cured by opening a partition again."""
         commands = await self._kafka.producer()

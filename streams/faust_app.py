@@ -60,13 +60,30 @@ async def run_app(app: faust.App) -> None:
 class Readiness:
     """Whether an app has its partitions and its tables are recovered."""
 
-    def __init__(self, app: faust.App) -> None:
+    def __init__(self, app: faust.App, topic: str) -> None:
         self._app = app
+        self._topic = topic
         self._complete = False
         app.on_rebalance_complete.connect(self._on_complete)
 
     async def _on_complete(self, *_: Any, **__: Any) -> None:
         self._complete = True
+
+    async def lag(self) -> dict[int, int]:
+        """Records waiting, by partition of the topic that is followed."""
+        consumer: Any = self._app.consumer
+        lags: dict[int, int] = {}
+        for tp in list(consumer.assignment()) if self() else ():
+            newest = consumer.highwater(tp)
+            if newest is None or tp.topic != self._topic:
+                continue
+            read, stored = consumer._read_offset[tp], consumer._committed_offset[tp]
+            if read is None or (stored is not None and stored > read):
+                position = await consumer.position(tp)  # past the markers that transactions leave behind
+                lags[tp.partition] = max(0, newest - (newest if position is None else position))
+            else:
+                lags[tp.partition] = max(0, newest - (stored or 0))
+        return lags
 
     def __call__(self) -> bool:
         """Faust tells the end of a recovery by the rebalance's completion."""

@@ -66,6 +66,10 @@ class Follower:
         """Whether partitions are ours and what stood in them has been taken."""
         return bool(self._next) and not self._target and not self._new
 
+    async def lag(self) -> dict[int, int]:
+        """Records waiting, by partition."""
+        return await self._consumer.lag() if self._consumer else {}
+
     async def run(self) -> None:
         """Follow until cancelled. Raises `SequenceGap`, and whatever the handler cannot cure."""
         self._consumer = consumer = await self._kafka.consumer(

@@ -218,6 +218,15 @@ class Consumer:
         """The offset that is read next."""
         return int(await self._inner.position(self._tp(partition)))
 
+    async def lag(self) -> dict[int, int]:
+        """Records behind the newest readable one, by partition held; what was fetched but not taken counts as read."""
+        lags: dict[int, int] = {}
+        for tp in self._inner.assignment():
+            newest = self._inner.last_stable_offset(tp) or self._inner.highwater(tp)
+            if newest is not None:
+                lags[tp.partition] = max(0, newest - await self._inner.position(tp))
+        return lags
+
     async def committed(self, partition: int) -> int | None:
         """The group's stored offset, or None."""
         offset = await self._inner.committed(self._tp(partition))
@@ -350,25 +359,6 @@ class Kafka:
             error = for_code(code)
             if code != 0 and error is not TopicAlreadyExistsError:
                 raise TopicsRefused(f"cannot create topic {name}: {rest[0] if rest and rest[0] else error.__name__}")
-
-    async def lag(self, group: str, topic: Topic) -> dict[int, int]:
-        """Records between the group's stored offset and the end, by partition; 0 where nothing was stored."""
-        consumer = await self.consumer(topic)
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, client_id=self._client)
-        await _start(admin)
-        try:
-            stored = await admin.list_consumer_group_offsets(group)
-            lags: dict[int, int] = {}
-            for partition in self.all_partitions:
-                entry = stored.get(TopicPartition(topic.name, partition))
-                end = await consumer.end_offset(partition)
-                start = await consumer.start_offset(partition)
-                offset = entry.offset if entry is not None and entry.offset >= 0 else start
-                lags[partition] = max(0, end - offset)
-            return lags
-        finally:
-            await admin.close()
-            await consumer.stop()
 
 
 async def _nothing(_partitions: set[int]) -> None:

@@ -17,8 +17,21 @@ step() {
     fi
 }
 
+# The type checker uses one core while everything else uses another.
+types_log=$(mktemp)
+"$bin/mypy" >"$types_log" 2>&1 &
+types=$!
+trap 'kill "$types" 2>/dev/null || true; rm -f "$types_log"' EXIT
+
+types_result() {
+    local status=0
+    wait "$types" || status=$?
+    cat "$types_log"
+    return "$status"
+}
+
 step format 'Run `.venv/bin/ruff format`.' "$bin/ruff" format --check .
 step lint 'Run `.venv/bin/ruff check --fix`, then mend the rest by hand.' "$bin/ruff" check .
-step types 'Each line above names a file and what its types say.' "$bin/mypy"
 step tidy 'Each line above says what to do.' "$bin/python" -m tools.tidy
 step tests 'Run the failing test alone: `.venv/bin/python -m pytest PATH::NAME`.' "$bin/python" -m pytest -q -m 'not real'
+step types 'Each line above names a file and what its types say.' types_result

@@ -12,14 +12,16 @@ from schemas.topics import MESSAGE_BYTES_MAX, PARTITIONS_DEFAULT, TOPICS, Cleanu
 TARGET = Path(__file__).parent.parent / "docs" / "topics.md"
 
 _DAY_MS = 86_400_000
-_INTRODUCTION = """\
+_DECISION = "[decision 0003](decisions/0003-partition-of-a-key.md)"
+_INTRODUCTION = f"""\
 # Topics
 
 This page is written by `python -m tools.make_topics_doc` from `schemas/topics.py`; change that table, not this page.
 
-Every topic has the deployment's partition count ({partitions} unless told otherwise).
-A record's partition is the first 32 bits of its key modulo that count (see [decision 0003](decisions/0003-partition-of-a-key.md)), so the command, the journal record and the state row of one merchant share a number.
-A record has at most {bytes_max:,} bytes.
+Every topic has the deployment's partition count ({PARTITIONS_DEFAULT} unless told otherwise).
+A record's partition is the first 32 bits of its key modulo that count ({_DECISION}).
+So the command, the journal record and the state row of one merchant share a number.
+A record has at most {MESSAGE_BYTES_MAX:,} bytes.
 Nothing makes topics by itself: `ncc topics` creates and checks them, and a wrong partition count refuses to start.
 
 """
@@ -27,9 +29,8 @@ Nothing makes topics by itself: `ncc topics` creates and checks them, and a wron
 
 def render() -> str:
     """The whole page."""
-    introduction = _INTRODUCTION.format(partitions=PARTITIONS_DEFAULT, bytes_max=MESSAGE_BYTES_MAX)
     overview = ["| topic | producers | consumers | kept |", "|---|---|---|---|", *map(_row, TOPICS)]
-    return "\n".join([introduction + "\n".join(overview), *map(_section, TOPICS)]) + "\n"
+    return "\n".join([_INTRODUCTION + "\n".join(overview), *map(_section, TOPICS)]) + "\n"
 
 
 def kept(topic: Topic) -> str:

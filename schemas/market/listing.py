@@ -21,6 +21,18 @@ from schemas.nostr.nip01 import Event, event_id
 from schemas.values import Price
 
 STOCK_MAX = 1_000_000_000
+_FREQUENCIES = {
+    word: code
+    for code, words in {
+        "H": ("h", "hour", "hourly", "pt1h"),
+        "D": ("d", "day", "daily"),
+        "W": ("w", "week", "weekly"),
+        "M": ("m", "month", "monthly"),
+        "Y": ("y", "year", "yearly"),
+    }.items()
+    for word in words
+}
+"""How often a price recurs, as listings write it: the market spec's letters, ISO 8601 durations, nouns (A-43)."""
 _PHYSICAL_EVIDENCE = frozenset({"weight", "dim", "shipping_option", "shipping"})
 
 
@@ -73,8 +85,11 @@ def _price(tags: TagReader) -> Price:
     amount, currency = exact_decimal(found[0][1].strip()), currency_code(found[0][2])
     if amount is None or currency is None:
         raise MarketRefused(MarketFault.NO_PRICE, "not an exact decimal and a currency code")
-    frequency = found[0][3].strip() if len(found[0]) > 3 and found[0][3].strip() else None
-    return Price(amount=amount, currency=currency, frequency=frequency)
+    frequency = found[0][3].strip() if len(found[0]) > 3 else ""
+    known = _FREQUENCIES.get(frequency.lower().removeprefix("p1"))
+    if frequency and known is None:
+        tags.warn("unknown_frequency")
+    return Price(amount=amount, currency=currency, frequency=known or frequency or None)
 
 
 def _type(tags: TagReader) -> tuple[Structure, Format]:

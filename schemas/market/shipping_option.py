@@ -115,6 +115,6 @@ def _unsupported(tags: TagReader) -> tuple[str, ...]:
     for name in ("weight-min", "weight-max"):
         if tags.first(name) is not None and _bound(tags, name) is None:
             names.append(name)
-    if tags.first("price-weight") is not None and _per_weight(tags, "XXX") is None:
+    if tags.first("price-weight") is not None and _per_weight(tags, "SAT") is None:
         names.append("price-weight")
     return tuple(names)

@@ -183,9 +183,7 @@ def tag_values(event: UnsignedEvent, name: str) -> tuple[str, ...]:
     return tuple(tag[1] for tag in event.tags if tag[0] == name and len(tag) > 1)
 
 
-def serialise(
-    pubkey: str, created_at: int, kind: int, tags: tuple[tuple[str, ...], ...], content: str
-) -> bytes:
+def serialise(pubkey: str, created_at: int, kind: int, tags: tuple[tuple[str, ...], ...], content: str) -> bytes:
     """Write the array that is hashed, without spaces: `[0,pubkey,created_at,kind,tags,content]`.
 
     orjson writes the same seven escapes and escapes no other character but the remaining control
@@ -232,9 +230,7 @@ def shape[Shape: UnsignedEvent](model: type[Shape], fields: dict[str, Any]) -> S
 
 def refuse_unwritable(event: UnsignedEvent) -> None:
     """Raise ValueError when any text holds a control byte outside NIP-01's seven escapes."""
-    if _UNWRITABLE.search(event.content) or any(
-        _UNWRITABLE.search(text) for tag in event.tags for text in tag
-    ):
+    if _UNWRITABLE.search(event.content) or any(_UNWRITABLE.search(text) for tag in event.tags for text in tag):
         raise ValueError("a text to be written holds a control byte that has no agreed form")
 
 

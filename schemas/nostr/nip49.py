@@ -21,9 +21,7 @@ class Nip49Refused(ValueError):
     """Text that is no ncryptsec, or that the password does not open; quotes neither."""
 
 
-def encrypt_key(
-    secret: SecretKey, password: str, log_n: int, salt16: bytes, nonce24: bytes, security: int = 2
-) -> str:
+def encrypt_key(secret: SecretKey, password: str, log_n: int, salt16: bytes, nonce24: bytes, security: int = 2) -> str:
     """Write a key under a password; salt and nonce are fresh random bytes.
 
     `security` is the NIP's byte: 0 the key was once handled insecurely, 1 it was not, 2 not tracked.
@@ -42,9 +40,7 @@ def decrypt_key(text: str, password: str) -> SecretKey:
     data = _decode(text.strip())
     log_n, salt, nonce, associated, box = data[1], data[2:18], data[18:42], data[42:43], data[43:]
     try:
-        return SecretKey(
-            xchacha20poly1305_decrypt(_password_key(password, salt, log_n), nonce, box, associated)
-        )
+        return SecretKey(xchacha20poly1305_decrypt(_password_key(password, salt, log_n), nonce, box, associated))
     except CipherRefused:
         raise Nip49Refused("the password does not open this ncryptsec") from None
     except KeyRefused as error:

@@ -131,9 +131,7 @@ def make_wrap(rumor: Rumor, secret: SecretKey, recipient: str, effect: str) -> E
     return wrap(sealed, recipient, one_time, parts.wrap_at, nonce, parts.wrap_aux)
 
 
-def seal(
-    rumor: Rumor, secret: SecretKey, recipient: str, created_at: int, nonce32: bytes, aux32: bytes
-) -> Event:
+def seal(rumor: Rumor, secret: SecretKey, recipient: str, created_at: int, nonce32: bytes, aux32: bytes) -> Event:
     """Encrypt a rumor to the recipient and sign that as its author (kind 13, no tags)."""
     if rumor.pubkey != secret.public_key:
         raise ValueError("a rumor is sealed by its author only")
@@ -145,9 +143,7 @@ def seal(
     return _signed(Kind.SEAL, secret, created_at, (), content, aux32)
 
 
-def wrap(
-    seal: Event, recipient: str, one_time: SecretKey, created_at: int, nonce32: bytes, aux32: bytes
-) -> Event:
+def wrap(seal: Event, recipient: str, one_time: SecretKey, created_at: int, nonce32: bytes, aux32: bytes) -> Event:
     """Encrypt a seal to the recipient under a key used once; only the recipient's `p` tag is visible."""
     content = nip44.encrypt(to_json(seal), nip44.conversation_key(one_time, recipient), nonce32)
     return _signed(Kind.GIFT_WRAP, one_time, created_at, (("p", recipient),), content, aux32)

@@ -22,9 +22,7 @@ def read_relay_list(event: UnsignedEvent, keep: int = FOREIGN_RELAYS_MAX) -> Rel
     """
     if event.kind != Kind.RELAY_LIST:
         return RelayList()
-    marked = [
-        (tag[1], tag[2] if len(tag) > 2 else "") for tag in event.tags if tag[0] == "r" and len(tag) > 1
-    ]
+    marked = [(tag[1], tag[2] if len(tag) > 2 else "") for tag in event.tags if tag[0] == "r" and len(tag) > 1]
     return RelayList(
         read=keep_relay_urls((url for url, marker in marked if marker in ("", "read")), keep),
         write=keep_relay_urls((url for url, marker in marked if marker in ("", "write")), keep),

@@ -182,8 +182,9 @@ def make_app(services: Services) -> FastAPI:
     async def show_order(ref: str) -> dict[str, Any]:
         order = await find_order(ref)
         history = await queries.rows(
-            "SELECT * FROM events FINAL WHERE order_ref = {ref:String} AND line = 0 ORDER BY sequence, position",
-            {"ref": order["ref"]},
+            "SELECT * FROM order_history WHERE merchant = {m:String} AND order_ref = {ref:String} AND line = 0"
+            " ORDER BY sequence, position",
+            {"m": order["merchant"], "ref": order["ref"]},
         )
         sent = await queries.rows(
             "SELECT * FROM deliveries_now WHERE order_ref = {ref:String} ORDER BY at", {"ref": order["ref"]}

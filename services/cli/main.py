@@ -77,7 +77,7 @@ def status(home: Home = None, json_: Json = False) -> None:
         children: list[dict[str, Any]] = json.loads(folder.status_file.read_text())["children"]
     except (FileNotFoundError, json.JSONDecodeError, KeyError):
         fail(f"nothing runs in {folder.root}: start it with `ncc up --home {folder.root}`", 3)
-    lags = asyncio.run(lags_of(folder.ready()))
+    lags = lags_of(folder)
     for child in children:
         child["lag"] = lags.get(child["name"])
     if json_:

@@ -35,9 +35,7 @@ class QueryClient:
         try:
             response = await self._http.post("/query", json={"sql": sql, "params": dict(params or {})})
         except httpx.HTTPError as error:
-            raise StoreUnavailable(
-                f"the query door at {self._url} does not answer: {type(error).__name__}"
-            ) from None
+            raise StoreUnavailable(f"the query door at {self._url} does not answer: {type(error).__name__}") from None
         match response.status_code:
             case 200:
                 body = response.json()

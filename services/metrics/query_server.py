@@ -66,9 +66,7 @@ def query_app(store: Store, token: str) -> FastAPI:
     app.add_exception_handler(BadQuery, _refuse(400))
     app.add_exception_handler(StoreUnavailable, _refuse(503))
     app.add_exception_handler(_Unauthorised, _refuse(401, "The bearer token is missing or wrong."))
-    app.add_exception_handler(
-        RequestValidationError, _refuse(400, 'The body is {"sql": "…", "params": {…}}.')
-    )
+    app.add_exception_handler(RequestValidationError, _refuse(400, 'The body is {"sql": "…", "params": {…}}.'))
     return app
 
 

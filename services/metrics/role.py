@@ -26,7 +26,6 @@ class MetricsRole:
         self._writer = writer
         self._waiting: dict[int, list[tuple[int, JournalRecord]]] = {}
         self._covered: dict[int, int] = {}
-        self._after_rows: dict[int, int] = {}
         self._room = asyncio.Semaphore(BUFFER_MAX)
         self._lock = asyncio.Lock()
 
@@ -48,14 +47,13 @@ class MetricsRole:
         """Nothing more is owed."""
 
     def needed_from(self, partition: int, next_offset: int) -> int:
-        """The oldest record that is not in ClickHouse, counting from the last one that left rows there."""
+        """The oldest record that is not in ClickHouse."""
         waiting = self._waiting.get(partition)
-        return waiting[0][0] if waiting else self._after_rows.get(partition, next_offset)
+        return waiting[0][0] if waiting else next_offset
 
     async def end(self, partition: int) -> None:
         """Another process writes this partition now."""
         async with self._lock:
-            self._after_rows.pop(partition, None)
             for _ in self._waiting.pop(partition, []):
                 self._room.release()
 
@@ -74,8 +72,5 @@ class MetricsRole:
         for partition, waiting in taken.items():
             del self._waiting[partition][: len(waiting)]
             self._covered[partition] = waiting[-1][1].seq
-            with_rows = [offset for offset, record in waiting if record.events]
-            if with_rows:
-                self._after_rows[partition] = with_rows[-1] + 1
             for _ in waiting:
                 self._room.release()

@@ -61,6 +61,4 @@ def schema() -> tuple[Statement, ...]:
 @cache
 def queries() -> dict[str, Statement]:
     """The documented query set, by name."""
-    return {
-        statement.name: statement for statement in parse((_HERE / "queries.sql").read_text(encoding="utf-8"))
-    }
+    return {statement.name: statement for statement in parse((_HERE / "queries.sql").read_text(encoding="utf-8"))}

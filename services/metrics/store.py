@@ -142,9 +142,7 @@ class Store:
         with self._lock, self._told(f"insert {len(rows)} rows into {table}"):
             key = (table, tuple(columns))
             if key not in self._contexts:
-                self._contexts[key] = self._writer.create_insert_context(
-                    table, list(columns), settings=_ONE_BLOCK
-                )
+                self._contexts[key] = self._writer.create_insert_context(table, list(columns), settings=_ONE_BLOCK)
             # A context that failed is not used again: what it holds then is nobody's promise.
             context = self._contexts.pop(key)
             self._writer.insert(context=context, data=rows)
@@ -218,17 +216,13 @@ class Store:
             raise BadQuery(f"cannot {doing} at {self._place}: {_sentence(error)}") from None
         except (AttributeError, LookupError, OverflowError, TypeError, ValueError, struct.error) as error:
             # What the library raises while it packs values; its message may quote one.
-            raise BadQuery(
-                f"cannot {doing} at {self._place}: a value does not fit ({type(error).__name__})"
-            ) from None
+            raise BadQuery(f"cannot {doing} at {self._place}: a value does not fit ({type(error).__name__})") from None
 
     def _question_fault(self, error: ClickHouseError) -> BadQuery | StoreUnavailable:
         code = _code_of(error)
         if code in _QUESTION_CODES:
             limits = self.limits
-            return BadQuery(
-                _QUESTION_CODES[code].format(time_max_s=limits.time_max_s, rows_max=limits.rows_max)
-            )
+            return BadQuery(_QUESTION_CODES[code].format(time_max_s=limits.time_max_s, rows_max=limits.rows_max))
         if code is None or code in _MEANS_CODES:
             return StoreUnavailable("ClickHouse cannot answer now; try again.")
         return BadQuery(_sentence(error))
@@ -268,9 +262,7 @@ def _place(dsn: str) -> str:
         return f"chdb://{parts.path}"
     if parts.scheme in _SERVER_SCHEMES and parts.hostname:
         return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
-    raise ValueError(
-        "a ClickHouse DSN is chdb:///folder, http(s)://host/database or clickhouse://host/database"
-    )
+    raise ValueError("a ClickHouse DSN is chdb:///folder, http(s)://host/database or clickhouse://host/database")
 
 
 def _code_of(error: Exception) -> int | None:

@@ -110,9 +110,7 @@ class MetricsWriter:
         self._positions = {int(str(partition)): int(str(sequence)) for partition, sequence in found}
         return self._positions
 
-    def _blocks(
-        self, new: Mapping[int, Sequence[JournalRecord]]
-    ) -> Iterator[tuple[list[EventRow], dict[int, int]]]:
+    def _blocks(self, new: Mapping[int, Sequence[JournalRecord]]) -> Iterator[tuple[list[EventRow], dict[int, int]]]:
         """The rows of whole records, and the position of each partition once they are stored."""
         rows: list[EventRow] = []
         reached: dict[int, int] = {}
@@ -127,9 +125,7 @@ class MetricsWriter:
             yield rows, reached
 
 
-def _after(
-    positions: Mapping[int, int], partition: int, records: Sequence[JournalRecord]
-) -> list[JournalRecord]:
+def _after(positions: Mapping[int, int], partition: int, records: Sequence[JournalRecord]) -> list[JournalRecord]:
     """The records that are not stored yet. Raises `SequenceGap` where one is missing."""
     last = positions.get(partition, 0)
     new: list[JournalRecord] = []

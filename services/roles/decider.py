@@ -11,5 +11,5 @@ async def run(stage: Stage) -> None:
     """Commands → the journal."""
     rates = FixedRates.parse(stage.settings.rates)
     decider = Decider(stage.kafka, rates.now)
-    stage.ready_when(lambda: decider.is_ready)
+    stage.ready_when(lambda: decider.is_ready, decider.lag)
     await decider.run()

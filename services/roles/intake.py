@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from schemas import topics
 from services.roles.stage import Stage, together
 from services.vault import Vault
 from streams import faust_app, intake
@@ -30,7 +31,8 @@ async def run(stage: Stage) -> None:
             instance=stage.settings.instance,
         )
         intake.attach(app, work)
-        stage.ready_when(faust_app.Readiness(app))
+        readiness = faust_app.Readiness(app, topics.RAW.name)
+        stage.ready_when(readiness, readiness.lag)
         await together(faust_app.run_app(app), work.failure, holding)
     finally:
         holding.cancel()

@@ -69,7 +69,12 @@ async def _say_alive(stage: Stage) -> None:
     path = alive_file(stage.home.root, stage.role)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     while True:
-        said = {"pid": os.getpid(), "ready": stage.is_ready(), "at_ms": time.time_ns() // 1_000_000}
+        try:
+            lag = await stage.lag()
+        except Exception:  # noqa: BLE001  # a sign of life must not end with the broker; the role itself shows what is wrong
+            lag = {}
+        now_ms = time.time_ns() // 1_000_000
+        said = {"pid": os.getpid(), "ready": stage.is_ready(), "at_ms": now_ms, "lag": lag}
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(said))
         temporary.replace(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from services.config import Role, Settings
@@ -25,10 +25,14 @@ class Stage:
         self.home = Home(settings.home)
         self.kafka = Kafka(settings.kafka, settings.partitions, f"ncc-{role.value}", settings.instance)
         self.is_ready: Callable[[], bool] = lambda: False
+        self.lag: Callable[[], Awaitable[dict[int, int]]] = _no_lag
 
-    def ready_when(self, is_ready: Callable[[], bool]) -> None:
-        """Say what has to hold before this role counts as answering."""
+    def ready_when(
+        self, is_ready: Callable[[], bool], lag: Callable[[], Awaitable[dict[int, int]]] | None = None
+    ) -> None:
+        """Say what has to hold before this role counts as answering, and how far it is behind."""
         self.is_ready = is_ready
+        self.lag = lag or _no_lag
 
     @property
     def signer(self) -> LocalSigner:
@@ -47,6 +51,10 @@ class Stage:
         return url in {normalise_relay_url(own) for own in self.settings.relay_list}
 
 
+async def _no_lag() -> dict[int, int]:
+    return {}
+
+
 async def together(*work: Coroutine[Any, Any, None] | asyncio.Future[None]) -> None:
     """Run all until the first ends or fails; a failure is raised, and nothing is left running."""
     tasks = [asyncio.ensure_future(one) for one in work]
@@ -63,5 +71,5 @@ async def together(*work: Coroutine[Any, Any, None] | asyncio.Future[None]) -> N
 def follow(stage: Stage, handler: JournalHandler, from_start: bool = False) -> Coroutine[Any, Any, None]:
     """A follower of the journal under the role's own name; ready once it has caught up."""
     follower = Follower(stage.kafka, f"ncc-{stage.role.value}", handler, from_start)
-    stage.ready_when(lambda: follower.is_caught_up)
+    stage.ready_when(lambda: follower.is_caught_up, follower.lag)
     return follower.run()

@@ -18,5 +18,6 @@ async def run(stage: Stage) -> None:
         instance=stage.settings.instance,
     )
     views.attach(app, stage.settings.partitions)
-    stage.ready_when(faust_app.Readiness(app))
+    readiness = faust_app.Readiness(app, topics.JOURNAL.name)
+    stage.ready_when(readiness, readiness.lag)
     await faust_app.run_app(app)

@@ -27,6 +27,11 @@ class Child:
     """Names that must be up before this one is started, and that are stopped after it."""
     start_s: float = 60.0
     """A child that is not ready after this long is killed and started anew."""
+    fatal: tuple[type[Exception], ...] = ()
+    """Errors of the probe that no waiting mends: they stop everything, and `run` raises them.
+
+    Any other error of a probe means "not yet", and is shown as the child's last error.
+    """
 
 
 @dataclass(frozen=True)

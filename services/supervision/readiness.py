@@ -12,7 +12,10 @@ PROBE_S: Final = 2.0
 
 
 async def is_ready(probe: Callable[[], bool | Awaitable[bool]] | str) -> bool:
-    """Asks once; anything but a clear yes within `PROBE_S` is a no."""
+    """Asks once; no connection, no answer within `PROBE_S` and unreadable answers are a no.
+
+    Raises what else the function raises.
+    """
     with suppress(OSError, TimeoutError, ValueError, LookupError):
         async with asyncio.timeout(PROBE_S):
             return await (_url_answers(probe) if isinstance(probe, str) else _says_yes(probe))

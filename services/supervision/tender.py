@@ -35,9 +35,13 @@ class Tender:
         self._deaths: Final = Deaths(timing)
         self._ending: Final = asyncio.Event()
         self._ended: Final = asyncio.Event()
+        self._refused: Exception | None = None
 
     async def keep(self, depends: Sequence["Tender"]) -> None:
-        """Runs the child until `end` is called; returns when no process of it is left."""
+        """Runs the child until `end` is called; returns when no process of it is left.
+
+        Raises what its probe raises of `Child.fatal`.
+        """
         try:
             while await self._all_up(depends):
                 pause_s = await self._live_once()
@@ -83,6 +87,8 @@ class Tender:
         processes.signal_group(process.pid, signal.SIGKILL)
         self._note.unlink(missing_ok=True)
         self.status.pid = None
+        if self._refused is not None:
+            raise self._refused
         said = complaint[0] if complaint else logs.last_error(self.log, from_byte)
         return self._died(f"{how}: {said}" if said else how, started_s)
 
@@ -93,7 +99,15 @@ class Tender:
         settle_s = self._timing.settle_s if self.child.ready is None else 0.0
         earliest_s = started_s + (self._timing.recovered_s if was_failing else settle_s)
         while True:
-            is_answering = self.child.ready is None or await is_ready(self.child.ready)
+            try:
+                is_answering = self.child.ready is None or await is_ready(self.child.ready)
+            except self.child.fatal as error:
+                self._refused = error
+                self._signal(signal.SIGTERM)
+                return
+            except Exception as error:  # noqa: BLE001 the loop's edge: the next round asks again, the status tells
+                is_answering = False
+                self._complain(f"not ready: {error}")
             if is_answering and time.monotonic() >= earliest_s:
                 self._move(ChildState.UP)
                 return
@@ -102,6 +116,11 @@ class Tender:
                 self._signal(signal.SIGKILL)
                 return
             await asyncio.sleep(self._timing.probe_every_s)
+
+    def _complain(self, why: str) -> None:
+        if self.status.last_error != why:
+            self.status.last_error = why
+            self._changed(self.status)
 
     def _died(self, why: str, started_s: float) -> float:
         if self._ending.is_set():

@@ -153,9 +153,7 @@ def test_every_published_invoice_says_what_its_breakdown_says(
 
 
 @pytest.mark.parametrize(("text", "fault"), REFUSED)
-def test_every_published_invalid_invoice_is_refused_for_its_own_reason(
-    text: str, fault: InvoiceFault
-) -> None:
+def test_every_published_invalid_invoice_is_refused_for_its_own_reason(text: str, fault: InvoiceFault) -> None:
     """The BOLT's invalid examples each break one rule, and that rule is the one named."""
     with pytest.raises(InvoiceRefused) as caught:
         decode(text)
@@ -165,9 +163,7 @@ def test_every_published_invalid_invoice_is_refused_for_its_own_reason(
 def test_a_high_s_signature_is_read_by_recovery_when_no_payee_is_named() -> None:
     """The published high-S example recovers a key, which is not the low-S signer's."""
     invoice = decode(HIGH_S)
-    assert (
-        invoice.signature[32:64].hex() == "a1bcb35d66d6bf93dc445e51753935cc32a3a411efd8a7c7bd85b25815a01b50"
-    )
+    assert invoice.signature[32:64].hex() == "a1bcb35d66d6bf93dc445e51753935cc32a3a411efd8a7c7bd85b25815a01b50"
     assert invoice.payee.startswith("02")
     assert invoice.payee != NODE
 
@@ -304,9 +300,7 @@ def test_any_other_text_is_refused_and_never_breaks_the_reader(text: str) -> Non
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(
-    kinds=st.text("psdnhxcfr9mq", max_size=4), filler=st.text("qpzry9x8gf2tvdw0s3jn54khce6mua7l", max_size=60)
-)
+@given(kinds=st.text("psdnhxcfr9mq", max_size=4), filler=st.text("qpzry9x8gf2tvdw0s3jn54khce6mua7l", max_size=60))
 def test_odd_fields_in_a_well_signed_invoice_are_read_or_refused(kinds: str, filler: str) -> None:
     """A stranger may sign anything: the reader answers with an invoice or a refusal."""
     text = _an_invoice(raw_fields=tuple((kind, filler) for kind in kinds))
@@ -329,9 +323,7 @@ def test_odd_fields_in_a_well_signed_invoice_are_read_or_refused(kinds: str, fil
         (None, "lnbcrt1"),
     ],
 )
-def test_an_amount_takes_its_shortest_form_and_is_exact_to_the_msat(
-    amount_msat: int | None, prefix: str
-) -> None:
+def test_an_amount_takes_its_shortest_form_and_is_exact_to_the_msat(amount_msat: int | None, prefix: str) -> None:
     """The largest multiplier that loses nothing is written."""
     text = _an_invoice(amount_msat=amount_msat)
     assert text.startswith(prefix)

@@ -78,8 +78,7 @@ def test_a_box_opens_only_with_everything_the_same() -> None:
         (KEY, NONCE, box, b"order-2"),
     ]
     wrong += [
-        (KEY, NONCE, box[:place] + bytes([box[place] ^ 1]) + box[place + 1 :], b"order-1")
-        for place in range(len(box))
+        (KEY, NONCE, box[:place] + bytes([box[place] ^ 1]) + box[place + 1 :], b"order-1") for place in range(len(box))
     ]
     for key, nonce, spoiled, aad in wrong:
         with pytest.raises(CipherRefused):
@@ -97,9 +96,7 @@ def test_derived_bytes_are_the_same_for_the_same_labels() -> None:
     """Repeating a derivation gives the same bytes, another secret or label others."""
     first = ciphers.derive(b"secret", "nip59", "effect-1")
     assert first == ciphers.derive(b"secret", "nip59", b"effect-1")
-    assert (
-        len({first, ciphers.derive(b"Secret", "nip59", "effect-1"), ciphers.derive(b"secret", "nip59")}) == 3
-    )
+    assert len({first, ciphers.derive(b"Secret", "nip59", "effect-1"), ciphers.derive(b"secret", "nip59")}) == 3
     assert len(ciphers.derive(b"secret", "nip59", length=176)) == 176
 
 

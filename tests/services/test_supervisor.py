@@ -173,6 +173,44 @@ async def test_a_child_that_never_answers_is_started_anew(tmp_path: Path) -> Non
         assert watched.child("role")["last_error"] == "killed by SIGKILL: not ready within 0.1 s"
 
 
+class TopicsAreWrong(Exception):
+    """Stands for what no waiting mends."""
+
+
+async def test_a_probes_error_is_shown_and_asked_again(tmp_path: Path) -> None:
+    """A probe that fails says why in the status, and the child is up as soon as it says yes."""
+    mended = tmp_path / "mended"
+
+    def probe() -> bool:
+        if not mended.exists():
+            raise RuntimeError("no coordinator yet")
+        return True
+
+    async with running(tmp_path / "home", [sleeper("broker", ready=probe)]) as watched:
+        await watched.until(lambda: watched.home.status_file.exists() and bool(watched.child("broker")["last_error"]))
+        before = watched.child("broker")
+        mended.touch()
+        await watched.until_state("broker", ChildState.UP)
+
+    assert (before["last_error"], before["state"]) == ("not ready: no coordinator yet", ChildState.STARTING)
+
+
+async def test_a_fatal_error_of_a_probe_stops_everything_and_is_raised(tmp_path: Path) -> None:
+    """What no waiting mends ends the start with its own sentence and leaves no process."""
+
+    def probe() -> bool:
+        raise TopicsAreWrong("ncc.raw has 6 partitions")
+
+    home = Home(tmp_path)
+    children = [sleeper("other"), sleeper("broker", ready=probe, fatal=(TopicsAreWrong,))]
+    with pytest.raises(TopicsAreWrong, match="6 partitions"):
+        await supervise(home, lambda: (children, READY), timing=SWIFT)
+    status = json.loads(home.status_file.read_bytes())
+
+    assert {child["state"] for child in status["children"]} == {ChildState.STOPPED}
+    assert list(home.run.glob("*.json")) == []
+
+
 async def test_children_stop_in_reverse_order_of_their_needs(tmp_path: Path) -> None:
     """The broker outlives everything that talks to it."""
     book = tmp_path / "book"

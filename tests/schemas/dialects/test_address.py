@@ -23,6 +23,7 @@ def place(address: str) -> tuple[str | None, str | None]:
         '{"name": "Ann Bee", "street1": "1 Main St", "city": "Miami", "state": "FL", "zip": "33101", "country": "US"}',
         '{"Country": "usa", "region": "us-fl"}',
         "1 Main St; Miami; FL; us",
+        "Virginia\n1 Main St\nMiami\nFL 33101\nUSA",
         "1 Main St,\r\n Miami, Florida,\r\n US\r\n",
     ],
 )

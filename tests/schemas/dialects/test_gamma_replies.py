@@ -83,8 +83,9 @@ def test_a_shipping_update_is_written_as_the_market_spec_has_it() -> None:
 
 
 @pytest.mark.req("ORD-10")
+@pytest.mark.req("PAY-15")
 def test_every_reply_answers_a_rumor_of_the_order_and_says_something() -> None:
-    """`order`, `e` and a sentence, in each of the three."""
+    """`order`, `e` and a sentence, in each of the three; none of them is a receipt in the buyer's name."""
     replies: tuple[Reply, ...] = (
         PaymentRequestReply(amount_sats=1, options=(), expires_at=1, text="x"),
         StatusReply(status=WireStatus.PENDING, text="x"),

@@ -69,7 +69,9 @@ def test_another_kind_of_subject_is_somebody_elses_review(d: Tag) -> None:
 
 @pytest.mark.req("T555-02")
 @pytest.mark.req("REV-04")
-@pytest.mark.parametrize("score", ["1.2", "1.000001", "-0.1", "NaN", "1e0", "", "up", "1,0", "１", "1.0000000000000000001"])
+@pytest.mark.parametrize(
+    "score", ["1.2", "1.000001", "-0.1", "NaN", "1e0", "", "up", "1,0", "１", "1.0000000000000000001"]
+)
 def test_a_thumb_outside_nought_to_one_voids_the_review(score: str) -> None:
     """The thumb is the review."""
     assert fault(D, ("rating", score, "thumb")) is MarketFault.NO_THUMB

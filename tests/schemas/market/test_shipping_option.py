@@ -53,7 +53,6 @@ def test_the_market_specs_own_pickup_is_read() -> None:
     assert (option.warnings, option.unsupported) == ((), ())
 
 
-@pytest.mark.req("T406-06")
 def test_the_market_specs_standard_shipping_is_read_but_for_its_size_limit() -> None:
     """Duration and carrier do no harm; the size limit keeps it from being used silently."""
     option = read(

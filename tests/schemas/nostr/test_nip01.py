@@ -342,9 +342,7 @@ def test_what_is_written_is_read_back(content: str, created_at: int) -> None:
 
 
 @STEADY
-@given(
-    st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=20)
-)
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=20))
 def test_whatever_a_stranger_sends_the_answer_is_a_refusal(value: Any) -> None:
     """Any JSON at any place of an event raises EventRefused and nothing else."""
     for name in as_fields(an_event()):

@@ -17,9 +17,7 @@ def test_a_rumor_has_the_id_that_nostr_sdk_computes() -> None:
     theirs = nostr_sdk.UnsignedEvent.from_json(fields).ensure_id().id()
     assert theirs is not None
     assert rumor.id == theirs.to_hex()
-    assert rumor == nip17.make_rumor(
-        BUYER.public_key, PLACED_AT, 14, (("p", MERCHANT.public_key),), "🍵 \n / é"
-    )
+    assert rumor == nip17.make_rumor(BUYER.public_key, PLACED_AT, 14, (("p", MERCHANT.public_key),), "🍵 \n / é")
 
 
 @pytest.mark.parametrize(

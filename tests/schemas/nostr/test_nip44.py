@@ -268,9 +268,7 @@ def test_payloads_cross_to_nostr_sdk_and_back(text: str) -> None:
     buyer, merchant = (nostr_sdk.Keys.parse(key.reveal().hex()) for key in (BUYER, MERCHANT))
     ours = nip44.encrypt(text, KEY, NONCE)
     assert nostr_sdk.nip44_decrypt(merchant.secret_key(), buyer.public_key(), ours) == text
-    theirs = nostr_sdk.nip44_encrypt(
-        buyer.secret_key(), merchant.public_key(), text, nostr_sdk.Nip44Version.V2
-    )
+    theirs = nostr_sdk.nip44_encrypt(buyer.secret_key(), merchant.public_key(), text, nostr_sdk.Nip44Version.V2)
     assert nip44.decrypt(theirs, KEY) == text
 
 

@@ -75,9 +75,7 @@ def test_a_text_that_asks_for_too_much_memory_is_refused_at_once(log_n: int) -> 
         an_ncryptsec(log_n=log_n)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "tea", bech32.encode("nsec", bytes(91)), bech32.encode("ncryptsec", bytes(90))]
-)
+@pytest.mark.parametrize("text", ["", "tea", bech32.encode("nsec", bytes(91)), bech32.encode("ncryptsec", bytes(90))])
 def test_what_is_no_ncryptsec_is_refused(text: str) -> None:
     """Another prefix, size or version raises."""
     with pytest.raises(Nip49Refused, match="not an ncryptsec"):

@@ -390,9 +390,7 @@ def test_nostr_sdk_opens_what_we_wrap() -> None:
     order = an_order(MERCHANT, content="🍵 / \u2028")
     for recipient in (BUYER, MERCHANT):
         wrap = nip59.make_wrap(order, MERCHANT, recipient.public_key, "effect-1")
-        opened = nostr_sdk.UnwrappedGift.from_gift_wrap(
-            theirs(recipient), nostr_sdk.Event.from_json(to_json(wrap))
-        )
+        opened = nostr_sdk.UnwrappedGift.from_gift_wrap(theirs(recipient), nostr_sdk.Event.from_json(to_json(wrap)))
         assert opened.sender().to_hex() == MERCHANT.public_key
         assert json.loads(opened.rumor().as_json())["id"] == order.id
 

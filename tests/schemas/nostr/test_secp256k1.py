@@ -101,9 +101,7 @@ def test_verifying_nonsense_is_false_and_no_crash(pubkey: str, digest: bytes, si
     assert not secp256k1.verify(pubkey, digest, signature)
 
 
-@pytest.mark.parametrize(
-    "text", [OFF_CURVE, "00" * 32, "ff" * 32, "AB" * 32, "ab" * 31, " " * 64, "x" * 10**6]
-)
+@pytest.mark.parametrize("text", [OFF_CURVE, "00" * 32, "ff" * 32, "AB" * 32, "ab" * 31, " " * 64, "x" * 10**6])
 def test_text_that_is_no_point_of_the_curve_is_no_public_key(text: str) -> None:
     """A key is exactly 64 lower-case hex digits, and the x of a point."""
     assert not secp256k1.is_public_key(text)

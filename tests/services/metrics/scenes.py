@@ -51,9 +51,7 @@ def ten_orders() -> Story:
     first, second = NOW_MS, NOW_MS + DAY_MS
 
     def buy(n: int, *lines: tuple[str, int], at_ms: int = first, shipping: str | None = None) -> None:
-        story.when(
-            an_order(*lines, key=keys[n], rumor=f"rumor-{n}", shipping=shipping, country="DE"), at_ms=at_ms
-        )
+        story.when(an_order(*lines, key=keys[n], rumor=f"rumor-{n}", shipping=shipping, country="DE"), at_ms=at_ms)
 
     def pay(n: int, sats: int, asked_ms: int, took_ms: int) -> None:
         story.when(requested(sats, keys[n]), at_ms=asked_ms)

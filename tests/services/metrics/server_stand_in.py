@@ -56,9 +56,7 @@ class Server:
                 return Response(str(error), status_code=500, headers=headers)
 
     def _run(self, asked: dict[str, str], body: bytes) -> bytes:
-        params = {
-            name.removeprefix("param_"): value for name, value in asked.items() if name.startswith("param_")
-        }
+        params = {name.removeprefix("param_"): value for name, value in asked.items() if name.startswith("param_")}
         settings = {n: v for n, v in asked.items() if n not in _TRANSPORT and not n.startswith("param_")}
         handle = chdb.connect(self._folder)
         try:

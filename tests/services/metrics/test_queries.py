@@ -113,9 +113,7 @@ def test_ten_orders_stand_exactly_here(store: Store, writer: MetricsWriter) -> N
 def test_stock_on_hand_is_what_the_movements_add_up_to(store: Store, writer: MetricsWriter) -> None:
     """10 of 20 teas and 3 of 5 cups are sold, one cup is held; the ledger says the same."""
     written(writer, ten_orders())
-    stock = [
-        (r["title"], r["on_hand"], r["held"], r["available"], r["sold"]) for r in ask(store, "stock_on_hand")
-    ]
+    stock = [(r["title"], r["on_hand"], r["held"], r["available"], r["sold"]) for r in ask(store, "stock_on_hand")]
     assert stock == [("Cup", 2, 1, 1, 3), ("Tea", 10, 0, 10, 10), ("Vase", None, 0, None, 0)]
     check = [(r["table_on_hand"], r["ledger_on_hand"], r["table_held"], r["ledger_held"], r["agrees"])
              for r in ask(store, "ledger_check")]  # fmt: skip
@@ -145,9 +143,7 @@ def test_the_ledger_check_finds_a_lie(store: Store, writer: MetricsWriter) -> No
     """A check that cannot fail says nothing."""
     story = ten_orders()
     written(writer, story)
-    last = next(
-        r for r in reversed(only(InventoryRow, state_rows(story.journal))) if r.coordinate == product("tea")
-    )
+    last = next(r for r in reversed(only(InventoryRow, state_rows(story.journal))) if r.coordinate == product("tea"))
     writer.write_inventory([last.model_copy(update={"on_hand": 11, "sequence": last.sequence + 1})])
     wrong = [row for row in ask(store, "ledger_check") if not row["agrees"]]
     assert [(row["coordinate"], row["table_on_hand"], row["ledger_on_hand"]) for row in wrong] == [
@@ -176,8 +172,7 @@ def test_reviews_are_counted_with_both_means(store: Store, writer: MetricsWriter
     """Tea: (0.75 + 0.6) / 2, and strictly (0.75 + 0.3) / 2; cup: 0.2 and 0.1."""
     written(writer, ten_orders())
     found = [
-        (r["product"], r["reviews"], r["mean_score"], r["mean_strict_score"])
-        for r in ask(store, "reviews_by_product")
+        (r["product"], r["reviews"], r["mean_score"], r["mean_strict_score"]) for r in ask(store, "reviews_by_product")
     ]
     assert found == [
         (product("tea"), 2, Decimal("0.675"), Decimal("0.525")),

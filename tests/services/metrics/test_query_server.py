@@ -85,9 +85,7 @@ async def test_an_answer_without_rows_has_columns(client: QueryClient) -> None:
         ("SELECT '\\xff'", {}),
     ],
 )
-async def test_a_mistake_is_told_in_one_sentence(
-    client: QueryClient, sql: str, params: dict[str, object]
-) -> None:
+async def test_a_mistake_is_told_in_one_sentence(client: QueryClient, sql: str, params: dict[str, object]) -> None:
     """The asker learns what to change, and nothing of the machine."""
     with pytest.raises(BadQuery) as refused:
         await client.query(sql, params)
@@ -121,9 +119,7 @@ async def test_a_mistake_is_told_in_one_sentence(
         "WITH x AS (SELECT * FROM file('/etc/hostname', 'LineAsString')) SELECT * FROM x",
     ],
 )
-async def test_the_door_is_for_reading_our_tables(
-    client: QueryClient, store: Store, tmp_path: Path, sql: str
-) -> None:
+async def test_the_door_is_for_reading_our_tables(client: QueryClient, store: Store, tmp_path: Path, sql: str) -> None:
     """Writing, other files, the network and other programs are refused, and nothing has changed."""
     with pytest.raises(BadQuery):
         await client.query(sql.replace("{folder}", str(tmp_path)))

@@ -69,11 +69,7 @@ def test_no_two_rows_of_a_history_share_their_key() -> None:
 def test_the_move_to_confirmed_carries_what_was_paid_and_owed() -> None:
     """A sale is one row: the payment of the same record is written beside the move."""
     rows = [row for record in ten_orders().journal for row in event_rows(0, record, pseudonym)]
-    sales = [
-        (row.amount_msat, row.due_msat)
-        for row in rows
-        if row.status == "confirmed" and row.type == "OrderMoved"
-    ]
+    sales = [(row.amount_msat, row.due_msat) for row in rows if row.status == "confirmed" and row.type == "OrderMoved"]
     assert sales == [(45_000, 45_000), (30_000, 30_000), (6_000, 6_000), (13_000, 13_000), (40_000, 40_000)]
 
 
@@ -85,16 +81,12 @@ def test_a_free_order_is_a_sale_of_nothing() -> None:
 
     story = given(OpenShop(), RecordListing(listing=a_listing("gift", "0"))).when(an_order(("gift", 1)))
     rows = event_rows(0, story.journal[-1], pseudonym)
-    assert [
-        (r.amount_msat, r.due_msat) for r in rows if r.status == "confirmed" and r.type == "OrderMoved"
-    ] == [(0, 0)]
+    assert [(r.amount_msat, r.due_msat) for r in rows if r.status == "confirmed" and r.type == "OrderMoved"] == [(0, 0)]
 
 
 def test_a_payment_that_came_late_says_so() -> None:
     """Late money is counted apart."""
-    settled = PaymentSettled(
-        order=a_key(), intent_id="i", gross_msat=11_000, due_msat=10_000, settled_at=1, late=True
-    )
+    settled = PaymentSettled(order=a_key(), intent_id="i", gross_msat=11_000, due_msat=10_000, settled_at=1, late=True)
     (row,) = rows_of(settled)
     assert (row.reason, row.subject, row.amount_msat, row.due_msat) == ("late", "i", 11_000, 10_000)
 
@@ -106,9 +98,7 @@ def test_a_line_is_worth_its_price_times_its_quantity() -> None:
 
     def worth(amount: str, currency: str) -> int | None:
         price = Price(amount=Decimal(amount), currency=currency)
-        line = QuotedLine(
-            coordinate=product(), listing_event_id=an_id("l"), title="Tea", quantity=3, unit_price=price
-        )
+        line = QuotedLine(coordinate=product(), listing_event_id=an_id("l"), title="Tea", quantity=3, unit_price=price)
         quote = quoted.quote.model_copy(update={"lines": (line,), "rates": tuple(story.rates.values())})
         return rows_of(quoted.model_copy(update={"quote": quote}))[1].amount_msat
 

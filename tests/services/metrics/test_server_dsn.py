@@ -43,9 +43,7 @@ def test_the_same_statements_run_on_a_server(server: tuple[Server, int], scheme:
 
 def test_a_server_is_told_to_make_one_block_and_to_allow_no_write(server: tuple[Server, int]) -> None:
     """The settings that the in-process engine is given once go along with every request."""
-    store = open_store(
-        f"http://127.0.0.1:{server[1]}/default?compress=false", ReadLimits(time_max_s=3, rows_max=50)
-    )
+    store = open_store(f"http://127.0.0.1:{server[1]}/default?compress=false", ReadLimits(time_max_s=3, rows_max=50))
     try:
         store.command("CREATE TABLE t (n UInt8) ENGINE = MergeTree ORDER BY n")
         store.insert("t", ["n"], [(1,)])

@@ -94,9 +94,7 @@ async def test_a_server_that_never_answers_is_unreachable_in_time() -> None:
     port = server.sockets[0].getsockname()[1]
     before = time.monotonic()
     with pytest.raises(Unreachable, match=r"within 0\.2 s"):
-        await open_connection(
-            f"ws://127.0.0.1:{port}", ConnectionSettings(connect_timeout_s=0.2), is_trusted=True
-        )
+        await open_connection(f"ws://127.0.0.1:{port}", ConnectionSettings(connect_timeout_s=0.2), is_trusted=True)
     assert time.monotonic() - before < 2
     server.close()
 

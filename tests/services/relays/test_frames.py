@@ -47,9 +47,7 @@ def test_each_kind_of_frame_is_read(text: str, frame: object) -> None:
 @pytest.mark.parametrize("event", [ODD, '{"id":"short","created_at":"soon"}', "{}"])
 def test_the_events_text_is_cut_out_untouched(before: str, event: str) -> None:
     """Odd blanks, key order, unknown fields and brackets in strings come out as they went in."""
-    frame = read_frame(
-        f'{before}[{before}"EVENT"{before},{before}"s"{before},{before}{event}{before}]'.encode()
-    )
+    frame = read_frame(f'{before}[{before}"EVENT"{before},{before}"s"{before},{before}{event}{before}]'.encode())
     assert isinstance(frame, EventFrame)
     assert frame.text == event
 

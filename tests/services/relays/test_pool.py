@@ -240,9 +240,7 @@ async def test_answered_pings_move_the_cursor_of_a_quiet_socket() -> None:
     settings = replace(READ, ping_interval_s=0.03)
     async with (
         ScriptedRelay() as relay,
-        a_pool(
-            Sink(), settings=settings, on_complete=on_complete, now_ms=lambda: next(clock) * 1_000
-        ) as pool,
+        a_pool(Sink(), settings=settings, on_complete=on_complete, now_ms=lambda: next(clock) * 1_000) as pool,
     ):
         pool.want({relay.url: (WRAPS,)})
         await until(lambda: len(completions) > 3)

@@ -155,9 +155,7 @@ async def test_an_address_that_must_not_be_dialled_harms_no_other() -> None:
     sink = Sink()
     relay = ScriptedRelay(an_event(1))
     async with relay, a_pool(sink, is_trusted=lambda url: url == relay.url) as pool:
-        refused = pool.want(
-            {"junk": (WRAPS,), "ws://10.0.0.1": (WRAPS,), "wss://a@b.c": (WRAPS,), relay.url: (WRAPS,)}
-        )
+        refused = pool.want({"junk": (WRAPS,), "ws://10.0.0.1": (WRAPS,), "wss://a@b.c": (WRAPS,), relay.url: (WRAPS,)})
         await until(lambda: sink.sightings)
         assert set(pool.status()) == {relay.url}
     assert [one.address for one in refused] == ["junk", "ws://10.0.0.1", "wss://a@b.c"]

@@ -86,9 +86,7 @@ def test_each_ok_has_its_next_step(is_accepted: bool, message: str, step: NextSt
         ((False, "pow: 30 bits please"), Outcome.REFUSED, 1),
     ],
 )
-async def test_a_scripted_answer_leads_to_its_outcome(
-    first: tuple[bool, str], outcome: Outcome, attempts: int
-) -> None:
+async def test_a_scripted_answer_leads_to_its_outcome(first: tuple[bool, str], outcome: Outcome, attempts: int) -> None:
     """Success and refusal are final, trouble is tried again with the same bytes."""
     async with ScriptedRelay(on_event=answers(first, (True, ""))) as relay, a_publisher() as publisher:
         result = await publish(publisher, relay)
@@ -135,9 +133,7 @@ async def test_hundreds_that_need_authentication_share_one() -> None:
         a_publisher(authenticate=authenticate) as publisher,
     ):
         events = [an_event(number) for number in range(300)]
-        results = await asyncio.gather(
-            *(publisher.publish(relay.url, id_of(event), event, 5.0) for event in events)
-        )
+        results = await asyncio.gather(*(publisher.publish(relay.url, id_of(event), event, 5.0) for event in events))
     assert {result.outcome for result in results} == {Outcome.ACCEPTED}
     assert len(relay.frames("AUTH")) == 2
 
@@ -219,9 +215,7 @@ async def test_hundreds_under_way_share_one_socket() -> None:
     relay = ScriptedRelay(on_event=answer_backwards)
     async with relay, a_publisher(settings=settings) as publisher:
         events = [an_event(number) for number in range(500)]
-        results = await asyncio.gather(
-            *(publisher.publish(relay.url, id_of(event), event, 5.0) for event in events)
-        )
+        results = await asyncio.gather(*(publisher.publish(relay.url, id_of(event), event, 5.0) for event in events))
     assert {(result.outcome, result.attempts) for result in results} == {(Outcome.ACCEPTED, 1)}
     assert relay.connections_ever == 1
 
@@ -231,9 +225,7 @@ async def test_a_relay_that_closes_after_so_many_messages_is_not_noticed() -> No
     async with ScriptedRelay(guests_max_messages=300) as relay, a_publisher() as publisher:
         relay.on_event = answers((True, ""))
         events = [an_event(number) for number in range(1_000)]
-        results = await asyncio.gather(
-            *(publisher.publish(relay.url, id_of(event), event, 10.0) for event in events)
-        )
+        results = await asyncio.gather(*(publisher.publish(relay.url, id_of(event), event, 10.0) for event in events))
     assert {result.outcome for result in results} == {Outcome.ACCEPTED}
     assert relay.connections_ever >= 4
     assert {frame[1]["id"] for frame in relay.frames("EVENT")} == {id_of(event) for event in events}

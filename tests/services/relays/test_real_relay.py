@@ -89,9 +89,7 @@ async def test_what_is_published_is_read_live_paged_and_asked_for() -> None:
     async with capped as url, a_publisher() as publisher, a_pool(sink) as pool:
         results = await publish_all(publisher, url, notes)
         assert {result.outcome for result in results} == {Outcome.ACCEPTED}
-        assert {result.outcome for result in await publish_all(publisher, url, notes[:1])} == {
-            Outcome.DUPLICATE
-        }
+        assert {result.outcome for result in await publish_all(publisher, url, notes[:1])} == {Outcome.DUPLICATE}
         pool.want({url: (NOTES,)})
         await until(lambda: len(sink.sightings) == 300)
         live = a_note(1_000)

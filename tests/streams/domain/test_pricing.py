@@ -240,7 +240,6 @@ def test_a_listing_sells_until_the_second_it_expires() -> None:
     quoted(shop(a_listing(expires_at=NOW_S + 1)), an_order())
 
 
-@pytest.mark.req("CAT-05")
 def test_a_pre_order_goes_beyond_the_stock_and_leaves_it_alone() -> None:
     """Nothing on hand, nothing held, and the order is pending."""
     story = shop(a_listing(stock=0, visibility=Visibility.PRE_ORDER))
