@@ -32,7 +32,7 @@ async def memory(stack: Stack, report: Callable[[float], None]) -> tuple[dict[st
         report(second / SETTLE_S)
         await asyncio.sleep(1)
     spent = usage.between(before, usage.read(pids))
-    each = {name: usage.memory_mb(pid) for name, pid in pids.items()}
-    values: Values = {"all": sum(each.values()), **dict(sorted(each.items(), key=lambda item: -item[1]))}
+    each = sorted(((name, usage.memory_mb(pid)) for name, pid in pids.items()), key=lambda item: -item[1])
+    values: Values = {"all": sum(one for _, one in each), **dict(each)}
     busy = {name: round(share, 3) for name, share in spent.cores().items()}
     return {"idle_memory_mb": values}, {"cores_busy_while_idle": {"all": round(sum(busy.values()), 3), **busy}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench import usage
@@ -88,7 +88,7 @@ async def _order_on(buyers: Buyers, working: asyncio.Event) -> int:
     return unanswered
 
 
-async def _pass(seconds: float, workers: list[asyncio.Future[int]], report: Callable[[float], None]) -> None:
+async def _pass(seconds: float, workers: Sequence[asyncio.Future[int]], report: Callable[[float], None]) -> None:
     """Wait, and raise what stops a worker meanwhile."""
     began_s = time.monotonic()
     while (passed_s := time.monotonic() - began_s) < seconds:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.shop import RATES, Shop
-from services.home import Home
+from services.home import Home, Ready
 from services.signer.keystore import Keystore
 
 START_S = 120.0
@@ -102,13 +102,13 @@ class Stack:
 
     def logs(self, lines: int = 8) -> str:
         """The ends of all logs."""
-        files = sorted(self.home.logs.glob("*.log"))
-        return "\n".join(
-            f"== {f.name}\n" + "\n".join(f.read_text(errors="replace").splitlines()[-lines:]) for f in files
-        )
+        ends = {
+            file.name: file.read_text(errors="replace").splitlines()[-lines:] for file in self.home.logs.glob("*.log")
+        }
+        return "\n".join(f"== {name}\n" + "\n".join(end) for name, end in sorted(ends.items()))
 
     @property
-    def _ready(self) -> Any:
+    def _ready(self) -> Ready:
         ready = self.home.ready()
         if ready is None:
             raise StackFailed(f"the stack does not run:\n{self.logs()}")

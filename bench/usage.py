@@ -110,13 +110,12 @@ def cores() -> int:
 
 
 def _cpu_s(pid: int) -> float | None:
-    """A process and what it started."""
+    """A process by itself: what it started has a name of its own."""
     try:
-        process = psutil.Process(pid)
-        times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+        times = psutil.Process(pid).cpu_times()
     except psutil.Error:
         return None
-    return float(sum(one.user + one.system for one in times))
+    return float(times.user + times.system)
 
 
 def _cpu_model() -> str:

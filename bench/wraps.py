@@ -19,7 +19,7 @@ from bench.figures import Values
 from bench.shop import Shop, a_secret
 from schemas.ciphers import chacha20, hkdf_expand, hkdf_extract, hmac_sha256
 from schemas.nostr import nip59
-from schemas.nostr.nip01 import to_json
+from schemas.nostr.nip01 import Event, to_json
 from schemas.nostr.secp256k1 import SecretKey, ecdh_x, verify
 from services.signer.keystore import Keystore
 from services.signer.local import LocalSigner
@@ -42,7 +42,7 @@ class Layer:
     ciphertext: bytes
 
     @classmethod
-    def of(cls, event: nip59.Event) -> Layer:
+    def of(cls, event: Event) -> Layer:
         """A seal or a wrap taken apart (NIP-44, version 2)."""
         data = base64.b64decode(event.content)
         return cls(
@@ -61,7 +61,7 @@ async def measure(folder: Path, scale: float, report: Callable[[float], None]) -
     keystore = Keystore(folder / "keys", folder / "secrets" / "passphrase")
     keystore.add(shop.secret)
     vault = Vault(folder / "secrets" / "vault.db")
-    reader = Reader(lambda key: key == shop.merchant, LocalSigner(keystore), vault)
+    reader = Reader(lambda key: 0 if key == shop.merchant else None, LocalSigner(keystore), vault)
     spent = {"read": 0.0, "floor": 0.0}
     try:
         # One of each first: the key file is opened and the code is warm.

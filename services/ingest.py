@@ -11,8 +11,10 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from enum import StrEnum
+from typing import Any, Protocol
 
+import orjson
 import structlog
 
 from schemas.merchants import Merchant, RelayCursor
@@ -40,6 +42,21 @@ REVIEWERS_MAX = 500
 """Authors of reviews whose deletions are followed, per merchant; the least recent is forgotten."""
 REPLAN_AFTER_S = 0.3
 """News about relays and products is gathered this long before subscriptions change."""
+
+BUCKETS = 4
+"""Merchants share this many filters of each topic at a relay, so that a new one changes a quarter of them."""
+CURSOR_STEP_S = 600
+"""How much further a relay must be read before its cursor is stored again; the look-back is two days anyway."""
+
+
+class Topic(StrEnum):
+    """What is asked of a relay, each in filters of its own."""
+
+    INBOX = "inbox"
+    CATALOGUE = "catalogue"
+    REVIEWS = "reviews"
+    REVIEWERS = "reviewers"
+
 
 _FOLLOWED = frozenset({Kind.RELAY_LIST, Kind.INBOX_RELAYS, Kind.PRODUCT, Kind.REVIEW})
 
@@ -117,13 +134,14 @@ class Ingest:
         self._trusted = {normalise_relay_url(url) for url in own_relays}
         self._cursors = cursors
         self._followed: dict[str, Followed] = {}
+        self._members: dict[str, tuple[str, ...]] = {}
         self._changed = asyncio.Event()
         self._pending: set[asyncio.Task[None]] = set()
         self._pool = RelayPool(
             self._sink,
             authenticate=authenticate,
             on_complete=self._complete,
-            last_complete=lambda relay, key: self._cursors.get((relay, key)),
+            last_complete=self._complete_since,
             is_trusted=self._is_trusted,
             report=self._report,
         )
@@ -152,14 +170,43 @@ class Ingest:
         return url in self._trusted or any(url in _normal(merchant.relays) for merchant in self._merchants())
 
     def _plan(self) -> None:
-        wanted: dict[str, list[Subscription]] = {}
+        merchants_at: dict[str, list[Merchant]] = {}
         for merchant in self._merchants():
             followed = self._followed.setdefault(merchant.public_key, Followed())
-            subscriptions = subscriptions_of(merchant, followed)
-            for relay in dict.fromkeys((*self._own_relays, *merchant.relays, *followed.relays())):
-                wanted.setdefault(relay, []).extend(subscriptions)
-        for refused in self._pool.want({relay: tuple(subs) for relay, subs in wanted.items()}):
+            for address in (*self._own_relays, *merchant.relays, *followed.relays()):
+                try:
+                    relay = normalise_relay_url(address)
+                except BadRelayUrl as error:
+                    log.warning("relay not read", relay=address[:200], why=str(error))
+                    continue
+                if merchant not in merchants_at.setdefault(relay, []):
+                    merchants_at[relay].append(merchant)
+        wanted = {relay: self._subscriptions(relay, merchants) for relay, merchants in merchants_at.items()}
+        for refused in self._pool.want(wanted):
             log.warning("relay not read", relay=refused.address, why=refused.reason)
+
+    def _subscriptions(self, relay: str, merchants: Sequence[Merchant]) -> tuple[Subscription, ...]:
+        """Merchants share filters, so that a relay sees a handful of queries; those new to it are read on their own."""
+        groups: dict[tuple[Topic, str], list[Merchant]] = {}
+        for merchant in merchants:
+            for topic in Topic:
+                known = (relay, f"{topic}:{merchant.public_key}") in self._cursors
+                bucket = str(int(merchant.public_key[:2], 16) % BUCKETS) if known else "new"
+                groups.setdefault((topic, bucket), []).append(merchant)
+        subscriptions: list[Subscription] = []
+        for (topic, bucket), members in groups.items():
+            wanted = filter_of(topic, members, self._followed)
+            if wanted is not None:
+                subscription = Subscription(f"{topic}:{bucket}", (wanted,))
+                self._members[subscription.cursor_key] = tuple(f"{topic}:{m.public_key}" for m in members)
+                subscriptions.append(subscription)
+        return tuple(subscriptions)
+
+    def _complete_since(self, relay: str, cursor_key: str) -> int | None:
+        """Up to when every member of a subscription was read at this relay; None where one never was."""
+        known = [self._cursors.get((relay, member)) for member in self._members.get(cursor_key, ())]
+        times = [time_s for time_s in known if time_s is not None]
+        return min(times) if known and len(times) == len(known) else None
 
     async def _sink(self, sighting: RawSighting) -> None:
         self._learn(sighting)
@@ -168,13 +215,19 @@ class Ingest:
             ("relay", sighting.relay.encode()),
             ("subscription", sighting.subscription.encode()),
             ("received_ms", str(sighting.received_ms).encode()),
-            ("tenants", _tenants(sighting.subscription).encode()),
+            ("tenants", ",".join(self._tenants(sighting)).encode()),
         )
         await self._raw.put_raw(key, sighting.text.encode(), headers)
 
+    def _tenants(self, sighting: RawSighting) -> list[str]:
+        """The merchants a reviewer's deletion may concern; every other event names its merchant itself."""
+        if Topic.REVIEWERS not in sighting.subscription:
+            return []
+        return [key for key, followed in self._followed.items() if _author(sighting.text) in followed.reviewers]
+
     def _learn(self, sighting: RawSighting) -> None:
         """Relay lists, products and reviews say what else to follow; wraps, nearly all traffic, cost nothing here."""
-        if '"kind":1059' in sighting.text or "inbox:" in sighting.subscription:
+        if all(name.startswith(Topic.INBOX) for name in sighting.subscription.split("+")):
             return
         try:
             event = read_event(sighting.text)
@@ -183,20 +236,27 @@ class Ingest:
         if event.kind not in _FOLLOWED:
             return
         if event.kind == Kind.REVIEW:
-            for tenant in _tenants(sighting.subscription).split(","):
-                followed = self._followed.get(tenant)
-                if followed is not None and followed.learn_reviewer(event.pubkey):
-                    self._changed.set()
+            merchant = next(iter(tag_values(event, "d")), "").split(":")[2:3]
+            followed = self._followed.get(merchant[0]) if merchant else None
+            if followed is not None and followed.learn_reviewer(event.pubkey):
+                self._changed.set()
             return
         followed = self._followed.get(event.pubkey)
         if followed is not None and followed.learn(event):
             self._changed.set()
 
     async def _complete(self, completion: Completion) -> None:
-        key = (completion.relay, completion.cursor_key)
-        self._cursors[key] = completion.until_s
-        cursor = RelayCursor(relay=completion.relay, cursor_key=completion.cursor_key, complete_s=completion.until_s)
-        await self._raw.put_cursor(_digest("\0".join(key)), cursor)
+        """Store how far each member of the subscription is read; a member's first time makes it join the others."""
+        for member in self._members.get(completion.cursor_key, ()):
+            key = (completion.relay, member)
+            before = self._cursors.get(key)
+            if before is not None and completion.until_s - before < CURSOR_STEP_S:
+                continue
+            self._cursors[key] = completion.until_s
+            cursor = RelayCursor(relay=completion.relay, cursor_key=member, complete_s=completion.until_s)
+            await self._raw.put_cursor(_digest("\0".join(key)), cursor)
+            if before is None:
+                self._changed.set()
 
     def _report(self, report: RelayReport) -> None:
         """Frames that cannot become records are quarantined without their bytes; the rest is for the log."""
@@ -219,27 +279,21 @@ class Ingest:
         task.add_done_callback(self._pending.discard)
 
 
-def subscriptions_of(merchant: Merchant, followed: Followed) -> list[Subscription]:
-    """What to ask every relay of a merchant: the inbox with its look-back, the catalogue, reviews (REL-07…09)."""
-    key = merchant.public_key
-    added_s = merchant.added_ms // 1_000
-    inbox = {"kinds": [int(Kind.GIFT_WRAP)], "#p": [key], "since": max(0, added_s - LOOK_BACK_S)}
-    wanted = [
-        Subscription(f"inbox:{key}", (inbox,)),
-        Subscription(f"catalogue:{key}", ({"kinds": [int(k) for k in CATALOGUE_KINDS], "authors": [key]},)),
-    ]
-    if followed.products:
-        targets = [f"a:{int(Kind.PRODUCT)}:{key}:{d}" for d in sorted(followed.products)]
-        wanted.append(Subscription(f"reviews:{key}", ({"kinds": [int(Kind.REVIEW)], "#d": targets},)))
-    if followed.reviewers:
-        authors = sorted(followed.reviewers)
-        wanted.append(Subscription(f"unreviews:{key}", ({"kinds": [int(Kind.DELETION)], "authors": authors},)))
-    return wanted
-
-
-def _tenants(subscription: str) -> str:
-    """The merchants whose subscriptions a sighting came through, joined by commas."""
-    return ",".join(dict.fromkeys(name.partition(":")[2] for name in subscription.split("+")))
+def filter_of(topic: Topic, members: Sequence[Merchant], followed: dict[str, Followed]) -> dict[str, Any] | None:
+    """What to ask a relay for several merchants at once; None where there is nothing to ask (REL-07…09)."""
+    keys = sorted(merchant.public_key for merchant in members)
+    match topic:
+        case Topic.INBOX:
+            since_s = max(0, min(merchant.added_ms for merchant in members) // 1_000 - LOOK_BACK_S)
+            return {"kinds": [int(Kind.GIFT_WRAP)], "#p": keys, "since": since_s}
+        case Topic.CATALOGUE:
+            return {"kinds": [int(kind) for kind in CATALOGUE_KINDS], "authors": keys}
+        case Topic.REVIEWS:
+            targets = [f"a:{int(Kind.PRODUCT)}:{key}:{d}" for key in keys for d in sorted(followed[key].products)]
+            return {"kinds": [int(Kind.REVIEW)], "#d": targets} if targets else None
+        case Topic.REVIEWERS:
+            authors = sorted({author for key in keys for author in followed[key].reviewers})
+            return {"kinds": [int(Kind.DELETION)], "authors": authors} if authors else None
 
 
 def _normal(urls: Sequence[str]) -> set[str]:
@@ -258,3 +312,12 @@ def _is_hex64(text: str) -> bool:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _author(text: str) -> str:
+    """Who an event says wrote it; unchecked, and used only to say whom it may concern."""
+    try:
+        fields = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return ""
+    return str(fields.get("pubkey", "")) if isinstance(fields, dict) else ""

@@ -36,6 +36,11 @@ class MerchantTable:
         """A merchant of this deployment (or of the partitions owned here), or None."""
         return self._rows.get(public_key)
 
+    def hosted_since(self, public_key: str) -> int | None:
+        """Since when a merchant is run here, unix seconds; None for a stranger."""
+        merchant = self._rows.get(public_key)
+        return None if merchant is None else merchant.added_ms // 1_000
+
     def all(self) -> list[Merchant]:
         """Every merchant known here, in the order they were added."""
         return sorted(self._rows.values(), key=lambda merchant: (merchant.added_ms, merchant.public_key))

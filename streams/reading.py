@@ -92,14 +92,18 @@ class Refused(Exception):
 
 
 Reading = Commands | Known | Quarantined
-IsHosted = Callable[[str], bool]
+HostedSince = Callable[[str], int | None]
+"""Since when a merchant is run here (unix seconds), or None for a stranger."""
+
+LOOK_BACK_S = 2 * 86_400 + 3_600
+"""Orders from longer before the merchant came here were never ours to answer (REL-11)."""
 
 
 class Reader:
     """Reads for all merchants of this deployment."""
 
-    def __init__(self, is_hosted: IsHosted, signer: Signer, vault: Vault) -> None:
-        self._is_hosted = is_hosted
+    def __init__(self, hosted_since: HostedSince, signer: Signer, vault: Vault) -> None:
+        self._hosted_since = hosted_since
         self._signer = signer
         self._vault = vault
 
@@ -111,6 +115,9 @@ class Reader:
             return quarantined(raw, refused.reason.value, refused.detail, None)
         except Refused as refused:
             return quarantined(raw, refused.reason, refused.detail, refused.merchant)
+
+    def _is_hosted(self, public_key: str) -> bool:
+        return self._hosted_since(public_key) is not None
 
     def _read(self, raw: Raw) -> Commands | Known:
         event = parse_event(raw.text)
@@ -178,6 +185,8 @@ class Reader:
         rumor = opened.rumor
         if rumor.created_at > raw.received_ms // 1_000 + FUTURE_MAX_S:
             raise Refused("future_dated", "the message inside", merchant)
+        if rumor.created_at < (self._hosted_since(merchant) or 0) - LOOK_BACK_S:
+            raise Refused("before_start", "a message from before the shop came here", merchant)
         dialect = recognise(rumor.kind, rumor.tags)
         if dialect is None:
             raise Refused(MessageFault.UNKNOWN_KIND, f"a message of kind {rumor.kind}", merchant)

@@ -24,14 +24,14 @@ types=$!
 trap 'kill "$types" 2>/dev/null || true; rm -f "$types_log"' EXIT
 
 types_result() {
-    local status=0
-    wait "$types" || status=$?
     cat "$types_log"
-    return "$status"
+    return "$types_status"
 }
 
 step format 'Run `.venv/bin/ruff format`.' "$bin/ruff" format --check .
 step lint 'Run `.venv/bin/ruff check --fix`, then mend the rest by hand.' "$bin/ruff" check .
 step tidy 'Each line above says what to do.' "$bin/python" -m tools.tidy
 step tests 'Run the failing test alone: `.venv/bin/python -m pytest PATH::NAME`.' "$bin/python" -m pytest -q -m 'not real'
+types_status=0
+wait "$types" || types_status=$?
 step types 'Each line above names a file and what its types say.' types_result

@@ -47,6 +47,7 @@ class RelayLimits:
 
     message_max_bytes: int = 16_384
     subscriptions_max: int = 20
+    filters_max: int = 10
     page_events: int = 100
 
 
@@ -88,9 +89,9 @@ def plan(subscriptions: Iterable[Subscription], limits: RelayLimits) -> tuple[Gr
     groups: list[Group] = []
     for subscription in subscriptions:
         asks = [ask for one in subscription.filters for ask in _asks(subscription, one, room)]
-        groups.extend(_packed(asks, room))
+        groups.extend(_packed(asks, room, limits.filters_max))
     if len(groups) > max(1, limits.subscriptions_max - 1):
-        groups = _packed([ask for group in groups for ask in group], room)
+        groups = _packed([ask for group in groups for ask in group], room, limits.filters_max)
     return tuple(groups)
 
 
@@ -146,12 +147,12 @@ def _split(one: Filter, room: int) -> list[Filter]:
     return [part for half in halves for part in _split({**one, key: half}, room)]
 
 
-def _packed(asks: list[Ask], room: int) -> list[Group]:
+def _packed(asks: list[Ask], room: int, filters_max: int) -> list[Group]:
     groups: list[list[Ask]] = []
     used = room
     for ask in asks:
         size = _size(ask.filter_text)
-        if used + size > room:
+        if used + size > room or len(groups[-1]) >= filters_max:
             groups.append([])
             used = 0
         groups[-1].append(ask)

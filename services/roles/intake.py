@@ -20,7 +20,7 @@ async def run(stage: Stage) -> None:
     holding = asyncio.ensure_future(table.run())
     try:
         await table.ready.wait()
-        reader = Reader(lambda key: table.get(key) is not None, stage.signer, vault)
+        reader = Reader(table.hosted_since, stage.signer, vault)
         work = Intake(reader, producer)
         app = faust_app.make_app(
             "ncc-intake",
