@@ -25,12 +25,15 @@ from schemas.values import Origin
 from streams.domain.decide import decide
 from streams.domain.evolve import evolve
 from streams.domain.shop import Due, Shop
-from streams.kafka import Consumer, Fenced, Kafka, KafkaError, Producer, Record
+from streams.kafka import HEARTBEAT_MS, Consumer, Fenced, Kafka, KafkaError, Producer, Record
 
 GROUP = "ncc-decider"
 BATCH_MAX = 400
 TICK_S = 0.1
 """How often deadlines are looked at, and how long a decided silence may stay unrecorded."""
+
+FENCED_PAUSE_S = 2 * HEARTBEAT_MS / 1_000
+"""How long a fenced partition rests: by then the group has told a former owner that it is none any more."""
 
 RatesNow = Callable[[int], Mapping[str, Rate]]
 """The exchange rates known at a time (UTC milliseconds)."""
@@ -202,15 +205,13 @@ class Decider:
             return
         try:
             if not await partition.decide(records):
-                log.info(
-                    "stale batch dropped", partition=number, offset=records[0].offset, wanted=partition.covered + 1
-                )
-                self._consumer.seek(number, partition.covered + 1)
-        except Fenced:
-            await self._drop(number, "fenced by another owner")
-        except KafkaError as error:
-            await self._drop(number, type(error).__name__)
-            self._open(number)
+                wanted, offset = partition.covered + 1, records[0].offset
+                log.info("stale batch dropped", partition=number, offset=offset, wanted=wanted)
+                if offset > wanted:
+                    await _check_kept(self._consumer, partition)
+                self._consumer.seek(number, wanted)
+        except (Fenced, KafkaError) as error:
+            await self._fail(partition, error)
 
     async def _tick(self, commands: Producer) -> None:
         now_ms = _now_ms()
@@ -219,28 +220,33 @@ class Decider:
                 await partition.record_silence()
                 for command in partition.due(now_ms):
                     await commands.put(topics.COMMANDS, command.merchant, command, partition=number)
-            except Fenced:
-                await self._drop(number, "fenced by another owner")
-            except KafkaError as error:
-                await self._drop(number, type(error).__name__)
-                self._open(number)
+            except (Fenced, KafkaError) as error:
+                await self._fail(partition, error)
 
-    async def _drop(self, number: int, why: str) -> None:
-        """Forget a partition's state: it may be ahead of the journal, or no longer ours."""
+    async def _fail(self, partition: Partition, error: Fenced | KafkaError) -> None:
+        """Throw state away that may be ahead of the journal, and open the partition anew while it is ours.
+
+        One that was given up meanwhile is another's, or was opened anew already, and must not be touched.
+        """
+        number, is_fenced = partition.number, isinstance(error, Fenced)
+        if self._ready.get(number) is not partition:
+            return
+        del self._ready[number]
+        why = "fenced by another owner" if is_fenced else type(error).__name__
         log.warning("partition state dropped", partition=number, why=why)
-        partition = self._ready.pop(number, None)
-        if partition is not None:
-            await _close(partition)
+        self._open(number, FENCED_PAUSE_S if is_fenced else 0.0)
+        await _close(partition)
 
     async def _assigned(self, numbers: set[int]) -> None:
         for number in numbers - self._ready.keys() - self._opening.keys():
             self._open(number)
 
-    def _open(self, number: int) -> None:
-        self._opening[number] = asyncio.create_task(self._opened(number), name=f"open-{number}")
+    def _open(self, number: int, rest_s: float = 0.0) -> None:
+        self._opening[number] = asyncio.create_task(self._opened(number, rest_s), name=f"open-{number}")
 
-    async def _opened(self, number: int) -> None:
+    async def _opened(self, number: int, rest_s: float) -> None:
         """Open a partition, trying again while the broker cannot be reached, and let its commands flow."""
+        await asyncio.sleep(rest_s)
         pause_s = 0.1
         while True:
             partition = Partition(number, self._kafka, self._rates)
@@ -250,10 +256,7 @@ class Decider:
                 while consumer is None or number not in consumer.assignment():
                     await asyncio.sleep(0.02)
                     consumer = self._consumer
-                if await consumer.start_offset(number) > partition.covered + 1:
-                    raise CommandsLost(
-                        f"commands of partition {number} start after offset {partition.covered + 1}, the next to decide"
-                    )
+                await _check_kept(consumer, partition)
                 consumer.seek(number, partition.covered + 1)
                 self._ready[number] = partition
                 self._opening.pop(number, None)
@@ -267,6 +270,7 @@ class Decider:
                 raise
             except Exception as error:  # noqa: BLE001  # a task's end: whatever it is, the role must stop with it
                 self._failure = error
+                await _close(partition)
                 return
             else:
                 log.info("partition opened", partition=number, seq=partition.seq, covered=partition.covered)
@@ -281,6 +285,13 @@ class Decider:
             partition = self._ready.pop(number, None)
             if partition is not None:
                 await _close(partition)
+
+
+async def _check_kept(consumer: Consumer, partition: Partition) -> None:
+    """Raises `CommandsLost` where the next command to decide is no longer kept."""
+    wanted = partition.covered + 1
+    if await consumer.start_offset(partition.number) > wanted:
+        raise CommandsLost(f"commands of partition {partition.number} start after offset {wanted}, the next to decide")
 
 
 async def _close(partition: Partition) -> None:

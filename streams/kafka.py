@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from aiokafka import (
-    AIOKafkaConsumer,
-    AIOKafkaProducer,
-    ConsumerRebalanceListener,
-    TopicPartition,
-)
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka import ConsumerRecord as Record
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
+    CommitFailedError,
     IllegalStateError,
     KafkaError,
     KafkaTimeoutError,
@@ -35,19 +31,12 @@ SESSION_TIMEOUT_MS = 6_000
 """How long a dead worker's partitions stay without an owner."""
 HEARTBEAT_MS = 1_500
 REQUEST_BYTES_MAX = 4 * MESSAGE_BYTES_MAX
+TRANSACTION_END_S = 3.0
+"""How long a producer that stops lets its transaction end by itself, and a failed one tries to abort."""
 
 Headers = Sequence[tuple[str, bytes]]
 
-__all__ = [
-    "Consumer",
-    "Fenced",
-    "Headers",
-    "Kafka",
-    "KafkaError",
-    "Producer",
-    "Record",
-    "TopicsRefused",
-]
+__all__ = ["Consumer", "Fenced", "Headers", "Kafka", "KafkaError", "Producer", "Record", "TopicsRefused"]
 
 
 class Fenced(Exception):
@@ -72,6 +61,10 @@ class Producer:
     def __init__(self, inner: AIOKafkaProducer, partitions: int) -> None:
         self._inner = inner
         self._partitions = partitions
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._in_transaction: list[asyncio.Future[tuple[int, int]]] = []
+        self._stopped: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
     async def put(
         self,
@@ -92,7 +85,10 @@ class Producer:
             except KafkaTimeoutError:
                 await asyncio.sleep(0.05)
                 continue
-            return _placed(sent)
+            placed = _placed(sent)
+            if not self._idle.is_set():
+                self._in_transaction.append(placed)
+            return placed
 
     async def write(
         self, topic: Topic, key_hex: str, value: BaseModel | bytes, headers: Headers = ()
@@ -105,22 +101,50 @@ class Producer:
         await self._inner.flush()
 
     async def stop(self) -> None:
-        """Send what is queued and close."""
+        """Send what is queued and close. A transaction under way may end first; one that cannot is `Fenced`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TRANSACTION_END_S):
+                await self._idle.wait()
+        if not self._stopped.done():
+            self._stopped.set_result(None)
         await self._inner.stop()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """All puts inside become visible together or not at all. Raises `Fenced` when another owner took over."""
+        self._idle.clear()
+        self._in_transaction.clear()
         try:
-            await self._inner.begin_transaction()
+            await self._wait(self._inner.begin_transaction())
             try:
                 yield
+                # The client would commit without the records that the broker refused.
+                await self._wait(asyncio.gather(*self._in_transaction))
             except BaseException:
-                await self._inner.abort_transaction()
+                await self._abort()
                 raise
-            await self._inner.commit_transaction()
+            await self._wait(self._inner.commit_transaction())
         except ProducerFenced as error:
             raise Fenced(str(error)) from error
+        finally:
+            self._idle.set()
+
+    async def _abort(self) -> None:
+        """A producer that failed for good, or has no broker, cannot: the next owner's start settles it then."""
+        with suppress(AssertionError, KafkaError, Fenced, TimeoutError):
+            async with asyncio.timeout(TRANSACTION_END_S):
+                await self._wait(self._inner.abort_transaction())
+
+    async def _wait(self, work: Awaitable[object]) -> None:
+        """Wait for the client, which leaves its callers waiting for ever when it is stopped meanwhile."""
+        waiting: asyncio.Future[object] = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({waiting, self._stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                raise Fenced("the producer was stopped in the middle of a transaction")
+        finally:
+            waiting.cancel()
+        waiting.result()
 
 
 def _placed(sent: asyncio.Future[object]) -> asyncio.Future[tuple[int, int]]:
@@ -233,11 +257,12 @@ class Consumer:
         return None if offset is None else int(offset)
 
     async def commit(self, offsets: dict[int, int]) -> None:
-        """Store offsets for the group; a partition lost meanwhile is skipped."""
+        """Store offsets for the group; what was lost meanwhile is left to its new owner, who reads it again."""
         held = self.assignment()
         mine = {self._tp(p): offset for p, offset in offsets.items() if p in held}
         if mine:
-            await self._inner.commit(mine)
+            with suppress(CommitFailedError):
+                await self._inner.commit(mine)
 
     async def stop(self) -> None:
         """Leave the group and close."""

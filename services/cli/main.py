@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from schemas.topics import TOPICS
-from services.cli import shop
+from services.cli import shop, wallet
 from services.cli.client import Stack
 from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail, table
@@ -36,7 +36,7 @@ app.command()(shop.orders)
 app.add_typer(shop.order_app, name="order")
 app.command()(shop.stock)
 app.command()(shop.reviews)
-app.add_typer(shop.wallet_app, name="wallet")
+app.add_typer(wallet.wallet_app, name="wallet")
 app.add_typer(shop.quarantine_app, name="quarantine")
 app.command()(shop.sql)
 

@@ -1,8 +1,7 @@
-"""The commands of daily business: merchants, orders, stock, reviews, quarantine, queries, the simulated wallet."""
+"""The commands of daily business: merchants, orders, stock, reviews, quarantine, queries."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,14 +14,11 @@ from schemas.nostr.secp256k1 import KeyRefused, SecretKey
 from services.cli.client import Stack
 from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail, fields, sats, table
-from services.payments.port import BackendError
-from services.payments.simulated import PaymentRefused, SimulatedWallet
 from services.relays import BadRelayUrl, normalise_relay_url
 from services.signer.keystore import Keystore
 
 merchant_app = typer.Typer(no_args_is_help=True, help="Shops this deployment runs.")
 order_app = typer.Typer(no_args_is_help=True, help="One order: look at it, move it.")
-wallet_app = typer.Typer(no_args_is_help=True, help="The simulated wallet.")
 quarantine_app = typer.Typer(no_args_is_help=True, help="Input that could not be used.")
 
 
@@ -236,25 +232,6 @@ def reviews(home: Home = None, json_: Json = False) -> None:
         ),
         "No reviews yet.",
     )
-
-
-@wallet_app.command("pay")
-def wallet_pay(invoice: str, home: Home = None, json_: Json = False) -> None:
-    """Pay an invoice of the simulated wallet; prints the preimage."""
-    path = (home or Path()) / "wallet" / "simulated.db"
-    if not path.exists():
-        fail(f"there is no simulated wallet in {home}: start the stack with `ncc up` first", 3)
-    wallet = SimulatedWallet(path)
-    try:
-        preimage = asyncio.run(wallet.pay(invoice)).hex()
-    except (PaymentRefused, BackendError) as refused:
-        fail(str(refused), 2)
-    finally:
-        wallet.close()
-    if json_:
-        as_json({"preimage": preimage})
-    else:
-        OUT.print(preimage)
 
 
 @quarantine_app.command("list")

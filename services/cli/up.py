@@ -28,8 +28,6 @@ from services.relays.urls import normalise_relay_url
 from services.supervisor import Child, ChildState, ChildStatus, supervise
 from streams.kafka import Kafka, TopicsRefused
 
-RELAY_HELP = "Use this relay instead of an embedded one; may be given again."
-
 NEEDS: dict[Role, tuple[str, ...]] = {Role.INGEST: ("kafka", "relay"), Role.PUBLISHER: ("kafka", "relay")}
 """What a role needs to be up before it starts; the others need Kafka alone."""
 
@@ -49,7 +47,9 @@ JOBS: dict[str, str] = {
 
 def up(
     home: Home = None,
-    relay: Annotated[list[str] | None, typer.Option(help=RELAY_HELP)] = None,
+    relay: Annotated[
+        list[str] | None, typer.Option(help="Use this relay instead of an embedded one; may be given again.")
+    ] = None,
     rates: Annotated[str, typer.Option(envvar="NCC_RATES", help="Sats a unit: USD=1000,EUR=1100.")] = "",
     kafka_port: Annotated[int | None, typer.Option(help="Port of the broker; a free one without it.")] = None,
     relay_port: Annotated[int | None, typer.Option(help="Port of the relay; a free one without it.")] = None,
@@ -104,14 +104,16 @@ def _compose(
         api_url=f"http://{LOOPBACK}:{ports.take('api', api_port)}",
     )
     folder.token()
-    children = [Child("kafka", broker.argv, env=broker.env, ready=_kafka_ready(broker, settings))]
+    children = [
+        Child("kafka", broker.argv, env=broker.env, ready=_kafka_ready(broker, settings), fatal=(TopicsRefused,))
+    ]
     if own_relay is not None:
         argv = [sys.executable, "-m", "services.embedded.relay", "--host", LOOPBACK]
         argv += ["--port", own_relay.rpartition(":")[2], "--folder", str(folder.relay)]
         children.append(Child("relay", argv, ready=own_relay))
     for role in Role:
         needs = tuple(n for n in NEEDS.get(role, ("kafka",)) if n != "relay" or own_relay)
-        argv = [sys.executable, "-m", "services.cli.main", "run", role.value]
+        argv = [sys.executable, "-m", "services.roles.run", role.value]
         children.append(
             Child(role.value, argv, env=settings.environment(), ready=_role_ready(folder, role), depends=needs)
         )

@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -79,3 +80,7 @@ async def _say_alive(stage: Stage) -> None:
         temporary.write_text(json.dumps(said))
         temporary.replace(path)
         await asyncio.sleep(ALIVE_EVERY_S)
+
+
+if __name__ == "__main__":  # what the supervisor starts: a role without the command line's weight
+    sys.exit(run_role(Role(sys.argv[1]), Settings()))
