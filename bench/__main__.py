@@ -17,7 +17,6 @@ from rich.table import Table
 
 from bench.figures import BY_NAME, STAGES, Row, Values, Verdict, number, rows, stages_of
 from bench.run import Run, run
-from bench.stack import StackFailed
 
 OUTPUT = Path("build") / "bench.json"
 QUICK = 0.1
@@ -36,11 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began_s = time.monotonic()
-    try:
-        measured = _measure(stages, QUICK if chosen.quick else 1.0)
-    except StackFailed as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+    measured = _measure(stages, QUICK if chosen.quick else 1.0)
     table = rows(measured.values, chosen.only)
     document = as_document(measured, table, chosen.quick, time.monotonic() - began_s)
     OUTPUT.parent.mkdir(exist_ok=True)
@@ -49,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(document))
     else:
         show(measured, table)
+    if measured.failure:
+        print(f"bench: {measured.failure}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -61,6 +59,7 @@ def as_document(measured: Run, table: Sequence[Row], is_quick: bool, took_s: flo
         "figures": {name: _plain(measured.values[name]) for name in BY_NAME if name in measured.values},
         "verdicts": {row.label: row.verdict.value for row in table if row.verdict is not Verdict.NONE},
         "details": measured.details,
+        "failure": measured.failure,
     }
 
 

@@ -20,7 +20,8 @@ from schemas.nostr.nip01 import Event, to_json
 from schemas.nostr.nip44 import conversation_key, decrypt
 from schemas.nostr.nip59 import make_wrap
 from schemas.nostr.secp256k1 import SecretKey
-from services.payments.simulated import SimulatedWallet
+from services.payments.port import Retry
+from services.payments.simulated import PaymentRefused, SimulatedWallet
 from services.relays import Completion, Publisher, RawSighting, RelayPool, Subscription
 from services.relays.line import LineSettings
 from services.relays.pace import Backoff
@@ -79,6 +80,8 @@ class Buyers:
         self._paying: set[asyncio.Task[None]] = set()
         self.orders: dict[str, Placed] = {}
         self.confirmed = 0
+        self.unpaid: dict[str, str] = {}
+        """Invoices that the wallet would not pay, and its word for why."""
 
     async def open(self) -> None:
         """Publish where each buyer is to be reached, and listen there."""
@@ -170,7 +173,14 @@ class Buyers:
         task.add_done_callback(self._paying.discard)
 
     async def _paid(self, invoice: str) -> None:
-        await self._wallet.pay(invoice)
+        while True:
+            try:
+                await self._wallet.pay(invoice)
+            except Retry:
+                continue
+            except PaymentRefused as refused:
+                self.unpaid[invoice] = refused.reason.value
+            return
 
 
 async def answered(event: asyncio.Event, timeout_s: float) -> bool:

@@ -41,7 +41,11 @@ async def measure(stack: Stack, buyers: Buyers, report: Callable[[float], None])
         await _until_well(stack, trickle)
     finally:
         unanswered = await trickle.stop()
-    return values, {"orders": len(buyers.orders), "orders_unanswered": unanswered}
+    return values, {
+        "orders": len(buyers.orders),
+        "orders_unanswered": unanswered,
+        "invoices_unpaid": len(buyers.unpaid),
+    }
 
 
 class Trickle:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import domain, idle, latency, load, recovery, usage, wraps
-from bench.buyers import Buyers
+from bench.buyers import Buyers, Refused
 from bench.figures import STACK_STAGES, Values
 from bench.shop import STOCK, Shop, a_secret
 from bench.stack import Stack, StackFailed
@@ -31,10 +31,12 @@ class Run:
     machine: dict[str, object]
     values: dict[str, Values] = field(default_factory=dict)
     details: dict[str, object] = field(default_factory=dict)
+    failure: str = ""
+    """What stopped the run before its end; empty where nothing did."""
 
 
 async def run(stages: Iterable[str], scale: float, report: Report) -> Run:
-    """Measure these stages at a share of the full load. Raises `StackFailed`; the home folder then stays."""
+    """Measure these stages at a share of the full load; after a failure the home folder stays for a look."""
     chosen = tuple(stages)
     result = Run(usage.machine())
     folder = Path(tempfile.mkdtemp(prefix="ncc-bench-"))
@@ -46,11 +48,12 @@ async def run(stages: Iterable[str], scale: float, report: Report) -> Run:
         stack = Stack(folder / "home")
         try:
             await _with_stack(stack, chosen, scale, report, result)
-        except StackFailed as failed:
-            raise StackFailed(f"{failed}\nIts home is kept: {stack.home.root}") from None
+        except (StackFailed, Refused) as failed:
+            result.failure = f"{failed}\nIts home is kept: {stack.home.root}"
         finally:
             stack.stop()
-    shutil.rmtree(folder)
+    if not result.failure:
+        shutil.rmtree(folder)
     return result
 
 

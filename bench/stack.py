@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -88,9 +87,12 @@ class Stack:
         os.kill(self.pids()[name], signal.SIGKILL)
 
     def open_shop(self, shop: Shop) -> None:
-        """Add a merchant: the key into the home's keystore, the rest through the API."""
+        """Add a merchant: the key into the home's keystore, the rest through the API. Raises `StackFailed`."""
         Keystore(self.home.keys, self.home.secrets / "keystore-passphrase").add(shop.secret)
-        self._post("/merchants", {"public_key": shop.merchant, "name": f"shop-{shop.merchant[:8]}"})
+        try:
+            self._post("/merchants", {"public_key": shop.merchant, "name": f"shop-{shop.merchant[:8]}"})
+        except OSError as error:
+            raise StackFailed(f"the merchant was not added: {error}\n{self.logs()}") from None
 
     def count(self, sql: str, **params: str) -> int:
         """The column `n` of a query's one row; 0 while nobody answers."""

@@ -21,6 +21,8 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from schemas.topics import PARTITIONS_DEFAULT
+
 HOME_VARIABLE: Final = "NCC_HOME"
 HOME_DEFAULT: Final = ".ncc"
 
@@ -44,6 +46,8 @@ class Ready(BaseModel):
     """The file that holds the API token; the token itself stands nowhere else."""
     pid: int
     """The supervisor's process id."""
+    partitions: int = PARTITIONS_DEFAULT
+    """How many partitions every topic of this deployment has."""
 
 
 @dataclass(frozen=True)

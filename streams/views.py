@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import faust
@@ -54,13 +55,14 @@ class Views:
 
 def attach(app: faust.App, partitions: int) -> Views:
     """Declare the tables and the one agent that feeds them."""
-    tables = {name: _table(app, name, partitions) for name in topics.TABLES}
+    rows: list[asyncio.Future[Any]] = []
+    tables = {name: _table(app, name, partitions, rows) for name in topics.TABLES}
     views = Views(tables)
     journal = app.topic(topics.JOURNAL.name, key_type=bytes, value_type=bytes, internal=False)
 
     @app.agent(journal, name="views")  # type: ignore[untyped-decorator,unused-ignore]
     async def follow(stream: Any) -> None:
-        async for event in stream.events():
+        async for event in stream.noack().events():
             try:
                 views.take(event.message.partition, event.value)
             except SequenceGap as gap:
@@ -68,6 +70,7 @@ def attach(app: faust.App, partitions: int) -> Views:
                 log.critical("sequence gap", detail=str(gap))
                 await app.crash(gap)
                 return
+            _acknowledge(event, rows)
 
     async def lost(_app: Any, *revoked: Any, **_: Any) -> None:
         views.forget({tp.partition for partitions in revoked for tp in partitions})
@@ -76,8 +79,25 @@ def attach(app: faust.App, partitions: int) -> Views:
     return views
 
 
-def _table(app: faust.App, name: str, partitions: int) -> Any:
-    """A table of raw bytes: Faust would pass both through its JSON serializer, which has no bytes."""
+def _acknowledge(event: Any, rows: list[asyncio.Future[Any]]) -> None:
+    """Only once the record's rows are in Kafka: a position stored before them would leave them out for ever."""
+    sent = asyncio.gather(*rows)
+    rows.clear()
+    sent.add_done_callback(lambda done: None if done.cancelled() or done.exception() else event.ack())
+
+
+def _table(app: faust.App, name: str, partitions: int, rows: list[asyncio.Future[Any]]) -> Any:
+    """A table of raw bytes: Faust would pass both through its JSON serializer, which has no bytes.
+
+    Each row on its way to the changelog is noted in `rows`.
+    """
     table: Any = app.Table(name, key_type=bytes, value_type=bytes, partitions=partitions)
     table.key_serializer = table.value_serializer = "raw"
+    send = table.send_changelog
+
+    def send_noted(*args: Any, **options: Any) -> Any:
+        rows.append(send(*args, **options))
+        return rows[-1]
+
+    table.send_changelog = send_noted
     return table

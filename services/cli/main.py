@@ -110,7 +110,7 @@ def topics(
     from services.cli.doctor import check_topics
 
     ready = HomeFolder(home or Path()).ready()
-    settings = Settings() if ready is None else Settings(kafka=ready.kafka)
+    settings = Settings() if ready is None else Settings(kafka=ready.kafka, partitions=ready.partitions)
     states = asyncio.run(check_topics(settings, create))
     rows = [
         {"topic": s.topic.name, "partitions": s.partitions, "cleanup": s.topic.cleanup.value, "why": s.topic.why}

@@ -123,6 +123,7 @@ def _compose(
         kafka=broker.bootstrap,
         token_file=str(folder.token_file),
         pid=os.getpid(),
+        partitions=partitions,
     )
     return children, ready
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.figures import BY_NAME, FIGURES, STAGES, Budget, Verdict, number, percentile, rows, stages_of
+from bench.figures import BY_NAME, FIGURES, STAGES, Budget, Values, Verdict, number, percentile, rows, stages_of
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_an_unknown_figure_is_refused_with_the_known_ones() -> None:
 
 def test_rows_follow_the_order_of_the_figures_and_only_budgeted_parts_have_a_verdict() -> None:
     """A role's own processor time has no budget; that of all roles together has."""
-    measured = {
+    measured: dict[str, Values] = {
         "cpu_ms_per_order": {"all": 12.0, "decider": 2.0},
         "order_to_payment_request_ms": {"p50": 24.0, "p99": 160.0},
     }
@@ -77,7 +77,7 @@ def test_rows_follow_the_order_of_the_figures_and_only_budgeted_parts_have_a_ver
 
 def test_rows_show_only_the_figures_asked_for() -> None:
     """A stage may measure more than was asked."""
-    measured = {"orders_per_second": {"": 300.0}, "cpu_ms_per_order": {"all": 5.0}}
+    measured: dict[str, Values] = {"orders_per_second": {"": 300.0}, "cpu_ms_per_order": {"all": 5.0}}
 
     assert [row.label for row in rows(measured, ["orders_per_second"])] == ["orders_per_second"]
 

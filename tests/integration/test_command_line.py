@@ -1,0 +1,166 @@
+"""`ncc` as an operator types it: every command, its JSON, and a sentence for each mistake."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.nostr.nip19 import encode_npub, encode_nsec
+from schemas.nostr.nip49 import encrypt_key
+from schemas.nostr.secp256k1 import SecretKey
+from tests.support.shop import CANARY_STREET, Shop, invoice_of
+from tests.support.stack import RunningStack
+
+pytestmark = pytest.mark.real
+
+
+def ncc(*words: str, home: Path | None = None, code: int = 0) -> str:
+    """Run the program; gives what it printed on both streams, and checks how it ended."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("NCC_")} | {"COLUMNS": "200"}
+    if home is not None:
+        environment["NCC_HOME"] = str(home)
+    done = subprocess.run(
+        [sys.executable, "-m", "services.cli.main", *words], capture_output=True, text=True, env=environment, timeout=90
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == code, f"ncc {' '.join(words)} ended with {done.returncode}: {said}"
+    assert "Traceback" not in said
+    return said
+
+
+def ncc_json(*words: str, home: Path) -> Any:
+    """The same with --json, decoded."""
+    return json.loads(ncc(*words, "--json", home=home))
+
+
+async def test_every_listing_is_a_table_for_people_and_json_for_programs(stack: RunningStack) -> None:
+    """One order is walked through with the program alone, and every listing shows it."""
+    home = stack.home.root
+
+    async def run(*words: str, code: int = 0) -> str:
+        return await asyncio.to_thread(ncc, *words, home=home, code=code)
+
+    async with Shop(stack) as shop:
+        buyer = await shop.buyer()
+        order_id = await shop.order(buyer)
+        request = await buyer.wait_for(order_id, "2")
+        preimage = (await run("wallet", "pay", invoice_of(request))).strip()
+        assert len(bytes.fromhex(preimage)) == 32
+        await buyer.wait_for(order_id, "3", "confirmed")
+        row = await shop.until(lambda: shop.order_row(order_id), "the order")
+        ref = str(row["ref"])
+
+        assert "ShippingMoved" in await run("order", "ship", ref[:12], "--tracking", "T-9", "--carrier", "DHL")
+        assert "nothing changed" in await run("order", "ship", ref[:12])
+        await run("order", "deliver", ref)
+        await run("order", "complete", ref)
+        refused = await run("order", "cancel", ref, code=2)
+        assert "illegal_transition" in refused
+
+        shown = await run("order", "show", ref)
+        for word in (CANARY_STREET, "T-9", "OrderPlaced", "PaymentSettled", "payment_request"):
+            assert word in shown
+        listed = await asyncio.to_thread(lambda: ncc_json("orders", home=home))
+        assert order_id in {order["order_id"] for order in listed}
+        assert shop.product in {
+            row["coordinate"] for row in await asyncio.to_thread(lambda: ncc_json("stock", home=home))
+        }
+        for words in (
+            ("orders",),
+            ("stock",),
+            ("reviews",),
+            ("merchant", "list"),
+            ("quarantine", "list"),
+            ("status",),
+            ("topics",),
+        ):
+            assert await run(*words)
+            assert isinstance(await asyncio.to_thread(lambda words=words: ncc_json(*words, home=home)), list)
+        counted = await asyncio.to_thread(
+            lambda: ncc_json("sql", f"SELECT count() AS n FROM orders_now WHERE order_id = '{order_id}'", home=home)
+        )
+        assert [{"n": int(row["n"])} for row in counted] == [{"n": 1}]
+        assert "wrong" not in await run("doctor")
+        mine = await run("merchant", "show", encode_npub(shop.merchant.public_key))
+        assert shop.merchant.public_key in mine
+
+
+@pytest.mark.req("ID-10")
+@pytest.mark.parametrize("form", ["nsec", "hex", "ncryptsec"])
+def test_a_merchants_key_is_read_from_a_file_in_any_form(stack: RunningStack, tmp_path: Path, form: str) -> None:
+    """The public key is printed; the key itself is in an encrypted file with mode 0600 and nowhere else."""
+    key = SecretKey.from_bytes(secrets.token_bytes(32))
+    texts = {"nsec": encode_nsec(key), "hex": key.reveal().hex()}
+    texts["ncryptsec"] = encrypt_key(key, "open sesame", 12, secrets.token_bytes(16), secrets.token_bytes(24))
+    file, passphrase = tmp_path / "key", tmp_path / "passphrase"
+    file.write_text(texts[form] + "\n")
+    passphrase.write_text("open sesame\n")
+
+    said = ncc(
+        "merchant",
+        "add",
+        f"by-{form}",
+        "--key-file",
+        str(file),
+        "--passphrase-file",
+        str(passphrase),
+        home=stack.home.root,
+    )
+
+    assert said.strip() == key.public_key
+    kept = stack.home.keys / f"{key.public_key}.ncryptsec"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert kept.read_text().startswith("ncryptsec1")
+
+
+def test_without_a_key_file_a_key_is_made(stack: RunningStack) -> None:
+    """A new shop needs nothing but a name."""
+    public_key = ncc("merchant", "add", "fresh", home=stack.home.root).strip()
+
+    assert (stack.home.keys / f"{public_key}.ncryptsec").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("order", "show", "no-such-order"), 1, "ncc orders"),
+        (("order", "ship", "no-such-order"), 1, "ncc orders"),
+        (("merchant", "show", "nobody"), 1, "ncc merchant list"),
+        (("merchant", "add", "x", "--wallet", "gold"), 1, "--wallet simulated"),
+        (("merchant", "add", "x", "--relay", "http://example.com"), 1, "--relay"),
+        (("merchant", "add", "x", "--key-file", "/nonexistent/key"), 1, "cannot be read"),
+        (("wallet", "pay", "lnbcrt1nonsense"), 2, ""),
+        (("quarantine", "show", "nothing"), 1, "no quarantine record"),
+        (("quarantine", "replay", "nothing"), 1, "nothing to replay"),
+        (("sql", "DROP TABLE events"), 1, ""),
+        (("sql", "SELECT nonsense FROM events"), 1, ""),
+        (("up",), 3, ""),
+    ],
+    ids=lambda value: " ".join(value)[:30] if isinstance(value, tuple) else None,
+)
+def test_a_mistake_gets_one_sentence(stack: RunningStack, words: tuple[str, ...], code: int, sentence: str) -> None:
+    """What, where, what to do; never a traceback."""
+    said = ncc(*words, home=stack.home.root, code=code)
+
+    assert sentence in said
+    assert len(said.strip().splitlines()) <= 3
+
+
+@pytest.mark.parametrize("words", [("orders",), ("status",), ("merchant", "list"), ("sql", "SELECT 1")])
+def test_without_a_stack_every_command_says_how_to_start_one(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Nothing runs in this folder."""
+    assert "ncc up" in ncc(*words, home=tmp_path, code=3)
+
+
+def test_up_refuses_settings_it_cannot_use(tmp_path: Path) -> None:
+    """Rates and relays are read before anything is started."""
+    assert "USD=1000" in ncc("up", "--rates", "nonsense", home=tmp_path, code=2)
+    assert "relay" in ncc("up", "--relay", "ftp://x", home=tmp_path, code=2).lower()
