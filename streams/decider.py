@@ -229,11 +229,11 @@ class Decider:
         One that was given up meanwhile is another's, or was opened anew already, and must not be touched.
         """
         number, is_fenced = partition.number, isinstance(error, Fenced)
+        why = "fenced by another owner" if is_fenced else type(error).__name__
+        log.warning("partition state dropped", partition=number, why=why)
         if self._ready.get(number) is not partition:
             return
         del self._ready[number]
-        why = "fenced by another owner" if is_fenced else type(error).__name__
-        log.warning("partition state dropped", partition=number, why=why)
         self._open(number, FENCED_PAUSE_S if is_fenced else 0.0)
         await _close(partition)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -13,9 +14,13 @@ from typing import Any
 
 import pytest
 
+from schemas.nostr.kinds import Kind
+from schemas.nostr.nip01 import to_json
 from schemas.nostr.nip19 import encode_npub, encode_nsec
 from schemas.nostr.nip49 import encrypt_key
 from schemas.nostr.secp256k1 import SecretKey
+from tests.integration.test_hostile_input import signed
+from tests.services.relays.scripted_relay import ScriptedRelay
 from tests.support.shop import CANARY_STREET, Shop, invoice_of
 from tests.support.stack import RunningStack
 
@@ -164,3 +169,57 @@ def test_up_refuses_settings_it_cannot_use(tmp_path: Path) -> None:
     """Rates and relays are read before anything is started."""
     assert "USD=1000" in ncc("up", "--rates", "nonsense", home=tmp_path, code=2)
     assert "relay" in ncc("up", "--relay", "ftp://x", home=tmp_path, code=2).lower()
+
+
+def test_every_query_the_readme_shows_is_answered(stack: RunningStack) -> None:
+    """What a newcomer copies works."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    shown = re.findall(r'ncc sql "([^"]+)"', readme)
+
+    assert len(shown) > 1
+    for query in shown:
+        assert isinstance(ncc_json("sql", query, home=stack.home.root), list)
+
+
+@pytest.mark.req("EVT-09")
+async def test_quarantined_input_becomes_a_fact_once_its_cause_is_cured(stack: RunningStack) -> None:
+    """A listing whose author is no merchant yet is quarantined; added, and replayed, it is a listing, once."""
+    home = stack.home.root
+    async with Shop(stack) as neighbour, ScriptedRelay() as relay:
+        await neighbour.add(relays=(relay.url,))
+        await neighbour.until(lambda: _listening(relay), "a subscription")
+        guest = Shop(stack)
+        listing = signed(guest.merchant.secret, Kind.PRODUCT, (("d", "x"), ("title", "X"), ("price", "1", "SAT")), "")
+        for guest_of_relay in relay.guests:
+            for name in list(guest_of_relay.queries)[:1]:
+                await guest_of_relay.show(name, to_json(listing))
+
+        async def quarantined() -> str | None:
+            rows = await neighbour.operator.sql(
+                "SELECT id FROM quarantine_now WHERE relay = {r:String} AND reason = 'foreign_author'", r=relay.url
+            )
+            return str(rows[0]["id"]) if rows else None
+
+        record = await neighbour.until(quarantined, "the quarantine record")
+        shown = await asyncio.to_thread(ncc, "quarantine", "show", record, home=home)
+        assert listing.id in shown
+        await guest.add()
+        await asyncio.sleep(1.0)
+        for _ in range(2):
+            await asyncio.to_thread(ncc, "quarantine", "replay", record, home=home)
+
+        async def listed() -> list[dict[str, Any]] | None:
+            rows = await neighbour.operator.sql(
+                "SELECT type FROM events WHERE coordinate = {c:String}", c=f"30402:{guest.merchant.public_key}:x"
+            )
+            return rows or None
+
+        await neighbour.until(listed, "the listing")
+        await asyncio.sleep(1.0)
+        assert sorted(row["type"] for row in (await listed() or [])) == ["ListingRecorded", "StockSet"]
+        await guest.merchant.close()
+        await guest.operator.close()
+
+
+async def _listening(relay: ScriptedRelay) -> bool | None:
+    return True if any(guest.queries for guest in relay.guests) else None

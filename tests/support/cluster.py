@@ -31,6 +31,8 @@ from tests.support.builders import a_command, a_key, a_listing, an_order, produc
 
 PARTITIONS = 4
 START_S = 30
+AT_MS = time.time_ns() // 1_000_000
+"""When everything here is said: now, so that no deadline is over before a decider looks at it."""
 
 
 def merchant_in(partition: int, number: int = 0) -> str:
@@ -56,7 +58,7 @@ def orders(merchant: str, numbers: Iterable[int], buyer: str = "b1" * 32) -> lis
 
 def said(merchant: str, body: CommandBody) -> Command:
     """A command to this merchant's shop."""
-    return a_command(body, merchant=merchant)
+    return a_command(body, AT_MS, merchant=merchant)
 
 
 def _listing(merchant: str, stock: int | None, d: str) -> Any:
@@ -179,6 +181,11 @@ async def covered(kafka: Kafka, partition: int) -> int:
     return records[-1].covers if records else -1
 
 
+async def caught_up(kafka: Kafka, partition: int, count: int) -> bool:
+    """Whether the journal covers so many commands."""
+    return await covered(kafka, partition) >= count - 1
+
+
 def follows_the_commands(records: Sequence[JournalRecord], sent: Sequence[Command]) -> None:
     """Each command was decided once, in the order sent, in a journal without gaps.
 
@@ -186,9 +193,7 @@ def follows_the_commands(records: Sequence[JournalRecord], sent: Sequence[Comman
     """
     assert [record.seq for record in records] == list(range(1, len(records) + 1)), "the sequence has a gap"
     decided = [record for record in records if record.events]
-    assert [record.covers for record in decided] == list(range(len(sent))), (
-        "commands were lost or decided twice"
-    )
+    assert [record.covers for record in decided] == list(range(len(sent))), "commands were lost or decided twice"
     assert [record.cause for record in decided] == [command.id for command in sent], "the order is another"
 
 
@@ -253,11 +258,10 @@ class Worker:
         return self
 
     def __enter__(self) -> Self:
-        return self.start()
+        """Whatever is started inside is gone after; nothing is started yet."""
+        return self
 
-    def __exit__(
-        self, _t: type[BaseException] | None, _e: BaseException | None, _b: TracebackType | None
-    ) -> None:
+    def __exit__(self, _t: type[BaseException] | None, _e: BaseException | None, _b: TracebackType | None) -> None:
         self.kill()
 
     @property
