@@ -54,7 +54,12 @@ async def run_app(app: faust.App) -> None:
         if app.crash_reason is not None:
             raise app.crash_reason
     finally:
-        await app.stop()
+        try:
+            await app.stop()
+        except RuntimeError:
+            # A crashed producer refuses to send the rest; what it crashed of is what the operator must read.
+            if app.crash_reason is None:
+                raise
 
 
 class Readiness:

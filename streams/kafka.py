@@ -336,6 +336,32 @@ class Kafka:
         await _start(inner)
         return Consumer(inner, topic)
 
+    async def wait_until_served(self) -> None:
+        """Wait until the cluster answers and has every topic of the table; a role may start before its broker.
+
+        Raises `TopicsRefused` for a wrong partition count.
+        """
+        while True:
+            if await self._listens():
+                try:
+                    states = await self.topic_states()
+                except KafkaError:
+                    states = []
+                self._refuse_wrong(states)
+                if states and all(state.partitions is not None for state in states):
+                    return
+            await asyncio.sleep(0.1)
+
+    async def _listens(self) -> bool:
+        """Whether anything takes connections at the first address; the client itself would fill the log asking."""
+        host, _, port = self.bootstrap.split(",")[0].rpartition(":")
+        try:
+            _, writer = await asyncio.open_connection(host, int(port))
+        except OSError:
+            return False
+        writer.close()
+        return True
+
     async def topic_states(self) -> list[TopicState]:
         """Every topic of the table as the broker has it."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, client_id=self._client)
@@ -351,17 +377,20 @@ class Kafka:
     async def ensure_topics(self, replication: int = 1) -> list[TopicState]:
         """Create what is missing; raise `TopicsRefused` where a topic has another partition count."""
         states = await self.topic_states()
-        wrong = [s for s in states if s.partitions not in (None, self.partitions)]
-        if wrong:
-            names = ", ".join(f"{s.topic.name} has {s.partitions}" for s in wrong)
-            raise TopicsRefused(
-                f"{names} partitions, but this deployment is set to {self.partitions}: "
-                "set NCC_PARTITIONS to the count the topics were made with"
-            )
+        self._refuse_wrong(states)
         missing = [s.topic for s in states if s.partitions is None]
         if missing:
             await self._create(missing, replication)
         return await self.topic_states()
+
+    def _refuse_wrong(self, states: list[TopicState]) -> None:
+        wrong = [state for state in states if state.partitions not in (None, self.partitions)]
+        if wrong:
+            names = ", ".join(f"{state.topic.name} has {state.partitions}" for state in wrong)
+            raise TopicsRefused(
+                f"{names} partitions, but this deployment is set to {self.partitions}: "
+                "set NCC_PARTITIONS to the count the topics were made with"
+            )
 
     async def _create(self, topics: list[Topic], replication: int) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, client_id=self._client)

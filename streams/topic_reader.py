@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from schemas.topics import Topic
@@ -25,8 +26,11 @@ async def read_all(kafka: Kafka, topic: Topic) -> AsyncIterator[Record[bytes, by
         await consumer.stop()
 
 
-async def follow_batches(kafka: Kafka, topic: Topic, group: str, take: TakeBatch) -> None:
-    """Hand over batches until cancelled; a batch's position is stored after it was taken."""
+async def follow_batches(kafka: Kafka, topic: Topic, group: str, take: TakeBatch, pause_s: float) -> None:
+    """Hand over batches until cancelled; a batch's position is stored after it was taken.
+
+    `pause_s` between batches lets them grow: whoever takes them pays for each batch more than for each record.
+    """
     consumer = await kafka.consumer(topic, group, committed_only=True)
     try:
         while True:
@@ -35,5 +39,6 @@ async def follow_batches(kafka: Kafka, topic: Topic, group: str, take: TakeBatch
                 continue
             await take([record for records in batches.values() for record in records])
             await consumer.commit({p: records[-1].offset + 1 for p, records in batches.items()})
+            await asyncio.sleep(pause_s)
     finally:
         await consumer.stop()

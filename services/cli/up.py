@@ -115,7 +115,14 @@ def _compose(
         needs = tuple(n for n in NEEDS.get(role, ("kafka",)) if n != "relay" or own_relay)
         argv = [sys.executable, "-m", "services.roles.run", role.value]
         children.append(
-            Child(role.value, argv, env=settings.environment(), ready=_role_ready(folder, role), depends=needs)
+            Child(
+                role.value,
+                argv,
+                env=settings.environment(),
+                ready=_role_ready(folder, role),
+                depends=needs,
+                waits=False,
+            )
         )
     ready = Ready(
         relay=settings.relay_list[0],

@@ -22,6 +22,7 @@ from services.logs import configure_logs
 from services.roles.stage import Stage
 
 ALIVE_EVERY_S = 0.5
+STOP_TIMEOUT_S = 7.0
 
 log = structlog.get_logger()
 
@@ -36,12 +37,14 @@ def run_role(role: Role, settings: Settings) -> int:
 
 async def _run(stage: Stage, run: Callable[[Stage], Coroutine[Any, Any, None]]) -> int:
     loop = asyncio.get_running_loop()
-    work = asyncio.ensure_future(run(stage))
+    work = asyncio.ensure_future(_when_served(stage, run))
     asked: list[int] = []
 
     def stop(number: int) -> None:
         asked.append(number)
         work.cancel()
+        # A client library may wait for ever for a broker that is gone too; being killed is as safe as stopping.
+        loop.call_later(STOP_TIMEOUT_S, os._exit, 1)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
@@ -64,6 +67,11 @@ async def _run(stage: Stage, run: Callable[[Stage], Coroutine[Any, Any, None]]) 
 def alive_file(home: Path, role: Role) -> Path:
     """Where a role says, twice a second, that its event loop turns and whether it answers."""
     return home / "run" / f"{role.value}.alive"
+
+
+async def _when_served(stage: Stage, run: Callable[[Stage], Coroutine[Any, Any, None]]) -> None:
+    await stage.kafka.wait_until_served()
+    await run(stage)
 
 
 async def _say_alive(stage: Stage) -> None:

@@ -25,6 +25,8 @@ class Child:
     ready: ReadyProbe = None
     depends: Sequence[str] = ()
     """Names that must be up before this one is started, and that are stopped after it."""
+    waits: bool = True
+    """False: it is started at once and waits itself for what it depends on; only stopping keeps the order."""
     start_s: float = 60.0
     """A child that is not ready after this long is killed and started anew."""
     fatal: tuple[type[Exception], ...] = ()

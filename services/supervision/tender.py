@@ -43,7 +43,7 @@ class Tender:
         Raises what its probe raises of `Child.fatal`.
         """
         try:
-            while await self._all_up(depends):
+            while await self._all_up(depends if self.child.waits else ()):
                 pause_s = await self._live_once()
                 await self._wait_unless_ending(pause_s)
         finally:
