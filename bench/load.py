@@ -75,6 +75,7 @@ async def measure(stack: Stack, buyers: Buyers, scale: float, report: Callable[[
             "limited_by": usage.limiting(spent, usage.cores()),
             "cores_by_process": {name: round(share, 3) for name, share in spent.cores().items()},
             "cores_by_other_programs": round(spent.others_cores, 3),
+            "restarted": sorted(pids.keys() - spent.by_name.keys()),
         },
     )
 

@@ -40,21 +40,28 @@ async def run(stages: Iterable[str], scale: float, report: Report) -> Run:
     chosen = tuple(stages)
     result = Run(usage.machine())
     folder = Path(tempfile.mkdtemp(prefix="ncc-bench-"))
-    if "wraps" in chosen:
-        result.values |= await wraps.measure(folder / "wraps", scale, _of(report, "wraps"))
-    if "domain" in chosen:
-        result.values |= await domain.measure(scale, _of(report, "domain"))
-    if STACK_STAGES & set(chosen):
-        stack = Stack(folder / "home")
+    try:
+        if "wraps" in chosen:
+            result.values |= await wraps.measure(folder / "wraps", scale, _of(report, "wraps"))
+        if "domain" in chosen:
+            result.values |= await domain.measure(scale, _of(report, "domain"))
+        if STACK_STAGES & set(chosen):
+            await _in_stack(Stack(folder / "home"), chosen, scale, report, result)
+    finally:
+        if not result.failure:
+            shutil.rmtree(folder, ignore_errors=True)
+    return result
+
+
+async def _in_stack(stack: Stack, chosen: tuple[str, ...], scale: float, report: Report, result: Run) -> None:
+    """Run the stack round its stages; what fails is told in the result, beside what was measured before."""
+    try:
         try:
             await _with_stack(stack, chosen, scale, report, result)
-        except (StackFailed, Refused) as failed:
-            result.failure = f"{failed}\nIts home is kept: {stack.home.root}"
         finally:
             stack.stop()
-    if not result.failure:
-        shutil.rmtree(folder)
-    return result
+    except (StackFailed, Refused) as failed:
+        result.failure = f"{failed}\nIts home is kept: {stack.home.root}"
 
 
 async def _with_stack(stack: Stack, chosen: tuple[str, ...], scale: float, report: Report, result: Run) -> None:

@@ -86,6 +86,8 @@ async def workers(kafka: Kafka, folder: Path, count: int) -> AsyncIterator[list[
         started = [stack.enter_context(Worker(Role.DECIDER, kafka, folder / str(n))) for n in range(count)]
         await asyncio.gather(*(worker.start().ready() for worker in started))
         yield started
+        for worker in started:  # those that leave the group need no session to run out before the next test
+            assert worker.stop() == 0
 
 
 @pytest.mark.req("INV-02")

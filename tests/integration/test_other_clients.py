@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 import time
+from datetime import timedelta
 from typing import Any
 
 import nostr_sdk
@@ -25,28 +26,30 @@ class ForeignBuyer:
     def __init__(self, relay: str) -> None:
         self.relay = nostr_sdk.RelayUrl.parse(relay)
         self.keys = nostr_sdk.Keys.generate()
+        self.signer = nostr_sdk.NostrSigner.keys(self.keys)
         self.client = nostr_sdk.ClientBuilder().build()
 
     async def open(self) -> None:
         """Connect, and say where to be reached (10050)."""
-        await self.client.add_relay(self.relay, and_connect=True)
+        await self.client.add_relay(self.relay)
+        await self.client.connect()
         tag = nostr_sdk.Tag.parse(["relay", str(self.relay)])
-        inbox = nostr_sdk.EventBuilder(nostr_sdk.Kind(10050), "").tags([tag]).finalize(self.keys)
+        inbox = nostr_sdk.EventBuilder(nostr_sdk.Kind(10050), "").tags([tag]).sign_with_keys(self.keys)
         await self.client.send_event(inbox)
 
     async def send(self, merchant: str, kind: int, tags: list[list[str]], content: str) -> None:
         """A private message, made whole by the library."""
         parsed = [nostr_sdk.Tag.parse(tag) for tag in (["p", merchant], *tags)]
         builder = nostr_sdk.EventBuilder(nostr_sdk.Kind(kind), content).tags(parsed)
-        rumor = builder.finalize_unsigned(self.keys.public_key())
-        wrap = nostr_sdk.nip59_make_gift_wrap(self.keys, nostr_sdk.PublicKey.parse(merchant), rumor)
+        rumor = builder.build(self.keys.public_key())
+        wrap = await nostr_sdk.gift_wrap(self.signer, nostr_sdk.PublicKey.parse(merchant), rumor)
         await self.client.send_event(wrap)
 
     async def messages(self) -> list[tuple[str, dict[str, Any]]]:
         """Every private message in its inbox: who proved to have sent it, and the rumor."""
         wanted = nostr_sdk.Filter().kind(nostr_sdk.Kind(1059)).pubkey(self.keys.public_key())
-        events = await self.client.fetch_events(nostr_sdk.ReqTarget.auto([wanted]))
-        opened = [nostr_sdk.UnwrappedGift.from_gift_wrap(self.keys, event) for event in events]
+        events = await self.client.fetch_events(wanted, timedelta(seconds=WAIT_S))
+        opened = [await nostr_sdk.UnwrappedGift.from_gift_wrap(self.signer, event) for event in events.to_vec()]
         return [(gift.sender().to_hex(), json.loads(gift.rumor().as_json())) for gift in opened]
 
     async def wait_for(self, type_: str, status: str | None = None) -> tuple[str, dict[str, Any]]:

@@ -21,13 +21,17 @@ from aiokafka.errors import KafkaError
 
 from schemas.catalogue import RecordListing
 from schemas.codec import decode
-from schemas.messages import Command, CommandBody, JournalRecord
+from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.orders import OrderLine
 from schemas.topics import COMMANDS, JOURNAL, TOPICS, Topic
 from services.config import Role
 from services.supervision.processes import dies_with_parent
+from streams.domain.decide import decide
+from streams.domain.evolve import evolve
+from streams.domain.shop import Shop
 from streams.kafka import Kafka, Producer, Record
 from tests.support.builders import a_command, a_key, a_listing, an_order, product
+from tests.support.steps import cancelled, paid, requested
 
 PARTITIONS = 4
 START_S = 30
@@ -63,6 +67,35 @@ def said(merchant: str, body: CommandBody) -> Command:
 
 def _listing(merchant: str, stock: int | None, d: str) -> Any:
     return a_listing(d, stock=stock).model_copy(update={"coordinate": product(d, merchant)})
+
+
+def history(merchant: str, count: int) -> list[JournalRecord]:
+    """The journal of a shop with 1,000 teas and `count` orders: every third is paid, every third cancelled."""
+    shop, records = Shop(merchant), list[JournalRecord]()
+    commands = [offers(merchant, stock=1_000)]
+    for number, command in enumerate(orders(merchant, range(count))):
+        key = a_key(f"order-{number}", merchant=merchant)
+        commands.append(command)
+        if number % 3 == 0:
+            commands += [said(merchant, requested(10, key)), said(merchant, paid(10, key))]
+        elif number % 3 == 1:
+            commands.append(said(merchant, cancelled(key=key)))
+    for offset, command in enumerate(commands):
+        events = decide(shop, command, {})
+        for event in events:
+            evolve(shop, event, command.at_ms)
+        records.append(a_record(merchant, len(records) + 1, offset, command.id, events))
+    return records
+
+
+def a_record(
+    merchant: str, seq: int, covers: int | None = None, cause: str = "", events: tuple[Event, ...] = ()
+) -> JournalRecord:
+    """A journal record, silent unless told otherwise."""
+    covers = seq - 1 if covers is None else covers
+    return JournalRecord(
+        seq=seq, covers=covers, merchant=merchant, at_ms=AT_MS, cause=cause or f"c{seq}", events=events
+    )
 
 
 async def until(holds: Callable[[], Awaitable[object] | object], what: str, timeout_s: float = 30.0) -> None:
@@ -198,15 +231,18 @@ def follows_the_commands(records: Sequence[JournalRecord], sent: Sequence[Comman
 
 
 async def append(
-    kafka: Kafka, records: Sequence[JournalRecord], partition: int | None = None, each: bool = False
+    kafka: Kafka, records: Sequence[JournalRecord], batch: int | None = None, per_s: float | None = None
 ) -> None:
-    """Write journal records in one transaction, or one `each`, as a decider would."""
+    """Write journal records as a decider would: so many in a transaction (all, unless told), so many a second."""
     producer = await kafka.producer(transactional_id=f"test-{records[0].merchant[:8]}")
+    started_s, batch = time.monotonic(), batch or len(records)
     try:
-        for batch in [[record] for record in records] if each else [records]:
+        for first in range(0, len(records), batch):
+            if per_s is not None:
+                await asyncio.sleep(max(0.0, started_s + first / per_s - time.monotonic()))
             async with producer.transaction():
-                for record in batch:
-                    await producer.put(JOURNAL, record.merchant, record, partition=partition)
+                for record in records[first : first + batch]:
+                    await producer.put(JOURNAL, record.merchant, record)
     finally:
         await producer.stop()
 
@@ -232,8 +268,8 @@ async def append_and_abort(kafka: Kafka, records: Sequence[JournalRecord], parti
 class Worker:
     """One role in its own process: to be paused, killed and listened to."""
 
-    def __init__(self, role: Role, kafka: Kafka, home: Path) -> None:
-        self._role, self._kafka, self._home = role, kafka, home
+    def __init__(self, role: Role, kafka: Kafka, home: Path, instance: str = "") -> None:
+        self._role, self._kafka, self._home, self._instance = role, kafka, home, instance
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -243,6 +279,7 @@ class Worker:
             "NCC_HOME": str(self._home),
             "NCC_KAFKA": self._kafka.bootstrap,
             "NCC_PARTITIONS": str(self._kafka.partitions),
+            "NCC_INSTANCE": self._instance,
         }
         environment = {k: v for k, v in os.environ.items() if not k.startswith("NCC_")} | own
         with self._log.open("ab") as log:

@@ -25,11 +25,16 @@ from tests.schemas.nostr.given import (
 )
 
 
+def signed_by_them(event: UnsignedEvent) -> Any:
+    """Let nostr-sdk read the buyer's event, compute its id and sign it."""
+    unsigned = nostr_sdk.UnsignedEvent.from_json(event.model_dump_json())
+    assert unsigned.id() is None
+    return unsigned.sign_with_keys(nostr_sdk.Keys.parse(BUYER.reveal().hex()))
+
+
 def their_id(event: UnsignedEvent) -> str:
     """Let nostr-sdk compute an event's id."""
-    theirs = nostr_sdk.UnsignedEvent.from_json(event.model_dump_json()).ensure_id().id()
-    assert theirs is not None
-    return str(theirs.to_hex())
+    return str(signed_by_them(event).id().to_hex())
 
 
 def our_id(event: UnsignedEvent) -> str:
@@ -109,9 +114,7 @@ def test_an_event_with_a_control_byte_is_read_in_either_form_and_never_written(c
     assert nip01.id_form(unsigned, our_id(unsigned)) is IdForm.VERBATIM
     assert nip01.id_form(unsigned, escaped_id) is IdForm.JSON_ESCAPED
     assert nip01.id_form(unsigned, "00" * 32) is None
-    keys = nostr_sdk.Keys.parse(BUYER.reveal().hex())
-    theirs = nostr_sdk.UnsignedEvent.from_json(unsigned.model_dump_json()).sign(keys)
-    assert nip01.read_event(theirs.as_json()).content == f"tea{chr(code)}"
+    assert nip01.read_event(signed_by_them(unsigned).as_json()).content == f"tea{chr(code)}"
     with pytest.raises(ValueError, match="control byte"):
         nip01.sign_event(unsigned, BUYER)
 
@@ -137,8 +140,7 @@ def test_an_event_signed_here_verifies_in_nostr_sdk() -> None:
 
 def test_an_event_signed_by_nostr_sdk_is_read_here() -> None:
     """Text as bytes or as str gives the same event."""
-    unsigned = nostr_sdk.UnsignedEvent.from_json(an_unsigned_event().model_dump_json())
-    text = unsigned.sign(nostr_sdk.Keys.parse(BUYER.reveal().hex())).as_json()
+    text = signed_by_them(an_unsigned_event()).as_json()
     assert nip01.read_event(text) == nip01.read_event(text.encode())
     assert nip01.read_event(text).content == "Two tins, please"
 

@@ -33,7 +33,7 @@ def relay(folder: Path | None, *more: str) -> Iterator[tuple[str, subprocess.Pop
 
 
 def a_note(number: int = 0) -> dict[str, object]:
-    signed = EventBuilder(Kind(1), f"note {number}").finalize(Keys.parse(f"{1:064x}"))
+    signed = EventBuilder(Kind(1), f"note {number}").sign_with_keys(Keys.parse(f"{1:064x}"))
     event: dict[str, object] = json.loads(signed.as_json())
     return event
 
