@@ -64,8 +64,7 @@ IMPURE_CALLS: Final = frozenset({"open", "print", "input"})
 CLOCK_CALLS: Final = frozenset({"now", "utcnow", "today"})
 
 VENDORS: Final = {
-    "aiokafka": ("streams/kafka.py",),
-    "bech32": ("schemas/nostr/",),
+    "aiokafka": ("streams/kafka/",),
     "chdb": ("services/metrics/",),
     "clickhouse_connect": ("services/metrics/",),
     "coincurve": ("schemas/nostr/secp256k1.py",),

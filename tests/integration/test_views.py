@@ -157,7 +157,8 @@ async def test_a_gap_in_the_sequence_stops_the_views_and_it_says_where(kafka: Ka
             await asyncio.wait_for(task, 20)
 
     assert await cluster.stored_position(kafka, topics.VIEWS_APP, 0) <= 2
-    assert await stored(kafka) == folded({0: past[:2]})
+    before = [folded({0: past[:count]}) for count in range(3)]
+    assert await stored(kafka) in before
 
 
 # Crashes

@@ -82,7 +82,7 @@ def test_a_vendors_library_is_imported_in_its_one_place(path: str, line: str) ->
 @pytest.mark.parametrize(
     ("path", "line"),
     [
-        ("streams/kafka.py", "import aiokafka"),
+        ("streams/kafka/cluster.py", "import aiokafka"),
         ("services/relays/connection.py", "import websockets"),
         ("services/embedded/relay.py", "import nostr_sdk"),
         ("tests/x.py", "import aiokafka, coincurve, nostr_sdk"),
