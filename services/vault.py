@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS order_keys (
     key_id TEXT PRIMARY KEY,
     merchant TEXT NOT NULL,
     key BLOB,           -- NULL once erased; the row stays so that a replay cannot make a new key
-    made_ms INTEGER NOT NULL,
+    made_ns INTEGER NOT NULL,
     box TEXT            -- the sealed details as the journal has them, so that they can be shown
 ) WITHOUT ROWID
 """
@@ -50,26 +50,23 @@ class Vault:
         """Seal an order's details. The same call gives the same box; None where its key was erased."""
         key_id = f"{order_ref}:{rumor_id[:16]}"
         fresh = secrets.token_bytes(32)
-        self._db.execute(
-            "INSERT OR IGNORE INTO order_keys (key_id, merchant, key, made_ms) VALUES (?, ?, ?, ?)",
-            (key_id, merchant, fresh, time.time_ns() // 1_000_000),
+        box = _seal(fresh, merchant, key_id, details)
+        stored = self._db.execute(
+            "INSERT OR IGNORE INTO order_keys (key_id, merchant, key, box, made_ns) VALUES (?, ?, ?, ?, ?)",
+            (key_id, merchant, fresh, box, time.time_ns()),
         )
-        key = self._key(key_id)
-        if key is None:
-            return None
-        plaintext = orjson.dumps({name: text for name, text in asdict(details).items() if text})
-        # One key seals one text, but a replayed rumor could differ if a reader changes: the text is in the nonce.
-        nonce = derive(key, "nonce", plaintext, length=_NONCE_BYTES)
-        box = nonce + seal_box(key, nonce, plaintext, _aad(merchant, key_id))
-        text = b64encode(box).decode()
-        self._db.execute("UPDATE order_keys SET box = ? WHERE key_id = ? AND box IS NULL", (text, key_id))
-        return SealedDetails(key_id=key_id, box=text)
+        if stored.rowcount == 0:
+            key = self._key(key_id)
+            if key is None:
+                return None
+            box = _seal(key, merchant, key_id, details)
+        return SealedDetails(key_id=key_id, box=box)
 
     def of_order(self, merchant: str, order_ref: str) -> PersonalDetails | None:
         """The newest details of an order, or None where it had none or they were erased."""
         row = self._db.execute(
             "SELECT key_id, box FROM order_keys WHERE key_id GLOB ? AND merchant = ?"
-            " AND box IS NOT NULL AND key IS NOT NULL ORDER BY made_ms DESC LIMIT 1",
+            " AND box IS NOT NULL AND key IS NOT NULL ORDER BY made_ns DESC LIMIT 1",
             (f"{order_ref}:*", merchant),
         ).fetchone()
         return None if row is None else self.open(merchant, SealedDetails(key_id=row[0], box=row[1]))
@@ -99,6 +96,13 @@ class Vault:
     def _key(self, key_id: str) -> bytes | None:
         row = self._db.execute("SELECT key FROM order_keys WHERE key_id = ?", (key_id,)).fetchone()
         return None if row is None else row[0]
+
+
+def _seal(key: bytes, merchant: str, key_id: str, details: PersonalDetails) -> str:
+    plaintext = orjson.dumps({name: text for name, text in asdict(details).items() if text})
+    # One key seals one text, but a replayed rumor could differ if a reader changes: the text is in the nonce.
+    nonce = derive(key, "nonce", plaintext, length=_NONCE_BYTES)
+    return b64encode(nonce + seal_box(key, nonce, plaintext, _aad(merchant, key_id))).decode()
 
 
 def _aad(merchant: str, key_id: str) -> bytes:
