@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from typing import Protocol
 
 import structlog
@@ -14,6 +15,9 @@ from schemas.messages import JournalRecord
 from streams.kafka import Consumer, Kafka
 
 COMMIT_EVERY_S = 1.0
+TAIL_PATIENCE_MS = 60
+RECENT_MAX = 200
+"""Records a partition's tail keeps unread; they are decoded only when somebody waits for a decision."""
 """Committing after each batch doubled the order's latency; once a second stays at-least-once."""
 
 log = structlog.get_logger(role="follower")
@@ -49,11 +53,11 @@ class JournalHandler(Protocol):
 class Follower:
     """Feeds one handler from a consumer group over the journal's partitions."""
 
-    def __init__(self, kafka: Kafka, group: str, handler: JournalHandler, from_start: bool = False) -> None:
+    def __init__(self, kafka: Kafka, group: str, handler: JournalHandler, patience_ms: int = 0) -> None:
         self._kafka = kafka
         self._group = group
         self._handler = handler
-        self._from_start = from_start
+        self._patience_ms = patience_ms
         self._consumer: Consumer | None = None
         self._new: set[int] = set()
         self._seq: dict[int, int] = {}
@@ -78,6 +82,7 @@ class Follower:
             committed_only=True,
             on_assigned=self._assigned,
             on_revoked=self._revoked,
+            patience_ms=self._patience_ms,
         )
         committed_s = time.monotonic()
         try:
@@ -102,8 +107,6 @@ class Follower:
             partition = self._new.pop()
             if partition not in consumer.assignment():
                 continue
-            if self._from_start:
-                await consumer.seek_to_start([partition])
             self._target[partition] = await consumer.end_offset(partition)
             self._next[partition] = await consumer.position(partition)
             held = await self._handler.begin(partition)
@@ -165,11 +168,12 @@ class JournalTail:
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._waiting: dict[int, list[tuple[int, asyncio.Future[JournalRecord | None]]]] = {}
+        self._recent: dict[int, deque[bytes]] = {}
         self.started = asyncio.Event()
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        consumer = await self._kafka.consumer(topics.JOURNAL, committed_only=True)
+        consumer = await self._kafka.consumer(topics.JOURNAL, committed_only=True, patience_ms=TAIL_PATIENCE_MS)
         try:
             consumer.assign(self._kafka.all_partitions)
             await consumer.seek_to_end(self._kafka.all_partitions)
@@ -178,7 +182,9 @@ class JournalTail:
             self.started.set()
             while True:
                 for partition, records in (await consumer.poll(timeout_ms=500)).items():
-                    for record in records:
+                    recent = self._recent.setdefault(partition, deque(maxlen=RECENT_MAX))
+                    recent.extend(record.value for record in records)
+                    for record in records if self._waiting.get(partition) else ():
                         self._resolve(partition, decode(JournalRecord, record.value))
         finally:
             await consumer.stop()
@@ -187,6 +193,8 @@ class JournalTail:
         """The record that decided the command at this offset; None where it decided nothing. Raises TimeoutError."""
         future: asyncio.Future[JournalRecord | None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(partition, []).append((offset, future))
+        for data in self._recent.get(partition, ()):  # it may have been decided before anybody could ask
+            self._resolve(partition, decode(JournalRecord, data))
         async with asyncio.timeout(timeout_s):
             return await future
 

@@ -31,7 +31,7 @@ async def follow_batches(kafka: Kafka, topic: Topic, group: str, take: TakeBatch
 
     `pause_s` between batches lets them grow: whoever takes them pays for each batch more than for each record.
     """
-    consumer = await kafka.consumer(topic, group, committed_only=True)
+    consumer = await kafka.consumer(topic, group, committed_only=True, patience_ms=int(pause_s * 1_000))
     try:
         while True:
             batches = await consumer.poll(timeout_ms=500, records_max=5_000)

@@ -51,7 +51,7 @@ async def run(stage: Stage) -> None:
 
     server = serve(query_app(store, stage.home.token()), stage.settings.metrics_url)
     await together(
-        follow(stage, role),
+        follow(stage, role, patience_ms=int(FLUSH_EVERY_S * 1_000)),
         role.flush(),
         follow_batches(kafka, topics.changelog("orders"), "ncc-metrics-orders", orders, FLUSH_EVERY_S),
         follow_batches(kafka, topics.changelog("inventory"), "ncc-metrics-inventory", inventory, FLUSH_EVERY_S),

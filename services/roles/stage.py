@@ -68,8 +68,8 @@ async def together(*work: Coroutine[Any, Any, None] | asyncio.Future[None]) -> N
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def follow(stage: Stage, handler: JournalHandler, from_start: bool = False) -> Coroutine[Any, Any, None]:
+def follow(stage: Stage, handler: JournalHandler, patience_ms: int = 0) -> Coroutine[Any, Any, None]:
     """A follower of the journal under the role's own name; ready once it has caught up."""
-    follower = Follower(stage.kafka, f"ncc-{stage.role.value}", handler, from_start)
+    follower = Follower(stage.kafka, f"ncc-{stage.role.value}", handler, patience_ms)
     stage.ready_when(lambda: follower.is_caught_up, follower.lag)
     return follower.run()

@@ -23,7 +23,7 @@ from schemas.catalogue import RecordListing
 from schemas.codec import decode
 from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.orders import OrderLine
-from schemas.topics import COMMANDS, JOURNAL, TOPICS, Topic
+from schemas.topics import COMMANDS, JOURNAL, Topic
 from services.config import Role
 from services.supervision.processes import dies_with_parent
 from streams.domain.decide import decide
@@ -126,19 +126,24 @@ async def topic_names(kafka: Kafka) -> set[str]:
         return {name for name in await admin.list_topics() if not name.startswith("__")}
 
 
+async def no_topics(kafka: Kafka) -> None:
+    """A broker without any topic of ours."""
+    there = sorted(await topic_names(kafka))
+    if there:
+        async with admin_of(kafka) as admin:
+            await admin.delete_topics(there)
+    await until(lambda: _none(kafka), "the topics to go")
+
+
 async def fresh_topics(kafka: Kafka) -> None:
     """The table's topics, empty."""
-    async with admin_of(kafka) as admin:
-        there = sorted(await topic_names(kafka) & {topic.name for topic in TOPICS})
-        if there:
-            await admin.delete_topics(there)
-    await until(lambda: _none_of_the_table(kafka), "the topics to go")
+    await no_topics(kafka)
     await kafka.ensure_topics()
     await until(lambda: _all_of_the_table(kafka), "the topics to come")
 
 
-async def _none_of_the_table(kafka: Kafka) -> bool:
-    return all(state.partitions is None for state in await kafka.topic_states())
+async def _none(kafka: Kafka) -> bool:
+    return not await topic_names(kafka)
 
 
 async def _all_of_the_table(kafka: Kafka) -> bool:
@@ -305,15 +310,26 @@ class Worker:
     def _log(self) -> Path:
         return self._home / "log"
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process runs, or sleeps."""
+        return self._process is not None and self._process.poll() is None
+
     def is_ready(self) -> bool:
         """Whether it says so itself; fails where it has died."""
-        assert self._process is not None
-        assert self._process.poll() is None, f"the {self._role.value} died:\n{self.log()[-3_000:]}"
+        assert self.is_alive, f"the {self._role.value} died:\n{self.log()[-3_000:]}"
         path = self._home / "run" / f"{self._role.value}.alive"
         if not path.exists():
             return False
+        assert self._process is not None
         alive = json.loads(path.read_text())
         return bool(alive["ready"] and alive["pid"] == self._process.pid)
+
+    def is_tended(self) -> bool:
+        """The same, started again where it has died, as the supervisor does."""
+        if not self.is_alive:
+            self.start()
+        return self.is_ready()
 
     async def ready(self) -> Self:
         """Wait until it answers."""
