@@ -22,6 +22,18 @@ class _CommittedConsumer(driver.Consumer):
     def _new_consumer_thread(self) -> Any:
         return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
+    async def perform_seek(self) -> None:
+        """Begin where the group stored it, or else at the start.
+
+        Faust leaves a partition without a stored position where its fetcher stands,
+        and so skips for ever what was fetched before a rebalance and thrown away.
+        """
+        await super().perform_seek()
+        changelogs = self.app.tables.changelog_topics
+        await self.seek_wait(
+            {tp: 0 for tp in self.assignment() if tp.topic not in changelogs and not self._read_offset[tp]}
+        )
+
     async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
         """Offsets that hold no record for us: transaction markers, and what was aborted.
 
