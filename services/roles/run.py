@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -43,8 +44,7 @@ async def _run(stage: Stage, run: Callable[[Stage], Coroutine[Any, Any, None]]) 
     def stop(number: int) -> None:
         asked.append(number)
         work.cancel()
-        # A client library may wait for ever for a broker that is gone too; being killed is as safe as stopping.
-        loop.call_later(STOP_TIMEOUT_S, os._exit, 1)
+        _leave_in_time()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
@@ -58,6 +58,7 @@ async def _run(stage: Stage, run: Callable[[Stage], Coroutine[Any, Any, None]]) 
         log.critical("role stopped", error=f"{type(error).__name__}: {error}", exc_info=True)
         return 1
     finally:
+        _leave_in_time()
         alive.cancel()
         with contextlib.suppress(FileNotFoundError):
             alive_file(stage.home.root, stage.role).unlink()
@@ -67,6 +68,17 @@ async def _run(stage: Stage, run: Callable[[Stage], Coroutine[Any, Any, None]]) 
 def alive_file(home: Path, role: Role) -> Path:
     """Where a role says, twice a second, that its event loop turns and whether it answers."""
     return home / "run" / f"{role.value}.alive"
+
+
+def _leave_in_time() -> None:
+    """End the process soon, whatever still holds it.
+
+    A client library's thread may wait for ever for a broker that is gone too, even after the event loop has
+    ended; being killed is as safe as stopping.
+    """
+    watchdog = threading.Timer(STOP_TIMEOUT_S, os._exit, (1,))
+    watchdog.daemon = True
+    watchdog.start()
 
 
 async def _when_served(stage: Stage, run: Callable[[Stage], Coroutine[Any, Any, None]]) -> None:
