@@ -15,7 +15,7 @@ from bench.stack import Stack
 
 SECONDS = 60.0
 WARM_UP_S = 10.0
-AT_ONCE = 300
+AT_ONCE = 400
 """Orders under way at any time: each confirmation makes room for the next order."""
 WRITTEN_PER_S = 250
 """Orders written ahead for every second; what goes beyond is written on the way, at a third of a millisecond."""

@@ -38,7 +38,7 @@ def make_app(
         consumer_group_instance_id=f"{name}-{instance}" if instance else None,
         consumer_max_fetch_size=2 * 1_048_576,
         producer_max_request_size=4 * 1_048_576,
-        producer_linger=0.005,
+        producer_linger=0.05,
         stream_buffer_maxsize=1_024,
         stream_wait_empty=False,
         stream_recovery_delay=0.0,

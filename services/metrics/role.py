@@ -12,7 +12,7 @@ import structlog
 from schemas.messages import JournalRecord
 from services.metrics.writer import MetricsWriter
 
-FLUSH_EVERY_S = 0.4
+FLUSH_EVERY_S = 1.0
 """An insert costs some 10 ms of CPU whatever it holds, so fewer and larger ones; still far below 10 s (OPS-09)."""
 BUFFER_MAX = 20_000
 """Records waiting for ClickHouse; beyond it the journal is not read on."""

@@ -15,7 +15,7 @@ from streams.reading import Reader
 
 async def run(stage: Stage) -> None:
     """`ncc.raw` → commands or quarantine."""
-    producer = await stage.kafka.producer(linger_ms=2)
+    producer = await stage.kafka.producer(paced=True)
     table, vault = MerchantTable(stage.kafka), Vault(stage.home.secrets / "vault.db")
     holding = asyncio.ensure_future(table.run())
     try:

@@ -13,7 +13,7 @@ from streams.sinks import Sinks
 
 async def run(stage: Stage) -> None:
     """Payments wanted → requests, look-ups, observations."""
-    producer = await stage.kafka.producer()
+    producer = await stage.kafka.producer(paced=True)
     sinks = Sinks(producer)
     wallet = SimulatedWallet(stage.home.wallet / "simulated.db")
     accounts: dict[str, SimulatedAccount] = {}

@@ -17,7 +17,7 @@ from streams.sinks import Sinks
 
 async def run(stage: Stage) -> None:
     """Replies and listings → relays."""
-    producer = await stage.kafka.producer(linger_ms=2)
+    producer = await stage.kafka.producer(paced=True)
     sinks, table, signer = Sinks(producer), MerchantTable(stage.kafka), stage.signer
 
     async def authenticate(relay_url: str, challenge: str) -> list[str]:

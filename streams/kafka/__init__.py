@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError
 
 from streams.kafka.cluster import HEARTBEAT_MS, SESSION_TIMEOUT_MS, Kafka, TopicsRefused, TopicState
 from streams.kafka.consumer import Consumer
+from streams.kafka.pace import Pace
 from streams.kafka.producer import Fenced, Headers, Producer
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Headers",
     "Kafka",
     "KafkaError",
+    "Pace",
     "Producer",
     "Record",
     "TopicState",

@@ -55,14 +55,16 @@ class Kafka:
         """Every partition number."""
         return list(range(self.partitions))
 
-    async def producer(self, transactional_id: str | None = None, linger_ms: int = 0) -> Producer:
-        """A started producer; with a transactional id this fences whoever had it and settles their transaction."""
+    async def producer(self, transactional_id: str | None = None, paced: bool = False) -> Producer:
+        """A started producer; with a transactional id this fences whoever had it and settles their transaction.
+
+        A `paced` one gathers records under load (`streams.kafka.pace`).
+        """
         inner = AIOKafkaProducer(
             bootstrap_servers=self.bootstrap,
             client_id=self._client,
             enable_idempotence=True,
             acks="all",
-            linger_ms=linger_ms,
             max_batch_size=MESSAGE_BYTES_MAX,
             max_request_size=REQUEST_BYTES_MAX,
             request_timeout_ms=30_000,
@@ -70,7 +72,7 @@ class Kafka:
             transaction_timeout_ms=15_000,
         )
         await _start(inner)
-        return Producer(inner, self.partitions)
+        return Producer(inner, self.partitions, paced)
 
     async def consumer(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -16,11 +17,16 @@ from pydantic import BaseModel
 
 from schemas.codec import encode
 from schemas.topics import Topic, partition_of
+from streams.kafka.pace import Pace
 
+GATHER_MAX_S = 0.1
+"""The longest that a paced producer lets records wait for company."""
 TRANSACTION_END_S = 3.0
 """How long a producer that stops lets its transaction end by itself, and a failed one tries to abort."""
 
 Headers = Sequence[tuple[str, bytes]]
+Placed = asyncio.Future[tuple[int, int]]
+"""Where a record is, (partition, offset), once every replica has it."""
 
 
 class Fenced(Exception):
@@ -30,12 +36,17 @@ class Fenced(Exception):
 class Producer:
     """Writes contracts by key; a full buffer is back-pressure, waited out and never an error."""
 
-    def __init__(self, inner: AIOKafkaProducer, partitions: int) -> None:
+    def __init__(self, inner: AIOKafkaProducer, partitions: int, paced: bool = False) -> None:
+        """A `paced` one gathers records under load, and must not be used in transactions."""
         self._inner = inner
+        self._pace = Pace(GATHER_MAX_S) if paced else None
+        self._gathered: list[tuple[dict[str, Any], Placed]] = []
+        self._departing: asyncio.Task[None] | None = None
+        self._at_once = asyncio.Event()
         self._partitions = partitions
         self._idle = asyncio.Event()
         self._idle.set()
-        self._in_transaction: list[asyncio.Future[tuple[int, int]]] = []
+        self._in_transaction: list[Placed] = []
         self._stopped: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
     async def put(
@@ -45,22 +56,49 @@ class Producer:
         value: BaseModel | bytes,
         headers: Headers = (),
         partition: int | None = None,
-    ) -> asyncio.Future[tuple[int, int]]:
+    ) -> Placed:
         """Queue one record; the future gives (partition, offset) once every replica has it."""
-        data = value if isinstance(value, bytes) else encode(value)
-        where = partition_of(key_hex, self._partitions) if partition is None else partition
+        record: dict[str, Any] = {
+            "topic": topic.name,
+            "value": value if isinstance(value, bytes) else encode(value),
+            "key": key_hex.encode(),
+            "partition": partition_of(key_hex, self._partitions) if partition is None else partition,
+            "headers": list(headers),
+        }
+        placed: Placed = asyncio.get_running_loop().create_future()
+        if self._pace is None:
+            await self._send(record, placed)
+        else:
+            self._gathered.append((record, placed))
+            if self._departing is None or self._departing.done():
+                self._departing = asyncio.create_task(self._depart(self._pace))
+        if not self._idle.is_set():
+            self._in_transaction.append(placed)
+        return placed
+
+    async def _send(self, record: dict[str, Any], placed: Placed) -> None:
         while True:
             try:
-                sent = await self._inner.send(
-                    topic.name, data, key=key_hex.encode(), partition=where, headers=list(headers)
-                )
+                sent = await self._inner.send(**record)
             except KafkaTimeoutError:
                 await asyncio.sleep(0.05)
-                continue
-            placed = _placed(sent)
-            if not self._idle.is_set():
-                self._in_transaction.append(placed)
-            return placed
+            else:
+                sent.add_done_callback(lambda done: _settle(done, placed))
+                return
+
+    async def _depart(self, pace: Pace) -> None:
+        """Send what has gathered, as one request where it fits, then again while there is more."""
+        while self._gathered:
+            going, self._gathered = self._gathered, []
+            pace.took(len(going))
+            for record, placed in going:
+                try:
+                    await self._send(record, placed)
+                except Exception as error:  # noqa: BLE001  # whatever it is, who waits for this record must hear it
+                    placed.set_exception(error)
+            if not self._at_once.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._at_once.wait(), pace.between_s)
 
     async def write(
         self, topic: Topic, key_hex: str, value: BaseModel | bytes, headers: Headers = ()
@@ -70,7 +108,14 @@ class Producer:
 
     async def flush(self) -> None:
         """Wait until everything queued is acknowledged."""
+        await self._depart_now()
         await self._inner.flush()
+
+    async def _depart_now(self) -> None:
+        if self._departing is not None:
+            self._at_once.set()
+            await asyncio.wait({self._departing})
+            self._at_once.clear()
 
     async def stop(self) -> None:
         """Send what is queued and close. A transaction under way may end first; one that cannot is `Fenced`."""
@@ -79,6 +124,7 @@ class Producer:
                 await self._idle.wait()
         if not self._stopped.done():
             self._stopped.set_result(None)
+        await self._depart_now()
         await self._inner.stop()
 
     @asynccontextmanager
@@ -119,20 +165,14 @@ class Producer:
         waiting.result()
 
 
-def _placed(sent: asyncio.Future[object]) -> asyncio.Future[tuple[int, int]]:
-    """The client's metadata future as one of (partition, offset)."""
-    placed: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
-
-    def settle(done: asyncio.Future[object]) -> None:
-        if placed.cancelled():
-            return
-        if done.cancelled():
-            placed.cancel()
-        elif (error := done.exception()) is not None:
-            placed.set_exception(error)
-        else:
-            metadata = done.result()
-            placed.set_result((metadata.partition, metadata.offset))  # type: ignore[attr-defined]
-
-    sent.add_done_callback(settle)
-    return placed
+def _settle(sent: asyncio.Future[Any], placed: Placed) -> None:
+    """Pass the client's answer on."""
+    if placed.done():
+        return
+    if sent.cancelled():
+        placed.cancel()
+    elif (error := sent.exception()) is not None:
+        placed.set_exception(error)
+    else:
+        metadata = sent.result()
+        placed.set_result((metadata.partition, metadata.offset))

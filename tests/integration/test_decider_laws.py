@@ -217,8 +217,8 @@ class FaultyKafka(Kafka):
 
     faults: Counter[str]
 
-    async def producer(self, transactional_id: str | None = None, linger_ms: int = 0) -> Producer:
-        real = await super().producer(transactional_id, linger_ms)
+    async def producer(self, transactional_id: str | None = None, paced: bool = False) -> Producer:
+        real = await super().producer(transactional_id, paced)
         return FaultyProducer(real, self.faults) if transactional_id else real
 
 

@@ -54,8 +54,8 @@ async def kafka(own_broker: EmbeddedKafka) -> Kafka:
 
 
 @asynccontextmanager
-async def producing(kafka: Kafka, transactional_id: str | None = None) -> AsyncIterator[Producer]:
-    producer = await kafka.producer(transactional_id)
+async def producing(kafka: Kafka, transactional_id: str | None = None, paced: bool = False) -> AsyncIterator[Producer]:
+    producer = await kafka.producer(transactional_id, paced)
     try:
         yield producer
     finally:
@@ -207,6 +207,54 @@ async def test_a_producer_that_is_stopped_in_a_transaction_leaves_nobody_waiting
     assert len(found[0]) == len(found[1]) == ended.count(None) > 0
 
 
+# Records that gather
+
+
+async def test_what_gathers_goes_in_order_and_in_few_requests(kafka: Kafka) -> None:
+    """400 records within a second: none overtakes another, each hears its place, and many share a request."""
+    requests = 0
+    async with producing(kafka, paced=True) as producer:
+        send = producer._inner._sender._send_produce_req
+
+        async def counted(*arguments: object) -> None:
+            nonlocal requests
+            requests += 1
+            await send(*arguments)
+
+        producer._inner._sender._send_produce_req = counted
+        placed = []
+        for number in range(400):
+            placed.append(await producer.put(RAW, ANN, b"%d" % number))
+            await asyncio.sleep(0.002)
+        assert await asyncio.gather(*placed) == [(0, number) for number in range(400)]
+
+    arrived = (await cluster.read(kafka, RAW, committed_only=False))[0]
+    assert [record.value for record in arrived] == [b"%d" % number for number in range(400)]
+    assert requests < 60
+
+
+async def test_what_has_gathered_is_sent_by_a_flush_and_by_a_stop(kafka: Kafka) -> None:
+    """Neither leaves anything behind, and neither waits for company."""
+    async with producing(kafka, paced=True) as producer:
+        for number in range(3):
+            placed = [await producer.put(RAW, ANN, b"%d %d" % (number, one)) for one in range(50)]
+            await asyncio.sleep(0)
+            placed += [await producer.put(RAW, ANN, b"%d late" % number)]
+            if number < 2:
+                await producer.flush()
+                assert all(one.done() for one in placed)
+    assert [one.result() for one in placed][-1] == (0, 152)
+
+
+async def test_a_record_too_big_fails_alone_among_those_it_gathered_with(kafka: Kafka) -> None:
+    """Who waits for it hears why; its neighbours are stored."""
+    async with producing(kafka, paced=True) as producer:
+        values = (b"before", b"x" * 5_000_000, b"after")
+        placed = [await producer.put(RAW, ANN, value) for value in values]
+        answers = await asyncio.gather(*placed, return_exceptions=True)
+    assert [isinstance(answer, KafkaError) for answer in answers] == [False, True, False]
+
+
 # A broker that stands still, or dies
 
 
@@ -214,7 +262,7 @@ async def test_a_producer_that_is_stopped_in_a_transaction_leaves_nobody_waiting
 async def test_no_sighting_is_lost_while_the_broker_stands_still(kafka: Kafka, own_broker: EmbeddedKafka) -> None:
     """500 sightings a second for ten seconds, the broker stopped for five of them: every one arrives, once."""
     sent = [an_id(f"sighting {number}") for number in range(5_000)]
-    async with producing(kafka) as producer:
+    async with producing(kafka, paced=True) as producer:
         sinks = Sinks(producer)
 
         async def ingest() -> None:
@@ -241,7 +289,7 @@ async def test_no_sighting_is_lost_while_the_broker_stands_still(kafka: Kafka, o
 async def test_the_sockets_wait_while_too_much_is_not_acknowledged(kafka: Kafka, own_broker: EmbeddedKafka) -> None:
     """A flood against a broker that stands still stops at the limit, and goes on where it stopped."""
     flood, taken = UNACKED_MAX + 1_000, 0
-    async with producing(kafka) as producer:
+    async with producing(kafka, paced=True) as producer:
         sinks = Sinks(producer)
         await sinks.put_raw(ANN, b"first", [])
         await producer.flush()
