@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench.figures import Values
 from bench.shop import QUANTITY, RATES, Shop, a_secret
@@ -17,6 +19,7 @@ from schemas.orders import OrderLine, OrderQuoted, PlaceOrder, Rate
 from schemas.payments import BackendState, ObservePayment, RecordPaymentRequest, intent_id
 from schemas.values import Destination, OrderKey, Origin, SealedDetails
 from services.rates import FixedRates
+from streams.checkpoint import Keeper, Place
 from streams.domain import shop as state
 from streams.domain.decide import decide
 from streams.domain.evolve import evolve
@@ -31,7 +34,7 @@ _INVOICE = "lnbcrt305700n1" + "q" * 300
 
 
 async def measure(scale: float, report: Callable[[float], None]) -> dict[str, Values]:
-    """`decisions_per_second` and `fold_records_per_second`, in processor seconds of this process."""
+    """`decisions_per_second` and `fold_records_per_second`, in processor seconds of this process, and the start."""
     shop, rates = Shop(a_secret("merchant of decisions")), FixedRates.parse(RATES).now(NOW_MS)
     opening = openings(shop)
     total_msat = price(opening, an_order(shop, "first"), rates)
@@ -56,6 +59,7 @@ async def measure(scale: float, report: Callable[[float], None]) -> dict[str, Va
     return {
         "decisions_per_second": {"": len(commands) / spent["decide"]},
         "fold_records_per_second": {"": len(records) / spent["fold"]},
+        "checkpoint_start_seconds": {"": start_from_checkpoint(folded, decode(JournalRecord, records[-1]))},
     }
 
 
@@ -93,6 +97,21 @@ def fold(shop: state.Shop, records: Sequence[bytes]) -> float:
         for event in record.events:
             evolve(shop, event, record.at_ms)
     return time.process_time() - began_s
+
+
+def start_from_checkpoint(shop: state.Shop, last: JournalRecord) -> float:
+    """Seconds until a state that was saved is there again; orders that are settled are left in the file."""
+    with TemporaryDirectory() as folder:
+        saving = Keeper(Path(folder) / "0.db")
+        saving.note(Place.of(len(shop.orders), last))
+        saving.save_when_due({shop.merchant: shop}, records=1)
+        saving.close()
+        began_s = time.perf_counter()
+        loading = Keeper(Path(folder) / "0.db")
+        assert loading.place() == Place.of(len(shop.orders), last)
+        assert loading.load()[shop.merchant].stock == shop.stock
+        loading.close()
+        return time.perf_counter() - began_s
 
 
 def openings(shop: Shop) -> list[Command]:

@@ -10,6 +10,6 @@ from streams.decider import Decider
 async def run(stage: Stage) -> None:
     """Commands → the journal."""
     rates = FixedRates.parse(stage.settings.rates)
-    decider = Decider(stage.kafka, rates.now)
+    decider = Decider(stage.kafka, rates.now, stage.home.root / "decider")
     stage.ready_when(lambda: decider.is_ready, decider.lag)
     await decider.run()

@@ -103,7 +103,7 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             shop.listings[event.listing.coordinate] = event.listing
             if isinstance(event, ListingRevised):
                 shop.revised_s[event.listing.coordinate] = at_ms // 1_000
-            _note_stale(shop, event.listing.coordinate)
+            note_stale(shop, event.listing.coordinate)
         case ShippingOptionRecorded():
             shop.options[event.option.coordinate] = event.option
         case Withdrawn():
@@ -206,10 +206,10 @@ def _move_stock(shop: Shop, lines: tuple[StockLine, ...], held: int, on_hand: in
 
 def _set_stock(shop: Shop, coordinate: str, stock: Stock) -> None:
     shop.stock[coordinate] = stock
-    _note_stale(shop, coordinate)
+    note_stale(shop, coordinate)
 
 
-def _note_stale(shop: Shop, coordinate: str) -> None:
+def note_stale(shop: Shop, coordinate: str) -> None:
     """Keep the set of listings whose published stock is not what is on hand."""
     listing, stock = shop.listings.get(coordinate), shop.stock.get(coordinate)
     if listing and stock and stock.on_hand is not None and listing.stock != stock.on_hand:
@@ -233,4 +233,4 @@ def _withdraw(shop: Shop, event: Withdrawn) -> None:
         known = table.get(event.coordinate)
         if known is not None and known.created_at <= event.deleted_at:
             del table[event.coordinate]
-    _note_stale(shop, event.coordinate)
+    note_stale(shop, event.coordinate)
