@@ -17,6 +17,7 @@ from schemas.market.shipping_option import read_shipping_option
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import OrderLine, OrderQuoted, PlaceOrder, Rate
 from schemas.payments import BackendState, ObservePayment, RecordPaymentRequest, intent_id
+from schemas.shops import OpenShop, ShopSettings
 from schemas.values import Destination, OrderKey, Origin, SealedDetails
 from services.rates import FixedRates
 from streams.checkpoint import Keeper, Place
@@ -115,9 +116,10 @@ def start_from_checkpoint(shop: state.Shop, last: JournalRecord) -> float:
 
 
 def openings(shop: Shop) -> list[Command]:
-    """The catalogue as commands."""
+    """A shop that trusts its few and busy buyers, and the catalogue, as commands."""
     option, listing = shop.catalogue(NOW_S - 1_000)
     return [
+        a_command(shop, "open", OpenShop(settings=ShopSettings().without_limits())),
         a_command(shop, "post", RecordShippingOption(option=read_shipping_option(option))),
         a_command(shop, "mug", RecordListing(listing=read_listing(listing))),
     ]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.shop import RATES, Shop
+from schemas.shops import ShopSettings
 from services.home import Home, Ready
 from services.signer.keystore import Keystore
 
@@ -90,7 +91,9 @@ class Stack:
         """Add a merchant: the key into the home's keystore, the rest through the API. Raises `StackFailed`."""
         Keystore(self.home.keys, self.home.secrets / "keystore-passphrase").add(shop.secret)
         try:
-            self._post("/merchants", {"public_key": shop.merchant, "name": f"shop-{shop.merchant[:8]}"})
+            trusting = ShopSettings().without_limits().model_dump(mode="json")  # few buyers stand for a crowd
+            new = {"public_key": shop.merchant, "name": f"shop-{shop.merchant[:8]}", "settings": trusting}
+            self._post("/merchants", new)
         except OSError as error:
             raise StackFailed(f"the merchant was not added: {error}\n{self.logs()}") from None
 

@@ -136,6 +136,16 @@ class ReviseListing(Value):
     coordinate: str
 
 
+class DeletionNoted(Value):
+    """The merchant deleted events by id that were not seen yet; should they come, they are gone (REL-16).
+
+    Nothing else follows. The shop remembers a bounded number of ids, the newest.
+    """
+
+    type: Literal["DeletionNoted"] = "DeletionNoted"
+    event_ids: tuple[EventId, ...]
+
+
 class ListingRecorded(Value):
     """A newer version of a listing is now the one that sells; orders quoted before keep theirs (CAT-11)."""
 

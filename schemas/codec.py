@@ -33,21 +33,27 @@ def decode[M: BaseModel](contract: type[M], data: bytes) -> M:
         steps = UPCASTERS.get(contract.__name__)
         if steps is None:
             return contract.model_validate_json(data)
-        return contract.model_validate(_today(orjson.loads(data), steps), strict=False)
+        return contract.model_validate(_today(contract.__name__, orjson.loads(data), steps), strict=False)
     except orjson.JSONDecodeError:
         raise NotOurContract(f"cannot decode {contract.__name__}: not JSON") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ".".join(str(step) for step in first["loc"])
-        raise NotOurContract(f"cannot decode {contract.__name__}: {where}: {first['msg']}") from None
+        # Of all the library's sentences this one alone repeats what was read.
+        what = "its type is unknown" if first["type"] == "union_tag_invalid" else first["msg"]
+        raise NotOurContract(f"cannot decode {contract.__name__}: {where}: {what}") from None
 
 
-def _today(raw: Any, steps: tuple[Upcaster, ...]) -> Any:
+def _today(name: str, raw: Any, steps: tuple[Upcaster, ...]) -> Any:
     """A decoded record after every step from its own version on."""
     if not isinstance(raw, dict):
         return raw
     version = raw.get("v", 1)
     done = version - 1 if isinstance(version, int) and version >= 1 else 0
-    for step in steps[done:]:
-        raw = step(raw)
+    try:
+        for step in steps[done:]:
+            raw = step(raw)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+        # A step trusts what its version could write; these bytes only say that they are of that version.
+        raise NotOurContract(f"cannot decode {name}: not of the version that it says") from None
     return {**raw, "v": len(steps) + 1}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas import catalogue, orders, parking, payments, replies, reviews, shops, stock
+from schemas import catalogue, freezes, orders, parking, payments, replies, reviews, shops, stock
 from schemas.values import Origin, PublicKey, Value
 
 CommandBody = Annotated[
@@ -24,7 +24,9 @@ CommandBody = Annotated[
     | payments.RecordPaymentFailure
     | payments.ObservePayment
     | payments.ReportPayment
-    | reviews.RecordReview,
+    | reviews.RecordReview
+    | freezes.FreezeMerchant
+    | freezes.ThawMerchant,
     Field(discriminator="type"),
 ]
 
@@ -34,6 +36,7 @@ Event = Annotated[
     | catalogue.ListingRevised
     | catalogue.ShippingOptionRecorded
     | catalogue.Withdrawn
+    | catalogue.DeletionNoted
     | stock.StockSet
     | stock.StockHeld
     | stock.StockReleased
@@ -55,6 +58,8 @@ Event = Annotated[
     | payments.PaymentDropped
     | reviews.ReviewRecorded
     | reviews.ReviewWithdrawn
+    | freezes.MerchantFrozen
+    | freezes.MerchantThawed
     | replies.ReplyPromised,
     Field(discriminator="type"),
 ]

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from schemas import limits
 from schemas.values import (
     Actor,
     Destination,
@@ -19,8 +20,8 @@ from schemas.values import (
     Waiting,
 )
 
-QUANTITY_MAX = 10_000
-LINES_MAX = 100
+QUANTITY_MAX = limits.QUANTITY.most
+LINES_MAX = limits.LINES.most
 
 
 class OrderStatus(StrEnum):
@@ -134,8 +135,8 @@ class MoveShipping(Value):
     actor: Actor
     to: ShippingStatus
     cause: str
-    tracking: str | None = Field(default=None, max_length=256)
-    carrier: str | None = Field(default=None, max_length=128)
+    tracking: str | None = Field(default=None, max_length=limits.TRACKING.most)
+    carrier: str | None = Field(default=None, max_length=limits.CARRIER.most)
     eta: int | None = None
     announce: bool = True
 

@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from schemas import limits
 from schemas.orders import MoveOrder, MoveShipping
 from schemas.payments import ReportPayment
 from schemas.values import OrderKey, Value
 
-PARKED_MAX = 32
+PARKED_MAX = limits.PARKED.most
 """Messages kept per unknown order; more are refused."""
 
 Early = Annotated[MoveOrder | MoveShipping | ReportPayment, Field(discriminator="type")]

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.values import Value
+from schemas import limits
+from schemas.values import PublicKey, Value
 
 
 class ShopSettings(Value):
@@ -14,14 +15,39 @@ class ShopSettings(Value):
 
     Times are in seconds. `request_ttl_s` is how long a payment request and its stock hold live,
     `grace_s` how much longer the order waits for a payment already on its way,
-    `rate_age_max_s` how old an exchange rate may be before quoting stops (PAY-07).
+    `rate_age_max_s` how old an exchange rate may be before quoting stops (PAY-07),
+    `rate_wait_s` how long an order waits for one before it is turned down.
+    What one buyer may do, and what the shop takes at all, is explained in `schemas.limits` (C-12, C-13);
+    an hour is one of the clock. `denied` are buyers whose orders are declined.
     """
 
     request_ttl_s: int = Field(default=900, ge=60)
     grace_s: int = Field(default=60, ge=0)
     rate_age_max_s: int = Field(default=900, ge=1)
-    parked_ttl_s: int = Field(default=172_800, ge=1)
+    rate_wait_s: int = Field(default=3_600, ge=0)
+    parked_ttl_s: int = Field(default=limits.PARKED_TTL.most, ge=1)
     complete_on_delivery: bool = False
+    buyer_open_orders_max: int = Field(default=limits.BUYER_OPEN_ORDERS.most, ge=1)
+    buyer_unpaid_orders_per_hour_max: int = Field(default=limits.BUYER_UNPAID_ORDERS.most, ge=1)
+    buyer_messages_per_hour_max: int = Field(default=limits.BUYER_MESSAGES.most, ge=1)
+    buyer_stock_percent_max: int = Field(default=limits.BUYER_STOCK_SHARE.most, ge=0, le=100)
+    buyer_stock_units_min: int = Field(default=limits.BUYER_STOCK_UNITS.most, ge=1)
+    order_sats_max: int = Field(default=limits.ORDER_SATS.most, ge=1)
+    open_invoices_max: int = Field(default=limits.OPEN_INVOICES.most, ge=1)
+    denied: tuple[PublicKey, ...] = Field(default=(), max_length=limits.DENIED.most)
+
+    def without_limits(self) -> ShopSettings:
+        """The same rules for a crowd that is trusted: whoever measures, or sells to machines of the own house."""
+        endless = 1_000_000_000
+        return self.model_copy(
+            update={
+                "buyer_open_orders_max": endless,
+                "buyer_unpaid_orders_per_hour_max": endless,
+                "buyer_messages_per_hour_max": endless,
+                "buyer_stock_percent_max": 100,
+                "open_invoices_max": endless,
+            }
+        )
 
 
 class OpenShop(Value):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from schemas import limits
+
 PARTITIONS_DEFAULT = 12
 """Chosen once per deployment; a topic found with another count refuses start."""
 
@@ -40,7 +42,7 @@ class Topic:
         return config
 
 
-MESSAGE_BYTES_MAX = 1_048_576
+MESSAGE_BYTES_MAX = limits.RECORD.most
 """An event is at most 128 KiB; a decision that carries one, and its headers, stays far below this."""
 
 RAW = Topic(
@@ -57,7 +59,7 @@ COMMANDS = Topic(
     name="ncc.commands",
     key="merchant public key",
     value="schemas.messages.Command",
-    producers=("intake", "api", "payments", "decider"),
+    producers=("intake", "api", "payments", "decider", "auditor"),
     consumers=("decider",),
     cleanup=Cleanup.DELETE,
     retention_ms=21 * _DAY_MS,
@@ -68,7 +70,7 @@ JOURNAL = Topic(
     key="merchant public key",
     value="schemas.messages.JournalRecord",
     producers=("decider",),
-    consumers=("decider", "views", "payments", "publisher", "metrics", "api"),
+    consumers=("decider", "views", "payments", "publisher", "metrics", "api", "auditor"),
     cleanup=Cleanup.DELETE,
     retention_ms=-1,
     why="The truth, kept for ever; readers see committed records only.",

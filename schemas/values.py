@@ -10,13 +10,15 @@ from typing import Annotated, NewType
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from schemas import limits
+
 PublicKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """An x-only secp256k1 public key, 64 lower-case hex digits (NIP-01)."""
 
 EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """The sha256 of an event's NIP-01 serialisation, 64 lower-case hex digits."""
 
-OrderId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[\x20-\x7e]+$")]
+OrderId = Annotated[str, StringConstraints(min_length=1, max_length=limits.ORDER_ID.most, pattern=r"^[\x20-\x7e]+$")]
 """The buyer's own name for an order: 1..128 printable ASCII characters, unique per (merchant, buyer) only."""
 
 Msat = NewType("Msat", int)
@@ -96,22 +98,28 @@ class Origin(StrEnum):
     OPERATOR = "operator"
     PAYMENTS = "payments"
     DECIDER = "decider"
+    AUDITOR = "auditor"
 
 
 class Refusal(StrEnum):
     """Why an order was turned down, in order of precedence: the first that applies is the one reported (ORD-04)."""
 
+    DECLINED = "declined"
+    SHOP_BUSY = "shop_busy"
+    TOO_MANY_ORDERS = "too_many_orders"
+    TOO_MANY_OPEN = "too_many_open"
     WRONG_MERCHANT = "wrong_merchant"
     UNKNOWN_ITEM = "unknown_item"
     NOT_FOR_SALE = "not_for_sale"
     BAD_QUANTITY = "bad_quantity"
     INSUFFICIENT_STOCK = "insufficient_stock"
+    STOCK_SHARE = "stock_share"
     UNKNOWN_SHIPPING = "unknown_shipping"
     OPTION_NOT_FOR_ALL = "option_not_for_all"
     COUNTRY_NOT_SERVED = "country_not_served"
     WEIGHT_OVER_MAX = "weight_over_max"
     UNPRICEABLE = "unpriceable"
-    DECLINED = "declined"
+    TOO_EXPENSIVE = "too_expensive"
 
 
 class Waiting(StrEnum):

@@ -22,6 +22,7 @@ class Role(StrEnum):
     PUBLISHER = "publisher"
     METRICS = "metrics"
     API = "api"
+    AUDITOR = "auditor"
 
 
 class RoutePolicy(StrEnum):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from schemas import limits
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, EventRefused, read_event
 from schemas.nostr.nip17 import read_inbox_relays
@@ -20,7 +21,7 @@ from services.relays import RelayError, relays_named_by_stranger
 FOUND_TTL_S = 600.0
 MISSING_TTL_S = 60.0
 ENTRIES_MAX = 50_000
-RELAYS_MAX = 5
+RELAYS_MAX = limits.FOREIGN_RELAYS.most
 LOOKUP_TIMEOUT_S = 4.0
 
 log = structlog.get_logger(role="directory")

@@ -17,6 +17,8 @@ from typing import Any, Protocol
 import orjson
 import structlog
 
+from schemas import limits
+from schemas.crash_points import Point, reach
 from schemas.merchants import Merchant, RelayCursor
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, EventRefused, read_event, tag_values
@@ -38,7 +40,7 @@ from services.relays import (
 )
 
 CATALOGUE_KINDS = (Kind.DELETION, Kind.RELAY_LIST, Kind.INBOX_RELAYS, Kind.PRODUCT, Kind.SHIPPING_OPTION)
-REVIEWERS_MAX = 500
+REVIEWERS_MAX = limits.REVIEWERS.most
 """Authors of reviews whose deletions are followed, per merchant; the least recent is forgotten."""
 REPLAN_AFTER_S = 0.3
 """News about relays and products is gathered this long before subscriptions change."""
@@ -209,6 +211,7 @@ class Ingest:
         return min(times) if known and len(times) == len(known) else None
 
     async def _sink(self, sighting: RawSighting) -> None:
+        reach(Point.INGEST_RECEIVED)
         self._learn(sighting)
         key = sighting.event_id if _is_hex64(sighting.event_id) else _digest(sighting.text)
         headers = (
@@ -218,6 +221,7 @@ class Ingest:
             ("tenants", ",".join(self._tenants(sighting)).encode()),
         )
         await self._raw.put_raw(key, sighting.text.encode(), headers)
+        reach(Point.INGEST_QUEUED)
 
     def _tenants(self, sighting: RawSighting) -> list[str]:
         """The merchants a reviewer's deletion may concern; every other event names its merchant itself."""
@@ -255,6 +259,7 @@ class Ingest:
             self._cursors[key] = completion.until_s
             cursor = RelayCursor(relay=completion.relay, cursor_key=member, complete_s=completion.until_s)
             await self._raw.put_cursor(_digest("\0".join(key)), cursor)
+            reach(Point.INGEST_CURSOR_SAVED)
             if before is None:
                 self._changed.set()
 

@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from schemas.catalogue import ListingRevised
+from schemas.crash_points import Point, reach
 from schemas.deliveries import Delivery, DeliveryState, RelayOutcome
 from schemas.dialects import DIALECTS
 from schemas.merchants import Merchant
@@ -64,6 +65,8 @@ class PublisherRole:
         self._deliveries = deliveries
         self._slots = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._under_way: dict[int, dict[asyncio.Task[None], int]] = {}
+        self._task_of: dict[asyncio.Task[None], str] = {}
+        """Task → the merchant it works for."""
         self._last_of: dict[str, asyncio.Task[None]] = {}
         self._newest: dict[str, str] = {}
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -81,10 +84,12 @@ class PublisherRole:
         for event in record.events:
             match event:
                 case ReplyPromised():
-                    await self._start(partition, offset, event.order.ref, self._reply(record, event))
+                    await self._start(partition, offset, record.merchant, event.order.ref, self._reply(record, event))
                 case ListingRevised(listing=listing):
                     self._newest[listing.coordinate] = listing.event_id
-                    await self._start(partition, offset, listing.coordinate, self._listing(record, event))
+                    await self._start(
+                        partition, offset, record.merchant, listing.coordinate, self._listing(record, event)
+                    )
                 case _:
                     pass
 
@@ -99,15 +104,29 @@ class PublisherRole:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _start(self, partition: int, offset: int, chain: str, work: Awaitable[None]) -> None:
+    async def freeze(self, partition: int, merchant: str) -> int | None:
+        """Stop what is under way for this merchant; gives the oldest record it has to be started from again."""
+        tasks = {t: at for t, at in self._under_way.get(partition, {}).items() if self._task_of.get(t) == merchant}
+        oldest = min(tasks.values(), default=None)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return oldest
+
+    async def thaw(self, partition: int, merchant: str) -> None:
+        """Nothing is owed beyond the records themselves."""
+
+    async def _start(self, partition: int, offset: int, merchant: str, chain: str, work: Awaitable[None]) -> None:
         await self._slots.acquire()
         before = self._last_of.get(chain)
         task = asyncio.ensure_future(_after(before, work))
         self._last_of[chain] = task
         self._under_way[partition][task] = offset
+        self._task_of[task] = merchant
 
         def finished(done: asyncio.Task[None]) -> None:
             self._slots.release()
+            self._task_of.pop(done, None)
             if self._last_of.get(chain) is done:
                 del self._last_of[chain]
             error = None if done.cancelled() else done.exception()
@@ -132,11 +151,18 @@ class PublisherRole:
             await self._record(record, promised, None, [], Route(()), f"cannot be wrapped: {type(error).__name__}")
             log.error("reply not made", order=promised.order.ref, number=promised.number, error=str(error))
             return
+        reach(Point.PUBLISHER_WRAPPED)
         home = self._home_relays(merchant)
         route = await self._directory.route(promised.order.buyer, home)
         own = asyncio.ensure_future(self._publish_all(home[:RELAYS_PER_MESSAGE], to_self))
-        results = await self._until_stored(route.relays, to_buyer)
-        await self._record(record, promised, to_buyer, results, route, copies=await own)
+        try:
+            results = await self._until_stored(route.relays, to_buyer)
+            copies = await own
+        finally:
+            own.cancel()  # a message that is stopped stops with its copy
+        reach(Point.PUBLISHER_PUBLISHED)
+        await self._record(record, promised, to_buyer, results, route, copies=copies)
+        reach(Point.PUBLISHER_RECORDED)
 
     async def _listing(self, record: JournalRecord, revised: ListingRevised) -> None:
         """Sign and publish a new version, unless a newer one is already behind it."""
@@ -167,6 +193,7 @@ class PublisherRole:
         pause_s = 1.0
         while True:
             results = await self._publish_all(relays[:RELAYS_PER_MESSAGE], event)
+            reach(Point.PUBLISHER_ON_A_RELAY)
             final = all(result.outcome.value == "refused" for result in results)
             if any(result.is_stored for result in results) or final or time.monotonic() >= give_up_s:
                 return results

@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS rows (
   position INTEGER PRIMARY KEY, merchant TEXT NOT NULL, field TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
   due_ms INTEGER, UNIQUE (merchant, field, key)
 );
-CREATE INDEX IF NOT EXISTS due ON rows (due_ms) WHERE due_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS loaded ON rows (position) WHERE field <> 'orders' OR due_ms IS NOT NULL;
 """
 
 
@@ -200,7 +200,7 @@ def _lost() -> Iterator[None]:
     """A file that fails is lost, whatever it failed with."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, ValueError) as error:
         raise CheckpointLost(f"{type(error).__name__}: {error}") from error
 
 

@@ -11,6 +11,7 @@ import structlog
 
 from schemas import topics
 from schemas.codec import decode
+from schemas.crash_points import Point, reach
 from schemas.messages import JournalRecord
 from streams.kafka import Consumer, Kafka
 
@@ -134,6 +135,7 @@ class Follower:
         self._seq[partition] = record.seq
         self._next[partition] = offset + 1
         await self._handler.take(partition, offset, record)
+        reach(Point.FOLLOWER_TAKEN)
 
     async def _report_caught_up(self, consumer: Consumer) -> None:
         for partition, target in list(self._target.items()):
@@ -143,6 +145,7 @@ class Follower:
 
     async def _commit(self, consumer: Consumer) -> None:
         await consumer.commit({p: self._handler.needed_from(p, offset) for p, offset in self._next.items()})
+        reach(Point.FOLLOWER_STORED)
 
     async def _assigned(self, partitions: set[int]) -> None:
         """Hold a new partition back until its handler is ready; a fresh ownership knows no former sequence."""

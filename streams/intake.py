@@ -9,19 +9,28 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import faust
 import structlog
 
 from schemas import topics
+from schemas.crash_points import Point, reach
 from schemas.quarantine import Quarantined
 from streams.kafka import Producer
-from streams.reading import Commands, Known, Raw, Reader
+from streams.quarantining import place_of
+from streams.reading import Commands, Known, Raw, Reader, Reading, quarantined
+from streams.turns import Turns, lane_of
 
 SEEN_MAX = 50_000
 """Texts remembered, so that another relay's copy of the same event costs one hash."""
 IN_FLIGHT_MAX = 2_000
+WAITING_BYTES_MAX = 32 * 1_048_576
+"""Records that wait for their turn: some ten thousand wraps, so that a flood is seen as one before it is read."""
+EVENT_OVERHEAD_BYTES = 1_000
+BREATH_EVERY = 16
+NUMBER_DIGITS_MAX = 15
 
 log = structlog.get_logger(role="intake")
 
@@ -44,14 +53,10 @@ class Intake:
             self.counts["duplicate"] += 1
             done()
             return
-        raw = Raw(
-            text=text,
-            relay=headers.get("relay", b"").decode("utf-8", "replace"),
-            received_ms=int(headers.get("received_ms", b"0")),
-            tenants=tuple(t for t in headers.get("tenants", b"").decode("ascii", "replace").split(",") if t),
-        )
         sent: list[asyncio.Future[tuple[int, int]]] = []
-        match self._reader.read(raw):
+        reading = self._read(raw_record(text, headers))
+        reach(Point.INTAKE_READ)
+        match reading:
             case Commands(commands=commands):
                 for command in commands:
                     self.counts[command.body.type] += 1
@@ -62,11 +67,20 @@ class Intake:
             case Known(why=why):
                 self.counts[why] += 1
         self._remember(digest)
+        reach(Point.INTAKE_SENT)
         if not sent:
             done()
             return
         await self._slots.acquire()
         asyncio.gather(*sent).add_done_callback(lambda all_sent: self._finish(all_sent, done))
+
+    def _read(self, raw: Raw) -> Reading:
+        try:
+            return self._reader.read(raw)
+        except Exception as error:  # noqa: BLE001  # one record must not stop the others, whatever it is (OPS-07)
+            where = place_of(error)
+            log.error("record not read", error=where)
+            return quarantined(raw, "not_read", where, None)
 
     def _finish(self, all_sent: asyncio.Future[Any], done: Any) -> None:
         self._slots.release()
@@ -77,6 +91,7 @@ class Intake:
                 self.failure.set_exception(error)
             return
         done()
+        reach(Point.INTAKE_ACKNOWLEDGED)
 
     def _remember(self, digest: bytes) -> None:
         self._seen[digest] = None
@@ -84,11 +99,62 @@ class Intake:
             self._seen.popitem(last=False)
 
 
-def attach(app: faust.App, intake: Intake) -> None:
-    """Give the app its one agent: every raw record through `intake`, acknowledged when it is done with."""
+def raw_record(text: bytes, headers: dict[str, bytes]) -> Raw:
+    """A record of `ncc.raw`; a header that is no number counts as none, for a record must never stop the others."""
+    replayed_ms = _number(headers.get("replayed_ms", b""))
+    return Raw(
+        text=text,
+        relay=headers.get("relay", b"").decode("utf-8", "replace"),
+        received_ms=_number(headers.get("received_ms", b"")) or 0,
+        tenants=tuple(t for t in headers.get("tenants", b"").decode("ascii", "replace").split(",") if t),
+        replayed_ms=replayed_ms,
+    )
+
+
+def _number(text: bytes) -> int | None:
+    return int(text) if text.isdigit() and len(text) <= NUMBER_DIGITS_MAX else None
+
+
+class WaitingRoom:
+    """Holds what was fetched and gives it to `intake` by merchants in turn (C-38)."""
+
+    def __init__(self, intake: Intake, is_hosted: Callable[[str], bool]) -> None:
+        self._intake = intake
+        self._is_hosted = is_hosted
+        self._turns: Turns[Any] = Turns(WAITING_BYTES_MAX)
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+
+    async def put(self, event: Any) -> None:
+        """Let a raw event wait for its turn; waits itself while too much does."""
+        text = event.value or b""
+        self._turns.put(lane_of(text, self._is_hosted), event, len(text) + EVENT_OVERHEAD_BYTES)
+        self._wake.set()
+        while self._turns.is_full:
+            self._room.clear()
+            await self._room.wait()
+
+    async def run(self) -> None:
+        """Take turns until cancelled; raises what intake cannot cure."""
+        while True:
+            while not self._turns:
+                self._wake.clear()
+                await self._wake.wait()
+            taken = 0
+            while self._turns:
+                event = self._turns.take()
+                self._room.set()
+                await self._intake.handle(event.value or b"", dict(event.headers or {}), event.ack)
+                taken += 1
+                if taken % BREATH_EVERY == 0:
+                    await asyncio.sleep(0)  # lets what was fetched meanwhile take its place in the lanes
+
+
+def attach(app: faust.App, room: WaitingRoom) -> None:
+    """Give the app its one agent: every raw record through the waiting room, acknowledged when it is done with."""
     raw_topic = app.topic(topics.RAW.name, key_type=bytes, value_type=bytes, internal=False)
 
     @app.agent(raw_topic, name="intake")  # type: ignore[untyped-decorator,unused-ignore]
     async def read_raw(stream: Any) -> None:
         async for event in stream.noack().events():
-            await intake.handle(event.value or b"", dict(event.headers or {}), event.ack)
+            await room.put(event)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from schemas import limits
 from schemas.catalogue import RecordDeletion, RecordListing, RecordShippingOption
 from schemas.dialects import recognise
 from schemas.dialects.contract import (
@@ -34,8 +35,9 @@ from schemas.orders import PlaceOrder
 from schemas.quarantine import Quarantined
 from schemas.reviews import RecordReview
 from schemas.values import Destination, OrderKey, Origin, SealedDetails
+from streams.bursts import Bursts
 
-FUTURE_MAX_S = 900
+FUTURE_MAX_S = limits.FUTURE.most
 """How far ahead of our clock an event may be dated; a later one could pin a replaceable's slot (attack 41)."""
 
 _LISTS = frozenset({Kind.METADATA, Kind.RELAY_LIST, Kind.INBOX_RELAYS})
@@ -67,6 +69,13 @@ class Raw:
     relay: str
     received_ms: int
     tenants: tuple[str, ...] = ()
+    replayed_ms: int | None = None
+    """When an operator had it read again, knowing how old it is."""
+
+    @property
+    def at_ms(self) -> int:
+        """The time by which it is judged and answered: now, as the record tells it."""
+        return self.received_ms if self.replayed_ms is None else self.replayed_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +111,12 @@ LOOK_BACK_S = 2 * 86_400 + 3_600
 class Reader:
     """Reads for all merchants of this deployment."""
 
-    def __init__(self, hosted_since: HostedSince, signer: Signer, vault: Vault) -> None:
+    def __init__(self, hosted_since: HostedSince, signer: Signer, vault: Vault, bursts: Bursts | None = None) -> None:
+        """Without `bursts` every message of a sender is read, however many there are."""
         self._hosted_since = hosted_since
         self._signer = signer
         self._vault = vault
+        self._bursts = bursts
 
     def read(self, raw: Raw) -> Reading:
         """One raw record as what it leads to. The same record always gives the same answer."""
@@ -125,8 +136,8 @@ class Reader:
             return self._read_wrap(raw, event)
         check_id(event)
         check_sig(event)
-        if event.created_at > raw.received_ms // 1_000 + FUTURE_MAX_S:
-            raise Refused("future_dated", f"{event.created_at - raw.received_ms // 1_000} s ahead")
+        if event.created_at > raw.at_ms // 1_000 + FUTURE_MAX_S:
+            raise Refused("future_dated", f"{event.created_at - raw.at_ms // 1_000} s ahead")
         return self._read_public(raw, event)
 
     def _read_public(self, raw: Raw, event: Event) -> Commands | Known:
@@ -183,19 +194,29 @@ class Reader:
         except WrapRefused as refused:
             raise Refused(refused.reason.value, refused.detail, merchant) from None
         rumor = opened.rumor
-        if rumor.created_at > raw.received_ms // 1_000 + FUTURE_MAX_S:
+        if rumor.created_at > raw.at_ms // 1_000 + FUTURE_MAX_S:
             raise Refused("future_dated", "the message inside", merchant)
+        if raw.replayed_ms is None and rumor.created_at < raw.received_ms // 1_000 - limits.RUMOR_AGE.most:
+            raise Refused("too_old", "the message inside", merchant)
         if rumor.created_at < (self._hosted_since(merchant) or 0) - LOOK_BACK_S:
             raise Refused("before_start", "a message from before the shop came here", merchant)
         dialect = recognise(rumor.kind, rumor.tags)
         if dialect is None:
             raise Refused(MessageFault.UNKNOWN_KIND, f"a message of kind {rumor.kind}", merchant)
+        if self._is_burst(raw, opened):
+            raise Refused("sender_flood", f"more than {limits.SENDER_BURST.most} in a minute", merchant)
         said = Said(rumor.id, opened.sender, merchant, rumor.kind, rumor.tags, rumor.content)
         try:
             body = self._understand(dialect, said)
         except MessageRefused as refused:
             raise Refused(refused.reason.value, refused.detail, merchant) from None
         return Commands((command(raw, wrap.id, merchant, body),))
+
+    def _is_burst(self, raw: Raw, opened: OpenedWrap) -> bool:
+        """Whether a buyer says too much at once; the merchant's own copies and what is replayed are never counted."""
+        if self._bursts is None or raw.replayed_ms is not None or opened.sender == opened.recipient:
+            return False
+        return self._bursts.is_one_too_many(opened.recipient, opened.sender, opened.rumor.id, raw.received_ms)
 
     def _understand(self, dialect: Dialect, said: Said) -> CommandBody:
         reading = dialect.read(said)
@@ -221,12 +242,13 @@ class Reader:
 def command(raw: Raw, event_id: str, merchant: str, body: CommandBody) -> Command:
     """A command whose id follows from the event and the merchant, so that a repeat carries the same one."""
     name = hashlib.sha256(f"command:{event_id}:{merchant}".encode()).hexdigest()[:32]
-    return Command(id=name, merchant=merchant, at_ms=raw.received_ms, origin=Origin.RELAY, source=event_id, body=body)
+    return Command(id=name, merchant=merchant, at_ms=raw.at_ms, origin=Origin.RELAY, source=event_id, body=body)
 
 
 def quarantined(raw: Raw, reason: str, detail: str, merchant: str | None) -> Quarantined:
     """The record as quarantine keeps it: original text, where it came from, a stable reason."""
-    name = hashlib.sha256(b"quarantine:" + reason.encode() + b":" + raw.text).hexdigest()[:32]
+    original = raw.text.decode("utf-8", "replace")
+    name = hashlib.sha256(f"quarantine:{reason}:{original}".encode()).hexdigest()[:32]
     return Quarantined(
         id=name,
         reason=reason,
@@ -235,7 +257,7 @@ def quarantined(raw: Raw, reason: str, detail: str, merchant: str | None) -> Qua
         merchant=merchant,
         relay=raw.relay,
         at_ms=raw.received_ms,
-        original=raw.text.decode("utf-8", "replace"),
+        original=original,
     )
 
 

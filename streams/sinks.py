@@ -56,6 +56,11 @@ class Sinks:
         """Store a merchant's configuration."""
         await self._producer.write(topics.MERCHANTS, merchant.public_key, merchant)
 
+    async def send_bytes(self, partition: int, key: bytes, value: bytes) -> None:
+        """Store what may or may not be a command, once more where it stood."""
+        sent = await self._producer.put(topics.COMMANDS, key.decode("ascii", "replace"), value, partition=partition)
+        await sent
+
     async def send(self, command: Command) -> tuple[int, int]:
         """Store a command; gives its (partition, offset)."""
         return await self._producer.write(topics.COMMANDS, command.merchant, command)

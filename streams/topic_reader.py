@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from schemas.topics import Topic
 from streams.kafka import Kafka, Record
@@ -11,13 +11,16 @@ from streams.kafka import Kafka, Record
 TakeBatch = Callable[[list[Record[bytes, bytes]]], Awaitable[None]]
 
 
-async def read_all(kafka: Kafka, topic: Topic) -> AsyncIterator[Record[bytes, bytes]]:
-    """Every record a topic holds now, partition by partition."""
+async def read_all(
+    kafka: Kafka, topic: Topic, partitions: Sequence[int] | None = None
+) -> AsyncIterator[Record[bytes, bytes]]:
+    """Every record a topic holds now, or some partitions of it, each partition in its order."""
+    wanted = list(kafka.all_partitions if partitions is None else partitions)
     consumer = await kafka.consumer(topic)
     try:
-        consumer.assign(kafka.all_partitions)
-        await consumer.seek_to_start(kafka.all_partitions)
-        ends = {p: await consumer.end_offset(p) for p in kafka.all_partitions}
+        consumer.assign(wanted)
+        await consumer.seek_to_start(wanted)
+        ends = {p: await consumer.end_offset(p) for p in wanted}
         while any([await consumer.position(p) < end for p, end in ends.items()]):
             for records in (await consumer.poll(timeout_ms=200, records_max=2_000)).values():
                 for record in records:
@@ -26,12 +29,31 @@ async def read_all(kafka: Kafka, topic: Topic) -> AsyncIterator[Record[bytes, by
         await consumer.stop()
 
 
-async def follow_batches(kafka: Kafka, topic: Topic, group: str, take: TakeBatch, pause_s: float) -> None:
+async def read_one(kafka: Kafka, topic: Topic, partition: int, offset: int) -> Record[bytes, bytes] | None:
+    """The record at this place; None where the topic no longer holds it, or never did."""
+    consumer = await kafka.consumer(topic)
+    try:
+        consumer.assign([partition])
+        if not await consumer.start_offset(partition) <= offset < await consumer.end_offset(partition):
+            return None
+        consumer.seek(partition, offset)
+        while await consumer.position(partition) <= offset:
+            records = (await consumer.poll(timeout_ms=200, records_max=1)).get(partition, [])
+            if records:
+                return records[0] if records[0].offset == offset else None
+        return None
+    finally:
+        await consumer.stop()
+
+
+async def follow_batches(
+    kafka: Kafka, topic: Topic, group: str, take: TakeBatch, pause_s: float, patience_ms: int
+) -> None:
     """Hand over batches until cancelled; a batch's position is stored after it was taken.
 
-    `pause_s` between batches lets them grow: whoever takes them pays for each batch more than for each record.
+    `pause_s` after each batch lets the next one grow: whoever takes them pays for a batch more than for a record.
     """
-    consumer = await kafka.consumer(topic, group, committed_only=True, patience_ms=int(pause_s * 1_000))
+    consumer = await kafka.consumer(topic, group, committed_only=True, patience_ms=patience_ms)
     try:
         while True:
             batches = await consumer.poll(timeout_ms=500, records_max=5_000)

@@ -10,6 +10,7 @@ import structlog
 
 from schemas import topics
 from schemas.codec import decode, encode
+from schemas.crash_points import Point, reach
 from schemas.messages import JournalRecord
 from schemas.rows import InventoryRow, OrderRow, ReviewRow
 from streams.domain.projections import Row, RowKey, fold
@@ -39,8 +40,11 @@ class Views:
             return
         if last is not None and record.seq != last + 1:
             raise SequenceGap(f"views: journal {partition} goes from record {last} to {record.seq}")
-        for key, row in fold(record, partition, self._get).items():
+        rows = fold(record, partition, self._get)
+        reach(Point.VIEWS_FOLDED)
+        for key, row in rows.items():
             self._tables[key.table][key.key.encode()] = encode(row)
+            reach(Point.VIEWS_ROW_PUT)
         self._seq[partition] = record.seq
 
     def forget(self, partitions: set[int]) -> None:

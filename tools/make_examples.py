@@ -15,6 +15,7 @@ import orjson
 from pydantic import BaseModel
 
 from schemas.catalogue import (
+    DeletionNoted,
     Format,
     Listing,
     ListingRecorded,
@@ -32,6 +33,7 @@ from schemas.catalogue import (
 )
 from schemas.codec import encode
 from schemas.deliveries import Delivery, DeliveryState, RelayOutcome
+from schemas.freezes import FreezeMerchant, MerchantFrozen, MerchantThawed, ThawMerchant
 from schemas.merchants import Merchant, RelayCursor
 from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.orders import (
@@ -167,6 +169,7 @@ REQUESTED = {
 }
 HELD = (StockLine(coordinate=VASE, quantity=2),)
 CANCEL = MoveOrder(order=ORDER, actor=Actor.BUYER, to=OrderStatus.CANCELLED, cause=RUMOR)
+FOUND = f"order {ORDER.ref[:10]} holds 2 of vase, of which 1 was available"
 SHIP = {"order": ORDER, "to": ShippingStatus.SHIPPED, "cause": RUMOR, "tracking": "T-1", "carrier": "Post"}
 
 COMMANDS: tuple[CommandBody, ...] = (
@@ -187,6 +190,8 @@ COMMANDS: tuple[CommandBody, ...] = (
     ),
     ReportPayment(order=ORDER, rumor_id=RUMOR, medium="lightning"),
     RecordReview(review=REVIEW),
+    FreezeMerchant(code="I2", reason=FOUND, cause="I2 at 3:431"),
+    ThawMerchant(reason="stock counted by hand", cause="operator 1"),
 )
 EVENTS: tuple[Event, ...] = (
     ShopOpened(settings=ShopSettings(complete_on_delivery=True)),
@@ -194,6 +199,7 @@ EVENTS: tuple[Event, ...] = (
     ListingRevised(listing=LISTING),
     ShippingOptionRecorded(option=OPTION),
     Withdrawn(coordinate=VASE, deleted_at=AT_S),
+    DeletionNoted(event_ids=(EVENT,)),
     StockSet(coordinate=VASE, on_hand=5, cause=EVENT),
     StockHeld(order=ORDER, lines=HELD),
     StockReleased(order=ORDER, lines=HELD),
@@ -228,6 +234,8 @@ EVENTS: tuple[Event, ...] = (
     PaymentDropped(order=ORDER, intent_id=INTENT),
     ReviewRecorded(review=REVIEW, score=REVIEW.score, strict_score=REVIEW.strict_score),
     ReviewWithdrawn(author=BUYER, product=VASE, deleted_at=AT_S),
+    MerchantFrozen(code="I2", reason=FOUND, cause="I2 at 3:431"),
+    MerchantThawed(reason="stock counted by hand", cause="operator 1", deadline_ms=AT_MS + 60_000),
     ReplyPromised(
         order=ORDER,
         number=1,

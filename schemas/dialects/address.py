@@ -6,10 +6,11 @@ import re
 
 import orjson
 
+from schemas import limits
 from schemas.market.countries import country_code, region_code
 from schemas.values import Destination
 
-ADDRESS_MAX = 2_000
+ADDRESS_MAX = limits.ADDRESS.most
 _SPLIT = re.compile(r"[\n,;]+")
 _POSTCODE = re.compile(r"\s*\b[0-9][0-9A-Z-]*\b\s*", re.IGNORECASE)
 

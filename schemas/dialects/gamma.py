@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from schemas import limits
 from schemas.dialects.address import ADDRESS_MAX, destination_of
 from schemas.dialects.contract import (
     Draft,
@@ -24,7 +25,7 @@ from schemas.values import Actor, Destination, OrderKey
 
 _CLAIM_MAX = 21_000_000 * 100_000_000
 _QUANTITY_READ_MAX = 10**12
-_ORDER_ID_MAX = 128
+_ORDER_ID_MAX = limits.ORDER_ID.most
 
 
 class Gamma:
@@ -201,8 +202,8 @@ def _read_shipping(said: Said, tags: _Tags) -> MoveShipping:
         actor=said.actor,
         to=ShippingStatus(status),
         cause=said.rumor_id,
-        tracking=_short(tags.one("tracking"), 256),
-        carrier=_short(tags.one("carrier"), 128),
+        tracking=_short(tags.one("tracking"), limits.TRACKING.most),
+        carrier=_short(tags.one("carrier"), limits.CARRIER.most),
         eta=unix_seconds(eta) if eta else None,
         announce=False,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from schemas import limits
 from schemas.catalogue import Format, Listing, ShippingReference, Structure, Template, Visibility
 from schemas.market.reading import (
     MarketFault,
@@ -20,7 +21,7 @@ from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, event_id
 from schemas.values import Price
 
-STOCK_MAX = 1_000_000_000
+STOCK_MAX = limits.STOCK.most
 _FREQUENCIES = {
     word: code
     for code, words in {
@@ -45,12 +46,14 @@ def read_listing(event: Event) -> Listing:
     title = tags.text("title")
     if title is None:
         raise MarketRefused(MarketFault.NO_TITLE)
+    if len(title) > limits.TITLE.most:
+        tags.warn("title_cut")
     price = _price(tags)
     structure, format_ = _type(tags)
     return Listing(
         coordinate=str(Coordinate(Kind.PRODUCT, event.pubkey, d)),
         event_id=event.id,
-        title=title,
+        title=title[: limits.TITLE.most],
         price=price,
         structure=structure,
         format=format_,

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 
+from schemas import limits
 from schemas.nostr.nip01 import UnsignedEvent
 
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 _DIGITS_MAX = 18
 
-TIME_MAX_S = 99_999_999_999
+TIME_MAX_S = limits.TIME.most
 """Unix seconds have at most eleven digits; thirteen are milliseconds and are rejected, not divided (EVT-06)."""
 
 

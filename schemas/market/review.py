@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from schemas import limits
 from schemas.market.reading import MarketFault, MarketRefused, TagReader, exact_decimal
 from schemas.nostr.coordinates import Coordinate
 from schemas.nostr.kinds import Kind
@@ -11,7 +12,7 @@ from schemas.nostr.nip01 import Event
 from schemas.reviews import CategoryScore, Review
 
 THUMB = "thumb"
-CATEGORIES_MAX = 20
+CATEGORIES_MAX = limits.REVIEW_CATEGORIES.most
 
 
 def read_review(event: Event) -> Review:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from schemas import limits
 from schemas.catalogue import ShippingOption, UnitPrice
 from schemas.market.countries import country_code
 from schemas.market.reading import (
@@ -33,6 +34,8 @@ def read_shipping_option(event: Event) -> ShippingOption:
         raise MarketRefused(MarketFault.FOREIGN_SHAPE, "neither a title nor a price")
     if title is None:
         raise MarketRefused(MarketFault.NO_TITLE)
+    if len(title) > limits.TITLE.most:
+        tags.warn("title_cut")
     amount = exact_decimal(price[1].strip()) if price else None
     currency = currency_code(price[2]) if price and len(price) > 2 else None
     if amount is None or currency is None:
@@ -45,7 +48,7 @@ def read_shipping_option(event: Event) -> ShippingOption:
         coordinate=str(Coordinate(Kind.SHIPPING_OPTION, event.pubkey, d)),
         event_id=event.id,
         created_at=event.created_at,
-        title=title,
+        title=title[: limits.TITLE.most],
         base=Price(amount=amount, currency=currency),
         countries=countries,
         regions=_regions(tags, countries),

@@ -18,15 +18,16 @@ from typing import Annotated, Any, Final
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError
 
+from schemas import limits
 from schemas.nostr.kinds import KIND_MAX
 from schemas.nostr.secp256k1 import NO_AUX, SecretKey, sign, verify
 
-EVENT_SIZE_MAX: Final = 128 * 1024
+EVENT_SIZE_MAX: Final = limits.EVENT.most
 """Bytes of one event's text; strfry's default is half of that, so nothing a relay carries is longer."""
-JSON_DEPTH_MAX: Final = 8
+JSON_DEPTH_MAX: Final = limits.JSON_DEPTH.most
 """Levels of nesting; an event needs three, unknown fields may use the rest."""
-TAGS_MAX: Final = 2_000
-TAG_ELEMENTS_MAX: Final = 32
+TAGS_MAX: Final = limits.EVENT_TAGS.most
+TAG_ELEMENTS_MAX: Final = limits.TAG_ELEMENTS.most
 CREATED_AT_MAX: Final = 2**53
 """The largest whole number every JSON reader keeps exact."""
 

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from schemas import limits
 from schemas.ciphers import derive, hmac_sha256, same_bytes
 from schemas.nostr import nip44
 from schemas.nostr.kinds import Kind
@@ -43,10 +44,10 @@ from schemas.nostr.nip01 import (
 )
 from schemas.nostr.secp256k1 import KeyRefused, SecretKey
 
-WRAP_TAGS_MAX: Final = 16
-RUMOR_IN_MAX: Final = 57_344
+WRAP_TAGS_MAX: Final = limits.WRAP_TAGS.most
+RUMOR_IN_MAX: Final = limits.RUMOR_IN.most
 """Bytes of a rumor's JSON that we read."""
-RUMOR_OUT_MAX: Final = 28_672
+RUMOR_OUT_MAX: Final = limits.RUMOR_OUT.most
 """Bytes of a rumor's JSON that we write: wrapped twice it still fits strfry's 65,536 bytes an event."""
 BACKDATED_S_MAX: Final = 2 * 24 * 60 * 60
 """Seals and wraps are dated up to two days back (NIP-17)."""

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
-FOREIGN_RELAYS_MAX: Final = 5
+from schemas import limits
+
+FOREIGN_RELAYS_MAX: Final = limits.FOREIGN_RELAYS.most
 """URLs kept out of one list by someone else: lists of 9,025 URLs have been seen."""
-URL_SIZE_MAX: Final = 512
+URL_SIZE_MAX: Final = limits.RELAY_URL.most
 
 
 def is_relay_url(text: str) -> bool:

@@ -5,21 +5,27 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, FastAPI, HTTPException, Request, status
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
+from schemas import limits
 from schemas.dialects.contract import PersonalDetails
+from schemas.freezes import BY_OPERATOR, REASON_MAX, FreezeMerchant, ThawMerchant
 from schemas.merchants import Merchant
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
+from schemas.quarantine import Quarantined
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import Actor, OrderKey, Origin, PublicKey
 
 ROWS_MAX = 1_000
+QUARANTINE_IDS_MAX = 100_000
+SETTING_MAX = 1_000_000_000_000
+"""Largest figure of a shop's rules: as seconds longer than anything lasts, as sats a good part of all there are."""
 
 
 class Asker(Protocol):
@@ -47,28 +53,52 @@ class Merchants(Protocol):
 
 
 class Replayer(Protocol):
-    """Puts quarantined originals back at the start of the pipeline."""
+    """Has quarantined input read again."""
 
-    async def replay(self, quarantine_id: str) -> bool:
-        """Read the original again; False where the record has none."""
+    async def find(self, quarantine_id: str) -> Quarantined | None:
+        """The newest record of this id."""
+
+    async def replay(self, quarantine_ids: Iterable[str]) -> dict[str, Any]:
+        """For each id `read_again`, `unknown`, or `not_kept` where there is nothing to read."""
 
 
 class NewMerchant(BaseModel):
-    """A merchant to run; the key itself was put in the home's keystore before and is never sent here."""
+    """A merchant to run; the key itself was put in the home's keystore before and is never sent here.
+
+    Without settings a shop that is there keeps its own, and a new one has the defaults.
+    """
 
     public_key: PublicKey
     name: str = Field(min_length=1, max_length=64)
     relays: tuple[str, ...] = ()
     wallet: str = "simulated"
-    settings: ShopSettings = ShopSettings()
+    settings: ShopSettings | None = None
+
+    @field_validator("settings")
+    @classmethod
+    def _within_reason(cls, settings: ShopSettings | None) -> ShopSettings | None:
+        return None if settings is None else within_reason(settings)
+
+
+def within_reason(settings: ShopSettings) -> ShopSettings:
+    """A rule is for ever in the journal, so a figure that no column and no client can hold is refused here."""
+    if any(isinstance(rule, int) and rule > SETTING_MAX for rule in dict(settings).values()):
+        raise ValueError(f"a shop's rules are numbers up to {SETTING_MAX:,}")
+    return settings
+
+
+class Reason(BaseModel):
+    """Why a person does something, in a sentence of theirs."""
+
+    reason: str = Field(min_length=1, max_length=REASON_MAX)
 
 
 class Shipment(BaseModel):
     """Where a parcel is."""
 
-    tracking: str | None = Field(default=None, max_length=256)
-    carrier: str | None = Field(default=None, max_length=128)
-    eta: int | None = None
+    tracking: str | None = Field(default=None, max_length=limits.TRACKING.most)
+    carrier: str | None = Field(default=None, max_length=limits.CARRIER.most)
+    eta: int | None = Field(default=None, ge=0, le=limits.TIME.most)
 
 
 class Query(BaseModel):
@@ -76,6 +106,12 @@ class Query(BaseModel):
 
     sql: str = Field(max_length=100_000)
     params: dict[str, Any] = Field(default_factory=dict)
+
+
+class ReplayWish(BaseModel):
+    """Which quarantined input to read again."""
+
+    ids: tuple[str, ...] = Field(min_length=1, max_length=ROWS_MAX)
 
 
 class Services(BaseModel):
@@ -98,8 +134,9 @@ def make_app(services: Services) -> FastAPI:
     app = FastAPI(title="Nostr Commerce Coordinator", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     desk: Asker = services.desk
     queries: Queries = services.queries
+    replayer: Replayer = services.replayer
 
-    def authorised(request: Request) -> None:
+    async def authorised(request: Request) -> None:  # one that is not would cost a thread for each request
         given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         if not secrets.compare_digest(given.encode(), services.token.encode()):
             raise HTTPException(status.HTTP_401_UNAUTHORIZED, "the token is missing or wrong: read it from token_file")
@@ -162,6 +199,7 @@ def make_app(services: Services) -> FastAPI:
             name=new.name,
             relays=new.relays,
             wallet=new.wallet,
+            settings=new.settings or (known.settings if known else ShopSettings()),
             added_ms=known.added_ms if known else time.time_ns() // 1_000_000,
         )
         if not services.is_signer_for(new.public_key):
@@ -169,8 +207,37 @@ def make_app(services: Services) -> FastAPI:
                 status.HTTP_400_BAD_REQUEST, "no key for this merchant in the home: use `ncc merchant add`"
             )
         await services.put_merchant(merchant)
-        decision = await decide(new.public_key, OpenShop(settings=new.settings), None)
+        decision = await decide(new.public_key, OpenShop(settings=merchant.settings), None)
         return {**merchant.model_dump(mode="json"), "decision": decision}
+
+    @app.put("/merchants/{public_key}/settings", dependencies=guarded)
+    async def change_settings(public_key: str, changes: dict[str, Any]) -> dict[str, Any]:
+        known: Merchant | None = services.merchants.get(public_key)
+        if known is None:
+            raise HTTPException(
+                status.HTTP_404_NOT_FOUND, f"there is no merchant {public_key}: `ncc merchant list` shows them"
+            )
+        merchant = known.model_copy(update={"settings": changed_settings(known.settings, changes)})
+        await services.put_merchant(merchant)
+        decision = await decide(public_key, OpenShop(settings=merchant.settings), None)
+        return {**merchant.model_dump(mode="json"), "decision": decision}
+
+    @app.post("/merchants/{public_key}/{change}", dependencies=guarded)
+    async def freeze_or_thaw(public_key: str, change: str, why: Reason, request: str | None = None) -> dict[str, Any]:
+        if services.merchants.get(public_key) is None:
+            raise HTTPException(
+                status.HTTP_404_NOT_FOUND, f"there is no merchant {public_key}: `ncc merchant list` shows them"
+            )
+        cause = f"operator {request or secrets.token_hex(8)}"
+        body: CommandBody
+        match change:
+            case "freeze":
+                body = FreezeMerchant(code=BY_OPERATOR, reason=why.reason, cause=cause)
+            case "thaw":
+                body = ThawMerchant(reason=why.reason, cause=cause)
+            case _:
+                raise HTTPException(status.HTTP_404_NOT_FOUND, f"a merchant cannot be changed by {change!r}")
+        return await decide(public_key, body, request)
 
     @app.get("/orders", dependencies=guarded)
     async def list_orders(limit: Annotated[int, Field(ge=1, le=ROWS_MAX)] = 50) -> list[dict[str, Any]]:
@@ -210,14 +277,36 @@ def make_app(services: Services) -> FastAPI:
         return await queries.rows("SELECT * FROM reviews_now ORDER BY reviewed_at DESC LIMIT 1000")
 
     @app.get("/quarantine", dependencies=guarded)
-    async def list_quarantine(limit: Annotated[int, Field(ge=1, le=ROWS_MAX)] = 50) -> list[dict[str, Any]]:
+    async def list_quarantine(
+        limit: Annotated[int, Field(ge=1, le=ROWS_MAX)] = 50, reason: str = "", stage: str = ""
+    ) -> list[dict[str, Any]]:
         return await queries.rows(
-            "SELECT * FROM quarantine_now ORDER BY at DESC LIMIT {limit:UInt32}", {"limit": limit}
+            "SELECT * FROM quarantine_now WHERE ({reason:String} = '' OR reason = {reason:String})"
+            " AND ({stage:String} = '' OR stage = {stage:String}) ORDER BY at DESC LIMIT {limit:UInt32}",
+            {"limit": limit, "reason": reason, "stage": stage},
         )
+
+    @app.get("/quarantine-ids", dependencies=guarded)
+    async def list_quarantine_ids(reason: str = "", stage: str = "") -> list[str]:
+        rows = await queries.rows(
+            "SELECT id FROM quarantine_now WHERE ({reason:String} = '' OR reason = {reason:String})"
+            " AND ({stage:String} = '' OR stage = {stage:String}) ORDER BY at, id LIMIT {limit:UInt32}",
+            {"limit": QUARANTINE_IDS_MAX, "reason": reason, "stage": stage},
+        )
+        return [str(row["id"]) for row in rows]
+
+    @app.post("/quarantine-replays", dependencies=guarded)
+    async def replay_several(wish: ReplayWish) -> dict[str, Any]:
+        return await replayer.replay(wish.ids)
 
     @app.post("/quarantine/{quarantine_id}/replay", dependencies=guarded)
     async def replay(quarantine_id: str) -> dict[str, bool]:
-        if not await services.replayer.replay(quarantine_id):
+        became = (await replayer.replay([quarantine_id]))[quarantine_id]
+        if became == "unknown":
+            raise HTTPException(
+                status.HTTP_404_NOT_FOUND, f"there is no quarantine record {quarantine_id}: nothing to replay"
+            )
+        if became != "read_again":
             raise HTTPException(
                 status.HTTP_404_NOT_FOUND, f"quarantine has no original under {quarantine_id}: nothing to replay"
             )
@@ -225,7 +314,7 @@ def make_app(services: Services) -> FastAPI:
 
     @app.get("/quarantine/{quarantine_id}", dependencies=guarded)
     async def show_quarantined(quarantine_id: str) -> dict[str, Any]:
-        record = await services.replayer.find(quarantine_id)
+        record = await replayer.find(quarantine_id)
         if record is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no quarantine record {quarantine_id}")
         shown: dict[str, Any] = record.model_dump(mode="json")
@@ -236,6 +325,18 @@ def make_app(services: Services) -> FastAPI:
         return await queries.rows(query.sql, query.params)
 
     return app
+
+
+def changed_settings(settings: ShopSettings, changes: dict[str, Any]) -> ShopSettings:
+    """Settings with some of them changed. Raises ValueError with a sentence."""
+    unknown = sorted(changes.keys() - ShopSettings.model_fields.keys())
+    if unknown:
+        raise ValueError(f"there is no setting {unknown[0][:64]!r}: {', '.join(ShopSettings.model_fields)}")
+    try:
+        return within_reason(ShopSettings.model_validate({**settings.model_dump(), **changes}))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        raise ValueError(f"{first['loc'][0]}: {first['msg']}") from None
 
 
 def order_move(key: OrderKey, move: str, shipment: Shipment, cause: str) -> CommandBody | None:

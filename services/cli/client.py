@@ -37,6 +37,10 @@ class Stack:
         """Ask for something."""
         return self._call("POST", path, json=body, params=params)
 
+    def put(self, path: str, body: Any) -> Any:
+        """Change something."""
+        return self._call("PUT", path, json=body)
+
     def _call(self, method: str, path: str, **rest: Any) -> Any:
         try:
             answer = self._http.request(method, path, **rest)

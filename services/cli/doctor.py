@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -16,6 +17,11 @@ from services.home import Home, Ready
 from streams.kafka import Kafka, KafkaError, TopicsRefused, TopicState
 
 DISK_FREE_MIN = 2 * 1024**3
+FROZEN = (
+    "SELECT merchant, argMax(reason, sequence) AS code, argMax(subject, sequence) AS why FROM events FINAL"
+    " WHERE type IN ('MerchantFrozen', 'MerchantThawed')"
+    " GROUP BY merchant HAVING argMax(type, sequence) = 'MerchantFrozen'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +40,26 @@ class Finding:
 
 def lags_of(home: Home) -> dict[str, dict[int, int]]:
     """Records behind, by role and partition, as each role says it twice a second."""
-    lags: dict[str, dict[int, int]] = {}
+    return {
+        role: {int(partition): int(lag) for partition, lag in said["lag"].items()}
+        for role, said in _signs_of_life(home).items()
+        if said.get("lag")
+    }
+
+
+def notices_of(home: Home) -> dict[str, str]:
+    """What each role wants to be seen beside it, where it has something to say."""
+    return {role: str(said["notice"]) for role, said in _signs_of_life(home).items() if said.get("notice")}
+
+
+def _signs_of_life(home: Home) -> dict[str, dict[str, Any]]:
+    signs: dict[str, dict[str, Any]] = {}
     for path in sorted((home.root / "run").glob("*.alive")):
         try:
-            said = json.loads(path.read_text())
+            signs[path.stem] = json.loads(path.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             continue
-        if said.get("lag"):
-            lags[path.stem] = {int(partition): int(lag) for partition, lag in said["lag"].items()}
-    return lags
+    return signs
 
 
 async def check_topics(settings: Settings, create: bool) -> list[TopicState]:
@@ -79,6 +96,7 @@ async def examine(home: Home) -> list[Finding]:
             "ncc merchant add NAME --key-file FILE" if without else "",
         )
     )
+    findings.append(_frozen(merchants, stack.post("/sql", {"sql": FROZEN})))
     findings.extend(_queues(lags_of(home)))
     day_ago = "SELECT count() AS n FROM quarantine_now WHERE at > now() - INTERVAL 1 DAY"
     refused = int(stack.post("/sql", {"sql": day_ago})[0]["n"])
@@ -114,6 +132,15 @@ async def _api(ready: Ready) -> Finding:
             False, "api", f"does not answer: {type(error).__name__}", "ncc status, then logs/api.log in the home"
         )
     return Finding(ok, "api", f"answers in {(time.perf_counter() - started) * 1_000:.0f} ms")
+
+
+def _frozen(merchants: list[dict[str, Any]], rows: list[dict[str, Any]]) -> Finding:
+    """Merchants whose effects wait, by name, and what has to be looked at first."""
+    if not rows:
+        return Finding(True, "frozen shops", "none")
+    names = {m["public_key"]: m["name"] for m in merchants}
+    said = "; ".join(f"{names.get(row['merchant'], row['merchant'][:8])}: {row['why']}" for row in rows)
+    return Finding(False, "frozen shops", said, "ncc audit, then ncc merchant thaw NAME --reason …")
 
 
 def _queues(lags: dict[str, dict[int, int]]) -> list[Finding]:

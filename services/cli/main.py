@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from schemas.topics import TOPICS
-from services.cli import shop, wallet
+from services.cli import audit, quarantine, shop, wallet
 from services.cli.client import Stack
 from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail, table
@@ -37,8 +37,9 @@ app.add_typer(shop.order_app, name="order")
 app.command()(shop.stock)
 app.command()(shop.reviews)
 app.add_typer(wallet.wallet_app, name="wallet")
-app.add_typer(shop.quarantine_app, name="quarantine")
+app.add_typer(quarantine.quarantine_app, name="quarantine")
 app.command()(shop.sql)
+app.command()(audit.audit)
 
 DEMO_START_S = 90
 
@@ -70,22 +71,23 @@ def health(role: Role, home: Home = None) -> None:
 @app.command()
 def status(home: Home = None, json_: Json = False) -> None:
     """Every process of the stack: state, restarts, lag, last error."""
-    from services.cli.doctor import lags_of
+    from services.cli.doctor import lags_of, notices_of
 
     folder = HomeFolder(home or Path())
     try:
         children: list[dict[str, Any]] = json.loads(folder.status_file.read_text())["children"]
     except (FileNotFoundError, json.JSONDecodeError, KeyError):
         fail(f"nothing runs in {folder.root}: start it with `ncc up --home {folder.root}`", 3)
-    lags = lags_of(folder)
+    lags, notices = lags_of(folder), notices_of(folder)
     for child in children:
         child["lag"] = lags.get(child["name"])
+        child["notice"] = notices.get(child["name"])
     if json_:
         as_json(children)
         return
     table(
         "Processes",
-        ("name", "pid", "state", "restarts", "lag", "MB", "last error"),
+        ("name", "pid", "state", "restarts", "lag", "MB", "notice, or last error"),
         (
             (
                 c["name"],
@@ -94,7 +96,7 @@ def status(home: Home = None, json_: Json = False) -> None:
                 c["restarts"],
                 sum(c["lag"].values()) if c["lag"] else "",
                 c["memory_mb"],
-                c["last_error"],
+                c["notice"] or c["last_error"],
             )
             for c in children
         ),

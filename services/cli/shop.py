@@ -19,7 +19,6 @@ from services.signer.keystore import Keystore
 
 merchant_app = typer.Typer(no_args_is_help=True, help="Shops this deployment runs.")
 order_app = typer.Typer(no_args_is_help=True, help="One order: look at it, move it.")
-quarantine_app = typer.Typer(no_args_is_help=True, help="Input that could not be used.")
 
 
 @merchant_app.command("add")
@@ -72,20 +71,85 @@ def merchant_show(
     who: Annotated[str, typer.Argument(help="Name, hex or npub.")], home: Home = None, json_: Json = False
 ) -> None:
     """One shop."""
-    rows = Stack(home or Path()).get("/merchants")
-    try:
-        wanted = read_public_key(who)
-    except (Nip19Refused, KeyRefused, ValueError):
-        wanted = who
-    found = [row for row in rows if wanted in (row["name"], row["public_key"])]
-    if not found:
-        fail(f"there is no merchant {who}: `ncc merchant list` shows them")
-    row = found[0]
+    row = find_merchant(Stack(home or Path()), who)
     shown = {**row, "npub": encode_npub(row["public_key"])}
     if json_:
         as_json(shown)
     else:
+        settings = shown.pop("settings")
         fields(row["name"], shown)
+        fields("\nSettings", {name: str(value) for name, value in settings.items()})
+
+
+@merchant_app.command("set")
+def merchant_set(
+    who: Annotated[str, typer.Argument(help="Name, hex or npub.")],
+    settings: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…", help="See `ncc merchant show`.")],
+    home: Home = None,
+    json_: Json = False,
+) -> None:
+    """Change a shop's rules, from its next order on: what buyers may do, how long things wait."""
+    stack = Stack(home or Path())
+    row = find_merchant(stack, who)
+    changes: dict[str, Any] = {}
+    for text in settings:
+        name, is_said, value = text.partition("=")
+        if not is_said:
+            fail(f"{text!r} is no NAME=VALUE: `ncc merchant show {who}` names the settings", 2)
+        key = name.strip().replace("-", "_")
+        changes[key] = [one for one in value.split(",") if one] if key == "denied" else value
+    answer = stack.put(f"/merchants/{row['public_key']}/settings", changes)
+    if json_:
+        as_json(answer["settings"])
+    else:
+        OUT.print(f"{row['name']}: {', '.join(f'{name} = {answer["settings"][name]}' for name in changes)}")
+
+
+def find_merchant(stack: Stack, who: str) -> dict[str, Any]:
+    """A shop by its name, hex or npub."""
+    try:
+        wanted = read_public_key(who)
+    except (Nip19Refused, KeyRefused, ValueError):
+        wanted = who
+    rows: list[dict[str, Any]] = stack.get("/merchants")
+    found = [row for row in rows if wanted in (row["name"], row["public_key"])]
+    if not found:
+        fail(f"there is no merchant {who}: `ncc merchant list` shows them")
+    return found[0]
+
+
+Who = Annotated[str, typer.Argument(help="Name, hex or npub.")]
+
+
+@merchant_app.command("freeze")
+def merchant_freeze(
+    who: Who, reason: Annotated[str, typer.Option(help="Why, in a sentence.")], home: Home = None, json_: Json = False
+) -> None:
+    """Hold everything back that would be sent, published or asked for in this shop's name."""
+    _freeze_or_thaw(home, who, "freeze", reason, json_, "is frozen: what it owes waits", "was frozen already")
+
+
+@merchant_app.command("thaw")
+def merchant_thaw(
+    who: Who,
+    reason: Annotated[str, typer.Option(help="What was found, in a sentence.")],
+    home: Home = None,
+    json_: Json = False,
+) -> None:
+    """Let a frozen shop's messages, listings and payment requests go out again, each once."""
+    _freeze_or_thaw(home, who, "thaw", reason, json_, "is thawed: what waited goes out now", "was not frozen")
+
+
+def _freeze_or_thaw(
+    home: Path | None, who: str, change: str, reason: str, json_: bool, done: str, nothing_new: str
+) -> None:
+    stack = Stack(home or Path())
+    row = find_merchant(stack, who)
+    decision = stack.post(f"/merchants/{row['public_key']}/{change}", {"reason": reason})
+    if json_:
+        as_json(decision)
+    else:
+        OUT.print(f"{row['name']} {done if decision['decided'] == 'done' else nothing_new}")
 
 
 def orders(home: Home = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, json_: Json = False) -> None:
@@ -232,45 +296,6 @@ def reviews(home: Home = None, json_: Json = False) -> None:
         ),
         "No reviews yet.",
     )
-
-
-@quarantine_app.command("list")
-def quarantine_list(
-    home: Home = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, json_: Json = False
-) -> None:
-    """The newest quarantined input."""
-    rows = Stack(home or Path()).get("/quarantine", limit=limit)
-    if json_:
-        as_json(rows)
-        return
-    table(
-        "Quarantine",
-        ("id", "reason", "detail", "stage", "relay", "when"),
-        ((r["id"], r["reason"], r["detail"], r["stage"], r["relay"], _time(r["at"])) for r in rows),
-        "Nothing is in quarantine.",
-    )
-
-
-@quarantine_app.command("show")
-def quarantine_show(id_: Annotated[str, typer.Argument(metavar="ID")], home: Home = None, json_: Json = False) -> None:
-    """One record with its original text."""
-    record = Stack(home or Path()).get(f"/quarantine/{id_}")
-    if json_:
-        as_json(record)
-    else:
-        fields(f"Quarantined {id_}", record)
-
-
-@quarantine_app.command("replay")
-def quarantine_replay(
-    id_: Annotated[str, typer.Argument(metavar="ID")], home: Home = None, json_: Json = False
-) -> None:
-    """Read a record again from the start, after its cause was cured."""
-    answer = Stack(home or Path()).post(f"/quarantine/{id_}/replay")
-    if json_:
-        as_json(answer)
-    else:
-        OUT.print(f"{id_} is being read again")
 
 
 def sql(query: str, home: Home = None, json_: Json = False) -> None:

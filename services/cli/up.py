@@ -42,6 +42,7 @@ JOBS: dict[str, str] = {
     "publisher": "answers buyers, publishes listings",
     "metrics": "journal → ClickHouse",
     "api": "answers the operator",
+    "auditor": "keeps its own books, freezes what they do not cover",
 }
 
 

@@ -140,7 +140,8 @@ async def _play(stack: Stack, merchant: Person, buyer: Buyer) -> dict[str, Any]:
 
     async def sold() -> Any:
         row = await get(f"/orders/{ref}")
-        return row if row["status"] == "completed" else None
+        moved_to = {event.get("status") for event in row["history"] if event["type"] == "OrderMoved"}
+        return row if row["status"] == "completed" and "completed" in moved_to else None
 
     order = await step("sale in ClickHouse", "order, stock, review and every event", until(sold, "the sale"))
     table(

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Final, NamedTuple, assert_never
 
-from schemas.catalogue import ListingRecorded, ListingRevised, ShippingOptionRecorded, Withdrawn
+from schemas.catalogue import DeletionNoted, ListingRecorded, ListingRevised, ShippingOptionRecorded, Withdrawn
+from schemas.freezes import MerchantFrozen, MerchantThawed
 from schemas.messages import Event, JournalRecord
 from schemas.orders import (
     LINES_MAX,
@@ -177,7 +178,11 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...]) -> list[EventR
             return [row._replace(subject=event.effect_id, status=status, dialect=short(event.dialect))]
         case CommandParked():
             return [row._replace(reason=event.command.type)]
-        case ShopOpened() | CancellationRequested() | ParkedReleased() | PaymentReported():
+        case MerchantFrozen():
+            return [row._replace(reason=short(event.code), subject=short(event.reason))]
+        case MerchantThawed():
+            return [row._replace(subject=short(event.reason))]
+        case ShopOpened() | CancellationRequested() | ParkedReleased() | PaymentReported() | DeletionNoted():
             return [row]
         case _:
             assert_never(event)

@@ -291,6 +291,14 @@ class PaymentBackend(Protocol):
         ...
 
 
+async def newest_cursor(backend: PaymentBackend, *, timeout_s: float) -> Cursor:
+    """The end of a back-end's history, for who listens from now on; may raise any `BackendError`."""
+    cursor = FROM_THE_START
+    while (scan := await backend.scan(cursor, timeout_s=timeout_s)).observations:
+        cursor = scan.cursor
+    return cursor
+
+
 def reference(intent: str) -> Reference:
     """Shorten an intent's name for the back-end: 24 characters of base32, lower case."""
     return Reference(b32encode(bytes.fromhex(intent)[:REFERENCE_BYTES]).decode().lower())

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from schemas.bolt11 import Network
+from schemas.crash_points import Point, reach
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import OrderMoved, OrderStatus
 from schemas.payments import (
@@ -31,7 +32,6 @@ from schemas.payments import (
 )
 from schemas.values import Origin
 from services.payments.port import (
-    FROM_THE_START,
     BackendError,
     BackendRef,
     Cursor,
@@ -43,6 +43,7 @@ from services.payments.port import (
     Unauthorized,
     Unsupported,
     check_request,
+    newest_cursor,
     preimage_for,
     reference,
 )
@@ -72,6 +73,10 @@ class Open:
     requested: bool = False
     dropped: bool = False
     ref: BackendRef | None = None
+    gone: bool = False
+    """The back-end says that it has no such request."""
+    seen_s: float = 0.0
+    """When a look-up was answered last, unix seconds."""
 
     @property
     def intent_id(self) -> str:
@@ -97,7 +102,8 @@ class PaymentsRole:
         self._live: set[int] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._listeners: dict[str, asyncio.Task[None]] = {}
-        self._looking: set[str] = set()
+        self._frozen: dict[str, int] = {}
+        """Merchants whose effects wait, each with its partition."""
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def begin(self, partition: int) -> int | None:
@@ -142,22 +148,47 @@ class PaymentsRole:
     async def end(self, partition: int) -> None:
         """Another process takes the partition's requests over."""
         self._live.discard(partition)
+        self._frozen = {merchant: held for merchant, held in self._frozen.items() if held != partition}
         for entry in [entry for entry in self._open.values() if entry.partition == partition]:
             self._forget(entry.intent_id)
 
+    async def freeze(self, partition: int, merchant: str) -> int | None:
+        """Make, cancel and look up nothing more for this merchant; what is open stays so, with its own position."""
+        self._frozen[merchant] = partition
+        intents = {entry.intent_id for entry in self._open.values() if entry.merchant == merchant}
+        tasks = [task for name, task in self._tasks.items() if name.partition(":")[2] in intents]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return None
+
+    async def thaw(self, partition: int, merchant: str) -> None:
+        """Do what is owed now that everything was read: make, cancel, and look for money that came meanwhile."""
+        self._frozen.pop(merchant, None)
+        for entry in [entry for entry in self._open.values() if entry.merchant == merchant]:
+            self._ensure_soon(entry.intent_id, partition)
+            if entry.dropped:
+                self._drop(entry.intent_id)
+            if entry.requested:
+                self._look_soon(entry)
+
     async def sweep(self) -> None:
-        """Look old requests up by turns, and stop watching dead ones, until cancelled."""
+        """Make what is still owed, look old requests up by turns, stop watching dead ones, until cancelled."""
+        swept = 0
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
             now_s = int(time.time())
             for entry in list(self._open.values()):
-                if entry.wanted.expires_at + LATE_WATCH_S < now_s and entry.partition in self._live:
+                if self._may_act(entry) and _is_over(entry, now_s):
                     self._forget(entry.intent_id)
+                elif entry.ref is None and not entry.gone:  # given up for a reason that may have passed: a wrong clock
+                    self._ensure_soon(entry.intent_id, entry.partition)
             watched = [e for e in self._open.values() if e.requested and e.partition in self._live]
             watched.sort(key=lambda entry: entry.wanted.expires_at)
-            turn = int(time.monotonic() / SWEEP_EVERY_S) * SWEEP_MAX % max(1, len(watched))
-            for entry in watched[turn : turn + SWEEP_MAX]:
+            turn = swept % max(1, len(watched))
+            for entry in (watched[turn:] + watched[:turn])[:SWEEP_MAX]:
                 self._look_soon(entry)
+            swept = turn + SWEEP_MAX
 
     async def close(self) -> None:
         """Stop everything under way."""
@@ -170,20 +201,24 @@ class PaymentsRole:
 
     def _ensure_soon(self, intent_id: str, partition: int) -> None:
         entry = self._open.get(intent_id)
-        if entry is None or partition not in self._live or entry.dropped:
+        if entry is None or not self._may_act(entry) or (entry.dropped and not entry.requested):
             return
         self._listen(entry.merchant)
         if entry.ref is None:
             self._spawn(f"ensure:{intent_id}", self._ensure(entry))
 
     async def _ensure(self, entry: Open) -> None:
-        """Have the back-end hold exactly one request for the intent, and say so. A time-out is unknown (L5)."""
+        """Have the back-end hold exactly one request for the intent, and say so. A time-out is unknown (L5).
+
+        One that a buyer was shown is found again however old it is: it may have been paid while nobody watched.
+        """
         pause_s, refusals = PAUSE_FIRST_S, 0
         backend, intent = self._backend_of(entry.merchant), self._intent(entry.wanted)
-        while entry.wanted.expires_at > time.time() and not entry.dropped:
+        while entry.requested or (entry.wanted.expires_at > time.time() and not entry.dropped):
             try:
+                reach(Point.PAYMENTS_ENSURING)
                 request = await backend.ensure(intent, timeout_s=CALL_TIMEOUT_S)
-                refused = self._check(intent, request)
+                refused = None if entry.requested else self._check(intent, request)
                 if refused is None:
                     await self._made(entry, request)
                     return
@@ -195,6 +230,7 @@ class PaymentsRole:
                     await self._failed(entry, refused.reason.value)
                     return
             except (Rejected, Unsupported) as error:
+                entry.gone = True
                 if not entry.requested:
                     await self._failed(entry, type(error).__name__.lower())
                 return
@@ -221,9 +257,13 @@ class PaymentsRole:
         return checked if isinstance(checked, RequestRefused) else None
 
     async def _made(self, entry: Open, request: PaymentRequest) -> None:
+        reach(Point.PAYMENTS_MADE)
         entry.ref = request.backend_ref
         self._by_ref[request.backend_ref] = entry.intent_id
         if entry.requested:
+            if entry.dropped:
+                self._spawn(f"cancel:{entry.intent_id}", self._cancel(entry, request.backend_ref))
+            self._look_soon(entry)
             return
         body = RecordPaymentRequest(
             order=entry.wanted.order,
@@ -252,6 +292,7 @@ class PaymentsRole:
                 body=body,
             )
         )
+        reach(Point.PAYMENTS_SAID)
 
     # Watching for money
 
@@ -265,7 +306,7 @@ class PaymentsRole:
         cursor: Cursor | None = None
         while True:
             try:
-                cursor = cursor or await _newest(backend)
+                cursor = cursor or await newest_cursor(backend, timeout_s=CALL_TIMEOUT_S)
                 async for hint in backend.listen(cursor):
                     intent_id = self._by_ref.get(hint.backend_ref) if hint.backend_ref else None
                     if intent_id is not None and (entry := self._open.get(intent_id)) is not None:
@@ -277,7 +318,7 @@ class PaymentsRole:
             await asyncio.sleep(PAUSE_FIRST_S)
 
     def _look_soon(self, entry: Open) -> None:
-        if entry.partition in self._live and entry.ref is not None:
+        if self._may_act(entry) and entry.ref is not None:
             self._spawn(f"look:{entry.intent_id}", self._look(entry, entry.ref))
 
     async def _look(self, entry: Open, ref: BackendRef) -> None:
@@ -287,6 +328,8 @@ class PaymentsRole:
         except BackendError as error:
             log.warning("look-up", intent=entry.intent_id, error=type(error).__name__)
             return
+        reach(Point.PAYMENTS_LOOKED)
+        entry.seen_s = time.time()
         if seen.state is BackendState.SETTLED:
             body = ObservePayment(
                 order=entry.wanted.order,
@@ -299,6 +342,10 @@ class PaymentsRole:
 
     # Book-keeping
 
+    def _may_act(self, entry: Open) -> bool:
+        """Whether its partition was read to its end, and its merchant's effects do not wait."""
+        return entry.partition in self._live and entry.merchant not in self._frozen
+
     def _of_order(self, ref: str) -> list[Open]:
         return [entry for entry in self._open.values() if entry.wanted.order.ref == ref]
 
@@ -310,7 +357,7 @@ class PaymentsRole:
         entry.dropped = True
         if entry.ref is None and not entry.requested:
             self._forget(intent_id)
-        elif entry.ref is not None and entry.partition in self._live:
+        elif entry.ref is not None and self._may_act(entry):
             self._spawn(f"cancel:{intent_id}", self._cancel(entry, entry.ref))
 
     async def _cancel(self, entry: Open, ref: BackendRef) -> None:
@@ -344,11 +391,7 @@ class PaymentsRole:
         task.add_done_callback(finished)
 
 
-async def _newest(backend: PaymentBackend) -> Cursor:
-    """The end of a back-end's history; what settled before is found by look-ups, not by hints."""
-    cursor = FROM_THE_START
-    while True:
-        scan = await backend.scan(cursor, timeout_s=CALL_TIMEOUT_S)
-        if not scan.observations:
-            return cursor
-        cursor = scan.cursor
+def _is_over(entry: Open, now_s: float) -> bool:
+    """Whether watching a request can end: its time is over, and what a buyer was shown was looked up after that."""
+    ends_s = entry.wanted.expires_at + LATE_WATCH_S
+    return ends_s < now_s and (not entry.requested or entry.gone or entry.seen_s > ends_s)

@@ -15,6 +15,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from schemas import limits
 from services.relays.errors import ConnectionLost, Forbidden, Unreachable
 from services.relays.frames import Frame, FrameTooBig, read_frame
 from services.relays.urls import host_and_port, is_fit_for_strangers, is_public_address
@@ -37,8 +38,8 @@ class ConnectionSettings:
     connect_timeout_s: float = 10.0
     send_timeout_s: float = 10.0
     close_timeout_s: float = 1.0
-    frame_max_bytes: int = 192 * 1024
-    frame_hard_max_bytes: int = 8 * 1024 * 1024
+    frame_max_bytes: int = limits.FRAME.most
+    frame_hard_max_bytes: int = limits.FRAME_HARD.most
     proxy: str | None = None
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from json.decoder import JSONDecoder
 from typing import NoReturn
 
+from schemas import limits
+
 type Filter = Mapping[str, object]
 """One NIP-01 filter as it goes over the wire, e.g. `{"kinds": [1059], "#p": ["…"]}`."""
 
@@ -96,8 +98,8 @@ type Frame = (
     EventFrame | EoseFrame | OkFrame | ClosedFrame | NoticeFrame | AuthFrame | CountFrame | BadFrame | FrameTooBig
 )
 
-CHALLENGE_CHARS_MAX = 1_024
-FRAME_PARTS_MAX = 8
+CHALLENGE_CHARS_MAX = limits.CHALLENGE.most
+FRAME_PARTS_MAX = limits.FRAME_PARTS.most
 
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _EVENT_ID = re.compile(r"[0-9a-f]{64}")
@@ -156,6 +158,8 @@ def prefix_of(message: str) -> str:
 def _route(text: str) -> Frame:
     parts = _parts(text)
     values = [value for value, _, _ in parts]
+    if "\\ud" in text or "\\uD" in text:
+        _refuse_half_characters(values)
     match values:
         case ["EVENT", str(subscription), dict(event), *_]:
             _, start, end = parts[2]
@@ -210,6 +214,16 @@ def _refuse_constant(_: str) -> NoReturn:
 
 
 _DECODER = JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _refuse_half_characters(values: Iterable[object]) -> None:
+    """JSON can escape half of a character; a text with one can be neither logged, hashed nor sent."""
+    try:
+        for value in values:
+            if isinstance(value, str):
+                value.encode()
+    except UnicodeEncodeError:
+        raise _Unroutable("half a character") from None
 
 
 def _claimed_id(event: Mapping[str, object]) -> str:

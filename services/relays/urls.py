@@ -7,10 +7,11 @@ import ipaddress
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from schemas import limits
 from services.relays.errors import BadRelayUrl
 
-RELAY_URL_CHARS_MAX = 512
-STRANGER_RELAYS_MAX = 5
+RELAY_URL_CHARS_MAX = limits.RELAY_URL.most
+STRANGER_RELAYS_MAX = limits.FOREIGN_RELAYS.most
 """A list seen in the wild had 9,025 entries; nobody needs more than these to be reached."""
 
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}

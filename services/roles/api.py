@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-from schemas import topics
-from schemas.codec import decode
-from schemas.quarantine import Quarantined
 from services.api.app import Services, make_app
 from services.metrics.client import QueryClient
 from services.roles.http import serve
 from services.roles.stage import Stage, together
 from services.vault import Vault
 from streams.follower import JournalTail
-from streams.kafka import Kafka
 from streams.merchants import MerchantTable
+from streams.replay import Replay
 from streams.sinks import Desk, Sinks
-from streams.topic_reader import read_all
-
-
-class Replay:
-    """Quarantined originals, found in the topic and put back into `ncc.raw`."""
-
-    def __init__(self, kafka: Kafka, sinks: Sinks) -> None:
-        self._kafka, self._sinks = kafka, sinks
-
-    async def find(self, quarantine_id: str) -> Quarantined | None:
-        """The newest record of this id."""
-        found: Quarantined | None = None
-        async for record in read_all(self._kafka, topics.QUARANTINE):
-            if (record.key or b"").decode() == quarantine_id:
-                found = decode(Quarantined, record.value)
-        return found
-
-    async def replay(self, quarantine_id: str) -> bool:
-        """Send the original through the pipeline again, with the time it was first received."""
-        record = await self.find(quarantine_id)
-        if record is None or record.original is None:
-            return False
-        headers = (
-            ("relay", (record.relay or "").encode()),
-            ("received_ms", str(record.at_ms).encode()),
-            ("tenants", (record.merchant or "").encode()),
-            ("why", b"replay"),
-        )
-        await self._sinks.put_raw(quarantine_id, record.original.encode(), headers)
-        return True
 
 
 async def run(stage: Stage) -> None:

@@ -8,6 +8,7 @@ from schemas import topics
 from services.roles.stage import Stage, together
 from services.vault import Vault
 from streams import faust_app, intake
+from streams.bursts import Bursts
 from streams.intake import Intake
 from streams.merchants import MerchantTable
 from streams.reading import Reader
@@ -20,7 +21,7 @@ async def run(stage: Stage) -> None:
     holding = asyncio.ensure_future(table.run())
     try:
         await table.ready.wait()
-        reader = Reader(table.hosted_since, stage.signer, vault)
+        reader = Reader(table.hosted_since, stage.signer, vault, Bursts())
         work = Intake(reader, producer)
         app = faust_app.make_app(
             "ncc-intake",
@@ -30,10 +31,11 @@ async def run(stage: Stage) -> None:
             committed_only=False,
             instance=stage.settings.instance,
         )
-        intake.attach(app, work)
+        room = intake.WaitingRoom(work, lambda key: table.get(key) is not None)
+        intake.attach(app, room)
         readiness = faust_app.Readiness(app, topics.RAW.name)
         stage.ready_when(readiness, readiness.lag)
-        await together(faust_app.run_app(app), work.failure, holding)
+        await together(faust_app.run_app(app), room.run(), work.failure, holding)
     finally:
         holding.cancel()
         await producer.stop()

@@ -14,7 +14,7 @@ from schemas.deliveries import Delivery
 from schemas.quarantine import Quarantined
 from schemas.rows import InventoryRow, OrderRow, ReviewRow
 from services.metrics.query_server import query_app
-from services.metrics.role import FLUSH_EVERY_S, MetricsRole
+from services.metrics.role import FLUSH_EVERY_S, PATIENCE_MS, MetricsRole
 from services.metrics.store import open_store
 from services.metrics.writer import MetricsWriter
 from services.roles.http import serve
@@ -51,13 +51,15 @@ async def run(stage: Stage) -> None:
 
     server = serve(query_app(store, stage.home.token()), stage.settings.metrics_url)
     await together(
-        follow(stage, role, patience_ms=int(FLUSH_EVERY_S * 1_000)),
+        follow(stage, role, patience_ms=PATIENCE_MS),
         role.flush(),
-        follow_batches(kafka, topics.changelog("orders"), "ncc-metrics-orders", orders, FLUSH_EVERY_S),
-        follow_batches(kafka, topics.changelog("inventory"), "ncc-metrics-inventory", inventory, FLUSH_EVERY_S),
-        follow_batches(kafka, topics.changelog("reviews"), "ncc-metrics-reviews", reviews, FLUSH_EVERY_S),
-        follow_batches(kafka, topics.DELIVERIES, "ncc-metrics-deliveries", deliveries, FLUSH_EVERY_S),
-        follow_batches(kafka, topics.QUARANTINE, "ncc-metrics-quarantine", quarantine, FLUSH_EVERY_S),
+        follow_batches(kafka, topics.changelog("orders"), "ncc-metrics-orders", orders, FLUSH_EVERY_S, PATIENCE_MS),
+        follow_batches(
+            kafka, topics.changelog("inventory"), "ncc-metrics-inventory", inventory, FLUSH_EVERY_S, PATIENCE_MS
+        ),
+        follow_batches(kafka, topics.changelog("reviews"), "ncc-metrics-reviews", reviews, FLUSH_EVERY_S, PATIENCE_MS),
+        follow_batches(kafka, topics.DELIVERIES, "ncc-metrics-deliveries", deliveries, FLUSH_EVERY_S, PATIENCE_MS),
+        follow_batches(kafka, topics.QUARANTINE, "ncc-metrics-quarantine", quarantine, FLUSH_EVERY_S, PATIENCE_MS),
         server,
     )
 

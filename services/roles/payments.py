@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from schemas.bolt11 import Network
+from services.brake import Brake
 from services.payments.role import PaymentsRole
 from services.payments.simulated import SimulatedAccount, SimulatedWallet
 from services.roles.stage import Stage, follow, together
 from streams.sinks import Sinks
+from streams.stretch import journal_stretch
 
 
 async def run(stage: Stage) -> None:
@@ -28,7 +31,8 @@ async def run(stage: Stage) -> None:
 
     role = PaymentsRole(backend_of, Network.REGTEST, stage.secret("preimage"), send)
     try:
-        await together(follow(stage, role), role.sweep(), role.failure)
+        brake = Brake(role, partial(journal_stretch, stage.kafka))
+        await together(follow(stage, brake), role.sweep(), role.failure, brake.failure)
     finally:
         await role.close()
         wallet.close()

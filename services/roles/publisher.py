@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 from schemas.nostr.nip01 import to_json
+from services.brake import Brake
 from services.directory import Directory
 from services.publisher import PublisherRole
 from services.relays import Publisher as RelayPublisher
@@ -13,6 +15,7 @@ from services.relays import normalise_relay_url
 from services.roles.stage import Stage, follow, together
 from streams.merchants import MerchantTable
 from streams.sinks import Sinks
+from streams.stretch import journal_stretch
 
 
 async def run(stage: Stage) -> None:
@@ -34,7 +37,8 @@ async def run(stage: Stage) -> None:
         async with RelayPublisher(authenticate=authenticate, is_trusted=is_trusted) as relays:
             directory = Directory(relays, is_trusted, stage.settings.route_policy)
             role = PublisherRole(signer, relays, directory, table.get, stage.settings.relay_list, sinks)
-            await together(follow(stage, role), role.failure, holding)
+            brake = Brake(role, partial(journal_stretch, stage.kafka))
+            await together(follow(stage, brake), role.failure, brake.failure, holding)
     finally:
         holding.cancel()
         await producer.stop()

@@ -108,7 +108,7 @@ async def _say_alive(stage: Stage) -> None:
         except Exception:  # noqa: BLE001  # a sign of life must not end with the broker; the role itself shows what is wrong
             lag = {}
         now_ms = time.time_ns() // 1_000_000
-        said = {"pid": os.getpid(), "ready": stage.is_ready(), "at_ms": now_ms, "lag": lag}
+        said = {"pid": os.getpid(), "ready": stage.is_ready(), "at_ms": now_ms, "lag": lag, "notice": stage.notice}
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(said))
         temporary.replace(path)

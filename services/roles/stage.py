@@ -26,6 +26,8 @@ class Stage:
         self.kafka = Kafka(settings.kafka, settings.partitions, f"ncc-{role.value}", settings.instance)
         self.is_ready: Callable[[], bool] = lambda: False
         self.lag: Callable[[], Awaitable[dict[int, int]]] = _no_lag
+        self.notice = ""
+        """What the operator should see beside a role that runs: one sentence, or nothing."""
 
     def ready_when(
         self, is_ready: Callable[[], bool], lag: Callable[[], Awaitable[dict[int, int]]] | None = None

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from schemas.catalogue import RecordDeletion, RecordListing, RecordShippingOption, ReviseListing
+from schemas.freezes import FreezeMerchant, ThawMerchant
 from schemas.messages import Command, CommandBody, Event
 from schemas.orders import MoveOrder, MoveShipping, PlaceOrder, Rate, ReachDeadline
 from schemas.parking import ReleaseParked
 from schemas.payments import ObservePayment, RecordPaymentFailure, RecordPaymentRequest, ReportPayment
 from schemas.reviews import RecordReview
 from schemas.shops import OpenShop, ShopOpened
-from streams.domain import catalogue, orders, parking, payments, reviews
+from streams.domain import catalogue, freezing, orders, parking, payments, reviews
 from streams.domain.decision import Decision
 from streams.domain.shop import Shop
 
@@ -22,9 +23,15 @@ def decide(shop: Shop, command: Command, rates: Mapping[str, Rate]) -> tuple[Eve
 
     `rates` are the exchange rates known now; those used end up in the quote, so the fold never needs them.
     """
+    return tuple(judge(shop, command, rates).events)
+
+
+def judge(shop: Shop, command: Command, rates: Mapping[str, Rate]) -> Decision:
+    """The same, with the reason where a command decides nothing because its sender said too much already."""
     decision = Decision(shop, command)
     _decide(decision, command.body, rates)
-    return tuple(decision.events)
+    assert decision.silence is None or not decision.events, "what is only counted decides nothing"
+    return decision
 
 
 def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) -> None:
@@ -62,5 +69,9 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
         case OpenShop():
             if decision.shop.settings != body.settings or not decision.shop.is_open:
                 decision.emit(ShopOpened(settings=body.settings))
+        case FreezeMerchant():
+            freezing.freeze(decision, body)
+        case ThawMerchant():
+            freezing.thaw(decision, body)
         case _:
             assert_never(body)

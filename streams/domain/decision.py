@@ -15,6 +15,8 @@ class Decision:
         self.shop = shop
         self.command = command
         self.events: list[Event] = []
+        self.silence: str | None = None
+        """Why the command is only counted, where one buyer said too much; nothing is decided then."""
         self._replies: dict[str, int] = {}
 
     @property

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from schemas.catalogue import ListingRecorded, ListingRevised, ShippingOptionRecorded, Withdrawn
+from schemas import limits
+from schemas.catalogue import (
+    DeletionNoted,
+    Listing,
+    ListingRecorded,
+    ListingRevised,
+    ShippingOptionRecorded,
+    Withdrawn,
+)
+from schemas.freezes import MerchantFrozen, MerchantThawed
 from schemas.messages import Event
 from schemas.orders import (
     CancellationRequested,
@@ -26,20 +35,22 @@ from schemas.payments import (
     PaymentRequested,
     PaymentSettled,
     PaymentWanted,
+    ReportPayment,
 )
 from schemas.replies import ReplyPromised
 from schemas.reviews import ReviewRecorded, ReviewWithdrawn
 from schemas.shops import ShopOpened
 from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
-from schemas.values import OrderKey
-from streams.domain.shop import CAUSES_MAX, Due, Order, Parked, Shop, Stock, move_cause, refusal_cause
-from streams.domain.transitions import payment_after_move, payment_after_settlement
+from schemas.values import Actor, OrderKey, Waiting
+from streams.domain.shop import CAUSES_MAX, HOUR_MS, Due, Order, Parked, Shop, Stock, move_cause, refusal_cause
+from streams.domain.transitions import OPEN, payment_after_move, payment_after_settlement
 
 
 def evolve(shop: Shop, event: Event, at_ms: int) -> None:
     """Fold one fact into the shop, in place. `at_ms` is the record's time."""
     match event:
         case OrderPlaced():
+            _hear(shop, event.order.buyer, at_ms)
             _place(shop, event)
         case OrderQuoted():
             changed = _change(
@@ -62,34 +73,43 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             _change(shop, event.order, held=())
         case StockSet():
             held = shop.stock.get(event.coordinate, Stock()).held
+            shop.said_stock[event.coordinate] = () if event.on_hand is None else (event.on_hand,)
             _set_stock(shop, event.coordinate, Stock(on_hand=event.on_hand, held=held))
         case PaymentWanted():
             _change(shop, event.order, payment=PaymentAxis.WANTED, intent_id=event.intent_id)
         case PaymentRequested():
             _change(shop, event.order, payment=PaymentAxis.REQUESTED)
         case PaymentReported():
+            _hear(shop, event.order.buyer, at_ms)
             _change(shop, event.order, payment=PaymentAxis.REPORTED)
         case PaymentSettled():
             _settle(shop, event)
         case PaymentDropped():
             pass
         case OrderMoved():
+            if event.actor is Actor.BUYER:
+                _hear(shop, event.order.buyer, at_ms)
             _move_order(shop, event)
         case OrderRejected():
             _change(shop, event.order, status=OrderStatus.REJECTED, deadline_ms=None)
         case OrderWaiting():
-            _change(shop, event.order, status=OrderStatus.WAITING, deadline_ms=event.deadline_ms)
+            _wait(shop, event, at_ms)
             if event.deadline_ms is not None:
                 shop.remind(Due(event.deadline_ms, "deadline", event.order))
         case CancellationRequested():
+            _hear(shop, event.order.buyer, at_ms)
             _note_cancellation(shop, event)
         case ShippingMoved():
             _move_parcel(shop, event)
         case ReplyPromised():
             _change(shop, event.order, replies=event.number)
         case MoveRefused():
+            if event.actor is Actor.BUYER:
+                _hear(shop, event.order.buyer, at_ms)
             _remember_refusal(shop, event)
         case CommandParked():
+            if isinstance(event.command, ReportPayment) or event.command.actor is Actor.BUYER:
+                _hear(shop, event.order.buyer, at_ms)
             waiting = shop.parked.get(event.order.ref, ())
             shop.parked[event.order.ref] = (*waiting, Parked(event.command, event.deadline_ms))
             shop.remind(Due(event.deadline_ms, "parked", event.order))
@@ -103,11 +123,16 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             shop.listings[event.listing.coordinate] = event.listing
             if isinstance(event, ListingRevised):
                 shop.revised_s[event.listing.coordinate] = at_ms // 1_000
+                _note_said_stock(shop, event.listing)
             note_stale(shop, event.listing.coordinate)
         case ShippingOptionRecorded():
             shop.options[event.option.coordinate] = event.option
         case Withdrawn():
             _withdraw(shop, event)
+        case DeletionNoted():
+            shop.deleted_ids.update(dict.fromkeys(event.event_ids))
+            for oldest in list(shop.deleted_ids)[: -limits.DELETED_IDS.most]:
+                del shop.deleted_ids[oldest]
         case ReviewRecorded():
             shop.reviews[event.review.author, event.review.product] = event.review
         case ReviewWithdrawn():
@@ -115,6 +140,11 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
         case ShopOpened():
             shop.settings = event.settings
             shop.is_open = True
+        case MerchantFrozen():
+            shop.is_frozen = True
+            shop.freezes = _with(shop.freezes, event.cause)
+        case MerchantThawed():
+            _thaw(shop, event)
         case _:
             assert_never(event)
 
@@ -124,14 +154,62 @@ def _change(shop: Shop, key: OrderKey, **changes: object) -> bool:
     order = shop.orders.get(key.ref)
     if order is None:
         return False
-    shop.orders[key.ref] = replace(order, **changes)  # type: ignore[arg-type]
+    _put(shop, replace(order, **changes), order)  # type: ignore[arg-type]
     return True
+
+
+def _put(shop: Shop, order: Order, before: Order | None) -> None:
+    """Keep an order, and where it is counted as its status says."""
+    ref, buyer = order.key.ref, order.key.buyer
+    shop.orders[ref] = order
+    status, former = order.status, before.status if before else None
+    if status is former:
+        return
+    if status is OrderStatus.PENDING:
+        shop.invoices[ref] = None
+    elif former is OrderStatus.PENDING:
+        shop.invoices.pop(ref, None)
+    if status in OPEN and former not in OPEN:
+        shop.open_of[buyer] = (*shop.open_of.get(buyer, ()), ref)
+    elif former in OPEN and status not in OPEN:
+        _leave(shop.open_of, buyer, ref)
+    if status is OrderStatus.CONFIRMED:
+        _leave(shop.unpaid, buyer, ref)
+
+
+def _leave(table: dict[str, tuple[str, ...]], buyer: str, ref: str) -> None:
+    """Take an order out of a buyer's; a buyer without any is not kept."""
+    rest = tuple(other for other in table.get(buyer, ()) if other != ref)
+    if rest:
+        table[buyer] = rest
+    else:
+        table.pop(buyer, None)
+
+
+def _hear(shop: Shop, buyer: str, at_ms: int) -> None:
+    """Count a message of a buyer that led to something, in the hour it came; a new hour starts anew."""
+    hour = at_ms // HOUR_MS
+    if hour > shop.hour:
+        shop.hour, shop.heard, shop.unpaid = hour, {}, {}
+    shop.heard[buyer] = shop.heard.get(buyer, 0) + 1
+
+
+def _wait(shop: Shop, event: OrderWaiting, at_ms: int) -> None:
+    """The order cannot be quoted; for an exchange rate it waits only so long, from the first time on."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        since_ms = (order.rate_since_ms or at_ms) if event.reason is Waiting.RATE else None
+        waiting = replace(order, status=OrderStatus.WAITING, deadline_ms=event.deadline_ms, rate_since_ms=since_ms)
+        _put(shop, waiting, order)
 
 
 def _place(shop: Shop, event: OrderPlaced) -> None:
     """A first or an amended order; an amendment starts over but keeps its rumors and its replies' numbers."""
     before = shop.orders.get(event.order.ref)
-    shop.orders[event.order.ref] = Order(
+    ref = event.order.ref
+    if before is None:
+        shop.unpaid[event.order.buyer] = (*shop.unpaid.get(event.order.buyer, ()), ref)
+    placed = Order(
         key=event.order,
         dialect=event.dialect,
         revision=event.revision,
@@ -144,6 +222,7 @@ def _place(shop: Shop, event: OrderPlaced) -> None:
         refused=before.refused if before else (),
         settled=before.settled if before else (),
     )
+    _put(shop, placed, before)
     for _ in shop.parked.get(event.order.ref, ()):
         shop.remind(Due(0, "parked", event.order))
 
@@ -155,7 +234,7 @@ def _move_order(shop: Shop, event: OrderMoved) -> None:
         return
     payment = payment_after_move(order.payment, event.to)
     moves = _with(order.moves, move_cause("order", event.to, event.cause))
-    shop.orders[event.order.ref] = replace(order, status=event.to, payment=payment, deadline_ms=None, moves=moves)
+    _put(shop, replace(order, status=event.to, payment=payment, deadline_ms=None, moves=moves), order)
 
 
 def _note_cancellation(shop: Shop, event: CancellationRequested) -> None:
@@ -191,6 +270,22 @@ def _remember_refusal(shop: Shop, event: MoveRefused) -> None:
         shop.orders[event.order.ref] = replace(order, refused=refused)
 
 
+def _thaw(shop: Shop, event: MerchantThawed) -> None:
+    """Effects go on; what fell due while nobody looked falls due again.
+
+    Every deadline is put on the agenda anew: one clock may have called it over that another holds to be ahead.
+    """
+    shop.is_frozen = False
+    shop.freezes = _with(shop.freezes, event.cause)
+    for ref, order in shop.orders.items():
+        if order.deadline_ms is None:
+            continue
+        deadline_ms = max(order.deadline_ms, event.deadline_ms)
+        if deadline_ms != order.deadline_ms:
+            shop.orders[ref] = replace(order, deadline_ms=deadline_ms)
+        shop.remind(Due(deadline_ms, "deadline", order.key))
+
+
 def _with(known: tuple[str, ...], cause: str) -> tuple[str, ...]:
     """The newest causes, this one last."""
     return (*known, cause)[-CAUSES_MAX:]
@@ -216,6 +311,13 @@ def note_stale(shop: Shop, coordinate: str) -> None:
         shop.stale.add(coordinate)
     else:
         shop.stale.discard(coordinate)
+
+
+def _note_said_stock(shop: Shop, listing: Listing) -> None:
+    """The numbers our versions named, the newest last; so many as a client may reasonably have kept."""
+    if listing.stock is not None:
+        said = shop.said_stock.get(listing.coordinate, ())
+        shop.said_stock[listing.coordinate] = (*said, listing.stock)[-CAUSES_MAX:]
 
 
 def _withdraw_review(shop: Shop, event: ReviewWithdrawn) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from schemas.orders import (
     CancellationRequested,
+    Finding,
     MoveOrder,
     MoveRefused,
     MoveShipping,
@@ -25,8 +26,8 @@ from schemas.orders import (
 from schemas.payments import Method, PaymentAxis, PaymentDropped, PaymentWanted, intent_id
 from schemas.replies import ShippingReply, WireStatus
 from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
-from schemas.values import Actor, OrderKey, Waiting
-from streams.domain import parking, wording
+from schemas.values import Actor, OrderKey, Refusal, Waiting
+from streams.domain import buyers, parking, wording
 from streams.domain.decision import Decision
 from streams.domain.pricing import Rejected, Wait, quote
 from streams.domain.shop import Order, move_cause, refusal_cause
@@ -37,12 +38,20 @@ RETRY_RATE_MS = 30_000
 
 
 def place(decision: Decision, command: PlaceOrder, rates: Mapping[str, Rate]) -> None:
-    """A new order is priced at once; the same rumor again says nothing new; another one amends it in time (ORD-02)."""
-    order = decision.shop.order(command.order)
+    """A new order is priced at once; the same rumor again says nothing new; another one amends it in time (ORD-02).
+
+    What a buyer has too much of already is not looked at any more (C-12).
+    """
+    order, buyer = decision.shop.order(command.order), command.order.buyer
+    if order is not None and command.rumor_id in order.rumor_ids:
+        return
+    if buyers.silenced(decision, buyer):
+        return
+    too_much = buyers.check_new_order(decision, buyer) if order is None else None
+    if decision.silence is not None:
+        return
     if order is None:
         revision = 1
-    elif command.rumor_id in order.rumor_ids:
-        return
     elif order.status in OPEN and order.payment in (PaymentAxis.NONE, PaymentAxis.WANTED):
         revision = order.revision + 1
         give_back(decision, order)
@@ -80,6 +89,9 @@ def place(decision: Decision, command: PlaceOrder, rates: Mapping[str, Rate]) ->
         destination=command.destination,
         claimed_sats=command.claimed_sats,
     )
+    if too_much is not None:
+        reject(decision, placed, (too_much,))
+        return
     released = order.held if order else ()
     price(decision, placed, rates, released)
 
@@ -96,12 +108,12 @@ def price(
     `released` is what an amended order gives back in this same decision.
     """
     shop = decision.shop
-    outcome = quote(shop, order.lines, order.shipping, order.destination, rates, decision.at_ms, released)
+    outcome = quote(shop, order, rates, decision.at_ms, released)
     match outcome:
         case Rejected(findings=findings):
-            decision.emit(OrderRejected(order=order.key, findings=findings))
-            status, text = WireStatus.CANCELLED, wording.rejected(findings)
-            decision.tell_status(order.key, order.dialect, order.answers, status, text)
+            reject(decision, order, findings)
+        case Wait(reason=Waiting.RATE, detail=currency) if waited_too_long(decision, order):
+            reject(decision, order, (Finding(refusal=Refusal.UNPRICEABLE, subject=f"a price in {currency}"),))
         case Wait(reason=reason, detail=detail):
             retry = decision.at_ms + RETRY_RATE_MS if reason is Waiting.RATE else None
             decision.emit(OrderWaiting(order=order.key, reason=reason, detail=detail, deadline_ms=retry))
@@ -110,6 +122,19 @@ def price(
                 decision.tell_status(order.key, order.dialect, order.answers, WireStatus.PENDING, text)
         case Quote():
             accept(decision, order, outcome)
+
+
+def waited_too_long(decision: Decision, order: Order) -> bool:
+    """Whether an order has waited for an exchange rate as long as the shop lets it."""
+    since_ms, most_ms = order.rate_since_ms, decision.shop.settings.rate_wait_s * 1_000
+    return since_ms is not None and decision.at_ms - since_ms >= most_ms
+
+
+def reject(decision: Decision, order: Order, findings: tuple[Finding, ...]) -> None:
+    """Turn an order down and tell the buyer why, once (ORD-05)."""
+    decision.emit(OrderRejected(order=order.key, findings=findings))
+    status, text = WireStatus.CANCELLED, wording.rejected(findings)
+    decision.tell_status(order.key, order.dialect, order.answers, status, text)
 
 
 def accept(decision: Decision, order: Order, quoted: Quote) -> None:
@@ -180,6 +205,8 @@ def move(decision: Decision, command: MoveOrder) -> None:
         return
     if order.status is command.to or move_cause("order", command.to, command.cause) in order.moves:
         return
+    if buyers.silenced_actor(decision, command.actor, order.key.buyer):
+        return
     if command.actor is Actor.BUYER and command.to is OrderStatus.CANCELLED and order.status in PAID:
         if not order.cancellation_requested:
             decision.emit(CancellationRequested(order=order.key, cause=command.cause))
@@ -225,6 +252,8 @@ def move_shipping(decision: Decision, command: MoveShipping) -> None:
     same = order.parcel is command.to and command.tracking is None
     if same or move_cause("parcel", command.to, command.cause) in order.moves:
         return
+    if buyers.silenced_actor(decision, command.actor, order.key.buyer):
+        return
     legal = (order.parcel, command.to) in SHIPPING_MOVES or order.parcel is command.to
     if command.actor is not Actor.MERCHANT:
         refuse(decision, order.key, command.actor, "not_allowed", "only the merchant ships", command.cause)
@@ -264,6 +293,8 @@ def reach_deadline(decision: Decision, command: ReachDeadline, rates: Mapping[st
     order = decision.shop.order(command.order)
     if order is None or order.deadline_ms != command.deadline_ms or decision.at_ms < command.deadline_ms:
         return
+    if decision.shop.is_frozen:
+        return  # nobody looks for its money now; the thaw gives it a new deadline
     if order.status is OrderStatus.WAITING:
         price(decision, order, rates, announce_waiting=False)
     elif order.status is OrderStatus.PENDING:

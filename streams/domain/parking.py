@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from schemas import limits
 from schemas.orders import MoveRefused
 from schemas.parking import PARKED_MAX, CommandParked, Early, ParkedReleased
+from schemas.payments import ReportPayment
 from schemas.values import Actor, OrderKey, Origin
+from streams.domain import buyers
 from streams.domain.decision import Decision
 from streams.domain.shop import Parked
 
@@ -14,8 +17,13 @@ def park(decision: Decision, key: OrderKey, command: Early) -> None:
     waiting = decision.shop.parked.get(key.ref, ())
     if decision.command.origin is not Origin.RELAY:
         decision.emit(_refused(key, command, "unknown_order", "no such order"))
-    elif any(parked.command == command for parked in waiting):
+    elif any(parked.command == command for parked in waiting) or buyers.silenced_actor(
+        decision, _actor(command), key.buyer
+    ):
         return
+    elif not waiting and len(decision.shop.parked) >= limits.PARKED_ORDERS.most:
+        detail = f"{limits.PARKED_ORDERS.most} orders are waited for already"
+        decision.emit(_refused(key, command, "parked_too_many", detail))
     elif len(waiting) >= PARKED_MAX:
         decision.emit(_refused(key, command, "parked_too_many", f"{PARKED_MAX} messages wait already"))
     else:
@@ -38,6 +46,10 @@ def release(decision: Decision, key: OrderKey) -> Early | None:
 
 
 def _refused(key: OrderKey, command: Early, reason: str, detail: str) -> MoveRefused:
-    actor = getattr(command, "actor", Actor.BUYER)
     cause = getattr(command, "cause", None) or getattr(command, "rumor_id", "")
-    return MoveRefused(order=key, actor=actor, reason=reason, detail=detail, cause=cause)
+    return MoveRefused(order=key, actor=_actor(command), reason=reason, detail=detail, cause=cause)
+
+
+def _actor(command: Early) -> Actor:
+    """Whose message it is; receipts are a buyer's."""
+    return Actor.BUYER if isinstance(command, ReportPayment) else command.actor

@@ -16,7 +16,7 @@ from schemas.payments import (
 )
 from schemas.replies import PaymentOption, PaymentRequestReply, WireStatus
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
-from streams.domain import orders, parking, wording
+from streams.domain import buyers, orders, parking, wording
 from streams.domain.decision import Decision
 from streams.domain.shop import Order
 
@@ -91,7 +91,7 @@ def report(decision: Decision, command: ReportPayment) -> None:
     order = decision.shop.order(command.order)
     if order is None:
         parking.park(decision, command.order, command)
-    elif order.payment is PaymentAxis.REQUESTED:
+    elif order.payment is PaymentAxis.REQUESTED and not buyers.silenced(decision, order.key.buyer):
         decision.emit(PaymentReported(order=order.key, rumor_id=command.rumor_id, medium=command.medium))
 
 

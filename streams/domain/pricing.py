@@ -12,15 +12,15 @@ from schemas.orders import (
     QUANTITY_MAX,
     Charge,
     Finding,
-    OrderLine,
     Quote,
     QuotedLine,
     Rate,
 )
 from schemas.stock import StockLine
-from schemas.values import Destination, Refusal, Waiting
+from schemas.values import MSAT_PER_SAT, Destination, Refusal, Waiting
+from streams.domain.buyers import units_left
 from streams.domain.money import NoRate, plus, rates_for, share, times, total_msat
-from streams.domain.shop import Shop
+from streams.domain.shop import Order, Shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,7 @@ class Wanted:
 
 def quote(
     shop: Shop,
-    lines: tuple[OrderLine, ...],
-    shipping: str | None,
-    destination: Destination,
+    order: Order,
     rates: Mapping[str, Rate],
     at_ms: int,
     released: tuple[StockLine, ...] = (),
@@ -66,10 +64,10 @@ def quote(
     `released` counts as available: an amended order gives it back in the same decision.
     The buyer's own idea of the total is never looked at (PAY-06).
     """
-    wanted = wanted_lines(shop, lines, at_ms // 1_000, {r.coordinate: r.quantity for r in released})
+    wanted = wanted_lines(shop, order, at_ms // 1_000, {r.coordinate: r.quantity for r in released})
     if isinstance(wanted, Rejected):
         return wanted
-    option = choose_shipping(shop, wanted, shipping, destination)
+    option = choose_shipping(shop, wanted, order.shipping, order.destination)
     if isinstance(option, Rejected | Wait):
         return option
     charges = charges_of(wanted, option)
@@ -79,6 +77,9 @@ def quote(
         used = rates_for((charge.currency for charge in charges), rates, at_ms, shop.settings.rate_age_max_s)
     except NoRate as missing:
         return Wait(Waiting.RATE, missing.currency)
+    total = total_msat(charges, used)
+    if total > shop.settings.order_sats_max * MSAT_PER_SAT:
+        return Rejected((Finding(refusal=Refusal.TOO_EXPENSIVE, subject=f"{shop.settings.order_sats_max} sats"),))
     return Quote(
         lines=tuple(
             QuotedLine(
@@ -98,18 +99,16 @@ def quote(
         pickup_place=(option.location or option.geohash) if option and option.is_pickup else None,
         charges=charges,
         rates=used,
-        total_msat=total_msat(charges, used),
+        total_msat=total,
         valid_until=at_ms // 1_000 + shop.settings.request_ttl_s,
     )
 
 
-def wanted_lines(
-    shop: Shop, lines: tuple[OrderLine, ...], now_s: int, released: Mapping[str, int]
-) -> tuple[Wanted, ...] | Rejected:
+def wanted_lines(shop: Shop, order: Order, now_s: int, released: Mapping[str, int]) -> tuple[Wanted, ...] | Rejected:
     """Every line joined with its listing, repeats summed; or every fault found, lines before stock."""
     quantities: dict[str, int] = {}
     findings: list[Finding] = []
-    for line in lines:
+    for line in order.lines:
         if not 1 <= line.quantity <= QUANTITY_MAX:
             findings.append(Finding(refusal=Refusal.BAD_QUANTITY, subject=line.coordinate))
         quantities[line.coordinate] = quantities.get(line.coordinate, 0) + line.quantity
@@ -127,6 +126,10 @@ def wanted_lines(
         enough = available is None or quantity <= available
         if not enough and listing.visibility is not Visibility.PRE_ORDER:
             findings.append(Finding(refusal=Refusal.INSUFFICIENT_STOCK, subject=listing.title))
+        elif stock and stock.on_hand is not None and enough:
+            left = units_left(shop, order.key.buyer, order.key.ref, coordinate, stock.on_hand)
+            if quantity > left:
+                findings.append(Finding(refusal=Refusal.STOCK_SHARE, subject=f"{listing.title} ({left} more)"))
         wanted.append(Wanted(listing, quantity, tracked=available is not None and enough))
     return in_precedence(findings) if findings else tuple(wanted)
 
@@ -164,7 +167,9 @@ def choose_shipping(
     served = [check_option(shop, physical, coordinate, destination) for coordinate in offered]
     usable = [option for option in served if isinstance(option, ShippingOption)]
     waits = [option for option in served if isinstance(option, Wait)]
-    if waits:  # picking what is left now would guess: with the address known there may be more to choose from
+    if addresses := [wait for wait in waits if wait.reason is Waiting.ADDRESS]:
+        return addresses[0]  # picking what is left now would guess: the address may give more to choose from
+    if not usable and waits:
         return waits[0]
     if not usable:
         rejections = [option for option in served if isinstance(option, Rejected)]
@@ -200,6 +205,8 @@ def check_option(
     elif not (option.location or option.geohash):
         return Rejected((Finding(refusal=Refusal.UNKNOWN_SHIPPING, subject=option.title),))
     weight = total_weight_g(physical)
+    if weight is None and (option.weight_min_g is not None or option.weight_max_g is not None):
+        return Wait(Waiting.PRICING, f"{option.title}: a weight is missing")
     if weight is not None and not within(option, weight):
         return Rejected((Finding(refusal=Refusal.WEIGHT_OVER_MAX, subject=option.title),))
     return option

@@ -14,6 +14,7 @@ from schemas.shops import ShopSettings
 from schemas.stock import StockLine
 from schemas.values import Destination, OrderKey, PublicKey
 
+HOUR_MS = 3_600_000
 CAUSES_MAX = 64
 """Causes an order remembers, so that a message relays bring again decides nothing; the oldest go first."""
 
@@ -30,6 +31,8 @@ class Order:
     shipping: str | None
     destination: Destination
     claimed_sats: int | None = None
+    rate_since_ms: int | None = None
+    """Since when it waits for an exchange rate, if it does."""
     status: OrderStatus = OrderStatus.WAITING
     payment: PaymentAxis = PaymentAxis.NONE
     parcel: ShippingStatus = ShippingStatus.NONE
@@ -100,6 +103,7 @@ class Shop:
 
     merchant: PublicKey
     is_open: bool = False
+    is_frozen: bool = False
     settings: ShopSettings = field(default_factory=ShopSettings)
     listings: dict[str, Listing] = field(default_factory=dict)
     options: dict[str, ShippingOption] = field(default_factory=dict)
@@ -109,9 +113,23 @@ class Shop:
     parked: dict[str, tuple[Parked, ...]] = field(default_factory=dict)
     reviews: dict[tuple[str, str], Review] = field(default_factory=dict)
     review_deletions: dict[tuple[str, str], int] = field(default_factory=dict)
+    freezes: tuple[str, ...] = ()
+    """Causes of the last freezes and thaws, so that none is heard twice."""
     revised_s: dict[str, int] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
     """Listings whose published stock is not what is on hand."""
+    said_stock: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Numbers that versions of a listing named since its base was set: one of them in an edit may be an old one."""
+    deleted_ids: dict[str, None] = field(default_factory=dict)
+    """Events of the merchant's that were deleted by id before they were seen, the newest last."""
+    open_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By buyer, the orders nothing is owed for yet."""
+    invoices: dict[str, None] = field(default_factory=dict)
+    """The orders that wait for payment."""
+    hour: int = 0
+    heard: dict[str, int] = field(default_factory=dict)
+    unpaid: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Hours since 1970; and of that hour, by buyer, the messages that led to something and the orders not paid."""
     agenda: list[tuple[int, int, Due]] = field(default_factory=list)
     agenda_count: int = 0
 
@@ -132,7 +150,10 @@ class Shop:
         return taken
 
     def take_stale(self, now_s: int) -> list[str]:
-        """Remove and return listings to revise whose last revision is older than this second (EVT-08, INV-10)."""
-        ready = [coordinate for coordinate in self.stale if self.revised_s.get(coordinate, 0) < now_s]
+        """Remove and return listings to revise that were not revised within this second (EVT-08, INV-10).
+
+        A revision dated in the future, by a clock that was wrong then, holds the next one back no longer.
+        """
+        ready = [coordinate for coordinate in self.stale if self.revised_s.get(coordinate, 0) != now_s]
         self.stale.difference_update(ready)
         return sorted(ready)

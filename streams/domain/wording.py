@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from schemas import limits
 from schemas.orders import Finding, Quote, ShippingStatus
 from schemas.values import MSAT_PER_SAT, Refusal, Waiting
 
+TERMS_MAX = limits.REPLY_TEXT.most - 300
+"""What is listed or quoted in a reply; the sentence round it has the rest."""
+SUBJECT_MAX = 200
+
 _REFUSALS: dict[Refusal, str] = {
+    Refusal.DECLINED: "the shop declined",
+    Refusal.SHOP_BUSY: "the shop has as many unpaid orders as it takes at once; please try again in a while",
+    Refusal.TOO_MANY_ORDERS: "you placed {subject} orders within this hour without paying; "
+    "further ones are not answered before the next hour",
+    Refusal.TOO_MANY_OPEN: "you have {subject} open orders at this shop; please pay or cancel one of them first",
     Refusal.WRONG_MERCHANT: "this shop does not sell {subject}",
     Refusal.UNKNOWN_ITEM: "there is no listing {subject}",
     Refusal.NOT_FOR_SALE: "{subject} is not for sale",
     Refusal.BAD_QUANTITY: "the quantity of {subject} is not a whole number within limits",
     Refusal.INSUFFICIENT_STOCK: "not enough of {subject} is in stock",
+    Refusal.STOCK_SHARE: "before you have paid, the shop sets no more pieces aside for you than it says: {subject}",
     Refusal.UNKNOWN_SHIPPING: "the shipping option {subject} is not offered",
     Refusal.OPTION_NOT_FOR_ALL: "not every item can be sent with {subject}",
     Refusal.COUNTRY_NOT_SERVED: "shipping does not go there ({subject})",
     Refusal.WEIGHT_OVER_MAX: "the order's weight is outside what {subject} carries",
-    Refusal.UNPRICEABLE: "{subject} cannot be priced",
-    Refusal.DECLINED: "the shop declined",
+    Refusal.UNPRICEABLE: "no exchange rate was to be had for {subject}",
+    Refusal.TOO_EXPENSIVE: "its price is above what the shop takes for one order ({subject})",
 }
 
 _WAITING: dict[Waiting, str] = {
@@ -46,7 +57,7 @@ def plain(amount: Decimal) -> str:
 def payment_request(quote: Quote, claimed_sats: int | None) -> str:
     """What is to be paid, for what, and that the sum differs from the buyer's if it does."""
     total_sats = quote.total_msat // MSAT_PER_SAT
-    terms = "; ".join(f"{c.label}: {plain(c.amount)} {c.currency}" for c in quote.charges)
+    terms = _short("; ".join(f"{c.label}: {plain(c.amount)} {c.currency}" for c in quote.charges), TERMS_MAX)
     text = f"Please pay {total_sats} sats. {terms}."
     if claimed_sats is not None and claimed_sats != total_sats:
         text += f" Your order named {claimed_sats} sats; the shop's own prices give {total_sats}."
@@ -55,18 +66,18 @@ def payment_request(quote: Quote, claimed_sats: int | None) -> str:
 
 def rejected(findings: tuple[Finding, ...]) -> str:
     """Why an order is turned down, every fault named."""
-    reasons = [_REFUSALS[f.refusal].format(subject=f.subject) for f in findings]
-    return f"Your order cannot be accepted: {'; '.join(reasons)}."
+    reasons = [_REFUSALS[f.refusal].format(subject=_short(f.subject, SUBJECT_MAX)) for f in findings]
+    return f"Your order cannot be accepted: {_short('; '.join(reasons), TERMS_MAX)}."
 
 
 def waiting(reason: Waiting, detail: str) -> str:
     """What an order waits for."""
-    return _WAITING[reason].format(detail=detail)
+    return _WAITING[reason].format(detail=_short(detail, TERMS_MAX))
 
 
 def confirmed(quote: Quote | None) -> str:
     """Thanks for the payment if there was one, with the place for a pickup (SHP-11)."""
-    place = f" You can collect it at: {quote.pickup_place}." if quote and quote.pickup_place else ""
+    place = f" You can collect it at: {_short(quote.pickup_place, TERMS_MAX)}." if quote and quote.pickup_place else ""
     is_free = quote is not None and quote.total_msat == 0
     return f"{'Your order is' if is_free else 'Your payment has arrived and your order is'} confirmed.{place}"
 
@@ -76,6 +87,11 @@ def parcel(status: ShippingStatus, tracking: str | None, carrier: str | None) ->
     by = f" Carrier: {carrier}." if carrier else ""
     number = f" Tracking: {tracking}." if tracking else ""
     return f"{_PARCEL[status]}{by}{number}"
+
+
+def _short(text: str, most: int) -> str:
+    """The text, cut where it would make a message that is too long to be sent."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 PROCESSING = "Your order is being prepared."

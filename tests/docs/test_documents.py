@@ -15,9 +15,12 @@ from schemas.nostr.nip01 import EventFault
 from schemas.nostr.nip59 import WrapFault
 from schemas.orders import OrderStatus, ShippingStatus
 from schemas.payments import PaymentAxis
+from schemas.shops import ShopSettings
 from schemas.topics import TOPICS
 from schemas.values import Refusal, Waiting
+from streams.domain.buyers import Silence
 from tests.docs.documents import DOCUMENTS, ROOT, anchors, commands, links, name_of, said_commands
+from tools import make_limits_doc
 from tools.make_topics_doc import TARGET, render
 
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
@@ -86,6 +89,12 @@ def test_the_topics_page_is_the_table() -> None:
     assert render() == TARGET.read_text()
 
 
+def test_the_limits_page_is_the_table_and_explains_every_setting() -> None:
+    """Written by `python -m tools.make_limits_doc`, and nothing else."""
+    assert make_limits_doc.render() == make_limits_doc.TARGET.read_text()
+    assert list(make_limits_doc.SETTINGS) == list(ShopSettings.model_fields)
+
+
 def test_the_glossary_is_sorted_and_says_each_term_once() -> None:
     """With a meaning and a source."""
     rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", section("Terms"), re.M)[1:]
@@ -106,7 +115,8 @@ def test_the_glossary_explains_every_code(title: str) -> None:
 def test_the_glossary_explains_every_quarantine_reason() -> None:
     """Those of the gates, of messages, and those that readers and rules add."""
     explained = {cell.strip("`") for cell in first_cells(section("Quarantine reasons"))}
-    faults = {fault.value for enum in (EventFault, WrapFault, MarketFault, MessageFault) for fault in enum}
+    enums = (EventFault, WrapFault, MarketFault, MessageFault, Silence)
+    faults = {fault.value for enum in enums for fault in enum}
     reading = (ROOT / "streams" / "reading.py").read_text()
     rules = "".join(path.read_text() for path in (ROOT / "streams" / "domain").glob("*.py"))
     named = set(re.findall(r'Refused\(\s*"(\w+)"', reading))

@@ -15,8 +15,9 @@ from schemas.topics import COMMANDS
 from services.embedded.kafka import EmbeddedKafka
 from streams import checkpoint
 from streams.checkpoint import Keeper
-from streams.decider import Decider, Partition
+from streams.decider import Decider
 from streams.kafka import Kafka
+from streams.partition import Partition
 from tests.support import cluster
 from tests.support.cluster import PARTITIONS, caught_up, merchant_in, offers, orders, until
 

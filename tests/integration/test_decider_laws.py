@@ -14,8 +14,9 @@ from schemas.messages import Command, JournalRecord
 from schemas.orders import OrderLine, OrderQuoted, OrderRejected, Rate
 from schemas.topics import COMMANDS, JOURNAL, QUARANTINE
 from services.embedded.kafka import EmbeddedKafka
-from streams.decider import CommandsLost, Decider, Partition
+from streams.decider import CommandsLost, Decider
 from streams.kafka import Fenced, Kafka, KafkaError, Producer, Record
+from streams.partition import Partition
 from tests.support import cluster
 from tests.support.builders import product
 from tests.support.cluster import PARTITIONS, caught_up, merchant_in, offers, orders, until

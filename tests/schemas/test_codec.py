@@ -162,3 +162,27 @@ def test_a_command_is_no_record_and_no_other_contract() -> None:
         decode(JournalRecord, encode(a_command(an_order())))
     with pytest.raises(NotOurContract):
         decode(StockHeld, encode(a_command(an_order()).body))
+
+
+def test_an_unknown_type_is_refused_without_repeating_it() -> None:
+    """The type is a stranger's word too: the message names the place, and none of what stands there."""
+    data = encode(a_command(an_order())).replace(b'"PlaceOrder"', b'"nsec1verysecret"')
+
+    with pytest.raises(NotOurContract, match=r"^cannot decode Command: body: its type is unknown$"):
+        decode(Command, data)
+
+
+@pytest.mark.usefixtures("seam")
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"grams": 5}',
+        b'{"v": 2, "label": "x"}',
+        b'{"v": 2, "label": "x", "grams": {}}',
+        b'{"v": 2, "label": "x", "grams": null}',
+    ],
+)
+def test_a_record_that_is_not_of_the_version_it_says_is_refused(data: bytes) -> None:
+    """A step to the next version trusts what its version wrote; what it cannot take is no record of ours."""
+    with pytest.raises(NotOurContract):
+        decode(Parcel, data)

@@ -18,7 +18,7 @@ from schemas.topics import (
 )
 from tests.support.builders import BUYER, MERCHANT, an_id
 
-ROLES = {"ingest", "intake", "decider", "views", "payments", "publisher", "metrics", "api"}
+ROLES = {"ingest", "intake", "decider", "views", "payments", "publisher", "metrics", "api", "auditor"}
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)

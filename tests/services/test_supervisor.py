@@ -290,11 +290,16 @@ class Program:
         self.process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(home.root)])
 
     def children(self) -> list[psutil.Process]:
+        """What this very supervisor runs once everything answers; the status may still be a killed one's."""
         until_s = time.monotonic() + 15
-        while self.home.ready() is None and time.monotonic() < until_s:
+        while time.monotonic() < until_s:
+            status = json.loads(self.home.status_file.read_bytes()) if self.home.status_file.exists() else {}
+            running = {child.pid: child for child in psutil.Process(self.process.pid).children()}
+            listed = [child["pid"] for child in status.get("children", ())]
+            if self.home.ready() is not None and listed and all(pid in running for pid in listed):
+                return [running[pid] for pid in listed]
             time.sleep(0.02)
-        status = json.loads(self.home.status_file.read_bytes())
-        return [psutil.Process(child["pid"]) for child in status["children"]]
+        raise AssertionError("the supervisor's children did not come up within 15 s")
 
 
 @pytest.fixture

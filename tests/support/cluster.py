@@ -24,6 +24,7 @@ from schemas.codec import decode
 from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.orders import OrderLine
 from schemas.topics import COMMANDS, JOURNAL, Topic
+from schemas.values import OrderKey
 from services.config import Role
 from services.supervision.processes import dies_with_parent
 from streams.domain.decide import decide
@@ -49,12 +50,17 @@ def offers(merchant: str, stock: int | None = None, d: str = "tea") -> Command:
     return said(merchant, RecordListing(listing=_listing(merchant, stock, d)))
 
 
-def orders(merchant: str, numbers: Iterable[int], buyer: str = "b1" * 32) -> list[Command]:
-    """One order for one tea each, named by its number."""
+def order_key(merchant: str, number: int, crowd: str = "b1" * 32) -> OrderKey:
+    """The order of this number; each is another buyer's, since one buyer may not have many."""
+    return a_key(f"order-{number}", f"{number:08x}{crowd[8:]}", merchant)
+
+
+def orders(merchant: str, numbers: Iterable[int], crowd: str = "b1" * 32) -> list[Command]:
+    """One order for one tea each, named by its number, of so many buyers of a crowd."""
     bodies: list[CommandBody] = []
     for number in numbers:
-        key = a_key(f"order-{number}", buyer, merchant)
-        order = an_order(key=key, rumor=f"rumor {merchant} {buyer} {number}")
+        key = order_key(merchant, number, crowd)
+        order = an_order(key=key, rumor=f"rumor {merchant} {crowd} {number}")
         line = OrderLine(coordinate=product(merchant=merchant), quantity=1)
         bodies.append(order.model_copy(update={"lines": (line,)}))
     return [said(merchant, body) for body in bodies]
@@ -74,7 +80,7 @@ def history(merchant: str, count: int) -> list[JournalRecord]:
     shop, records = Shop(merchant), list[JournalRecord]()
     commands = [offers(merchant, stock=1_000)]
     for number, command in enumerate(orders(merchant, range(count))):
-        key = a_key(f"order-{number}", merchant=merchant)
+        key = order_key(merchant, number)
         commands.append(command)
         if number % 3 == 0:
             commands += [said(merchant, requested(10, key)), said(merchant, paid(10, key))]

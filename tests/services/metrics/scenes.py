@@ -9,7 +9,7 @@ from schemas.messages import JournalRecord
 from schemas.orders import OrderStatus, ShippingStatus
 from schemas.reviews import RecordReview
 from schemas.rows import InventoryRow, OrderRow, ReviewRow
-from schemas.shops import OpenShop
+from schemas.shops import OpenShop, ShopSettings
 from schemas.stock import StockHeld, StockLine, StockSet
 from schemas.values import Actor
 from streams.domain.projections import Row, RowKey, fold
@@ -91,7 +91,7 @@ def ten_orders() -> Story:
 def a_long_history(seed: int, commands: int = 250) -> Story:
     """A shop whose stock is set, held, released and sold in an order nobody planned."""
     chance = random.Random(seed)
-    story = given(OpenShop())
+    story = given(OpenShop(settings=ShopSettings().without_limits()))
     prices = {"tea": 10, "cup": 3, "song": 1}
     open_orders: list[tuple[str, int]] = []
     for n in range(commands):

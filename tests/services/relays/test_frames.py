@@ -106,11 +106,19 @@ def test_an_event_tells_what_it_claims() -> None:
         (b"[1]", "unknown type"),
         (b"[" + b"1," * 100 + b"1]", "too many parts"),
         (b'["NOTICE","\xff"]', "not UTF-8"),
+        (b'["NOTICE","\\ud800"]', "half a character"),
+        (b'["AUTH","\\uDFFF"]', "half a character"),
+        (b'["OK","\\ude00\\ud83d",true,""]', "half a character"),
     ],
 )
 def test_a_broken_frame_is_a_value(data: bytes, reason: str) -> None:
     """What cannot be routed comes back with reason and size, and raises nothing."""
     assert read_frame(data) == BadFrame(reason, len(data))
+
+
+def test_an_escaped_pair_is_one_character() -> None:
+    """Only a half without its other half is refused."""
+    assert read_frame(b'["NOTICE","\\ud83d\\ude00"]') == NoticeFrame("\U0001f600")
 
 
 @seed(11)

@@ -1,4 +1,4 @@
-"""Checks what holds in every history: a seeded machine tries odd ones, an independent auditor keeps the books."""
+"""Checks what holds in every history: a seeded machine tries odd ones, the auditor keeps its books."""
 
 import itertools
 import random
@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from schemas.catalogue import RecordDeletion, RecordListing, RecordShippingOption, ReviseListing
+from schemas.freezes import FreezeMerchant, ThawMerchant
 from schemas.messages import Command, CommandBody, Event
 from schemas.orders import MoveRefused, OrderStatus, ReachDeadline, ShippingStatus
 from schemas.parking import CommandParked, ReleaseParked
 from schemas.payments import RecordPaymentFailure, intent_id
 from schemas.values import Actor, OrderKey
+from services.audit.books import Books
 from streams.domain.decide import decide
 from tests.support import laws
-from tests.support.auditor import Auditor
+from tests.support.books import enter
 from tests.support.builders import (
     BUYER,
     MERCHANT,
@@ -47,7 +49,7 @@ class AnyHistory(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.story = Story()
-        self.auditor = Auditor()
+        self.books = Books()
         self.at_ms = NOW_MS
         self.heard: list[tuple[Command, tuple[Event, ...]]] = []
         self.rumors = itertools.count()
@@ -58,7 +60,8 @@ class AnyHistory(RuleBasedStateMachine):
         self.at_ms += 500
         command = a_command(body, self.at_ms)
         self.story.when(command)
-        self.auditor.read(self.story.events)
+        if self.story.events:
+            enter(self.books, self.story.journal[-1])
         self.heard.append((command, self.story.events))
 
     @initialize()
@@ -170,16 +173,24 @@ class AnyHistory(RuleBasedStateMachine):
     @invariant()
     def the_books_are_the_shop(self) -> None:
         for coordinate, stock in self.story.shop.stock.items():
-            assert stock.on_hand == self.auditor.on_hand[coordinate]
-            assert stock.held == self.auditor.held[coordinate]
+            assert (stock.on_hand, stock.held) == (
+                self.books.goods[coordinate].on_hand,
+                self.books.goods[coordinate].held,
+            )
         for ref, order in self.story.shop.orders.items():
-            assert order.status == self.auditor.status[ref]
-            assert order.replies == self.auditor.replies[ref]
-            assert order.revision == self.auditor.revision[ref]
+            assert self.books.order(ref) == (order.status, order.revision, order.replies)
+
+    @rule(cause=CAUSES, again=st.booleans())
+    def freeze_or_thaw(self, cause: int, again: bool) -> None:
+        """Effects wait or go on; the same cause is heard once."""
+        if again:
+            self.hear(ThawMerchant(reason="looked at", cause=f"thaw {next(self.versions)}"))
+        else:
+            self.hear(FreezeMerchant(code="I2", reason="oversold", cause=f"I2 at 0:{cause}"))
 
     def teardown(self) -> None:
         refolded = self.story.refolded()
-        for name in ("orders", "stock", "listings", "options", "withdrawn", "parked", "settings"):
+        for name in ("orders", "stock", "listings", "options", "withdrawn", "parked", "settings", "freezes"):
             assert getattr(refolded, name) == getattr(self.story.shop, name), name
         events = [event for record in self.story.journal for event in record.events]
         laws.fold_never_fails(MERCHANT, events[::-1], NOW_MS)

@@ -4,11 +4,14 @@ import itertools
 
 import pytest
 
+from schemas import limits
 from schemas.catalogue import (
     ListingRecorded,
+    ListingRevised,
     RecordDeletion,
     RecordListing,
     RecordShippingOption,
+    ReviseListing,
     ShippingOptionRecorded,
     Withdrawn,
 )
@@ -17,6 +20,7 @@ from schemas.stock import StockSet
 from tests.support.builders import (
     CARRIER,
     MERCHANT,
+    NOW_S,
     STRANGER,
     a_listing,
     an_id,
@@ -25,8 +29,8 @@ from tests.support.builders import (
     post,
     product,
 )
-from tests.support.steps import requested
-from tests.support.story import given
+from tests.support.steps import paid, requested
+from tests.support.story import Story, given
 
 
 def version(created_at: int, event: str | None = None) -> RecordListing:
@@ -188,3 +192,128 @@ def test_a_republished_listing_takes_orders_again_with_its_stock() -> None:
         update={"order": an_order().order.model_copy(update={"order_id": "2"})}
     )
     story.when(other).one(OrderQuoted)
+
+
+# Deletions by id that come first
+
+
+@pytest.mark.req("REL-16")
+def test_a_deletion_by_id_before_its_event_is_remembered() -> None:
+    """Relays bring the two in any order; another version of the same listing is welcome."""
+    gone, other = version(90, "gone"), version(95, "other")
+
+    story = given(deletion(at=100, events=(gone.listing.event_id,))).when(gone)
+    story.then_nothing()
+
+    story.when(other).one(ListingRecorded)
+    story.when(deletion(at=101, events=(gone.listing.event_id,))).then_nothing()
+
+
+def test_an_options_deletion_by_id_is_remembered_too() -> None:
+    """For the merchant's own; a carrier's option of that id cannot be the merchant's."""
+    gone = option(90)
+
+    given(deletion(at=100, events=(gone.option.event_id,))).when(gone).then_nothing()
+
+
+def test_a_version_deleted_by_id_does_not_come_back_as_an_older_copy() -> None:
+    """Two versions, the newer deleted: neither returns when a relay brings it again."""
+    older, newer = version(90, "older"), version(95, "newer")
+    story = given(older, newer, deletion(at=100, events=(newer.listing.event_id,)))
+
+    story.when(newer).then_nothing()
+    story.when(older).then_nothing()
+
+
+def test_a_strangers_deletion_by_id_is_not_remembered() -> None:
+    """Only the author takes an event back, and nobody else fills the shop's memory."""
+    tea = version(90)
+
+    story = given(deletion(at=100, author=STRANGER, events=(tea.listing.event_id,)))
+
+    assert story.journal == []
+    story.when(tea).one(ListingRecorded)
+
+
+def test_so_many_deleted_ids_are_remembered_and_the_oldest_goes_first() -> None:
+    """A merchant who tidies up for years does not fill the decider."""
+    most = limits.DELETED_IDS.most
+    first = tuple(an_id(f"gone {n}") for n in range(most))
+    story = given(deletion(at=100, events=first)).when(deletion(at=101, events=(an_id("one more"),)))
+
+    assert len(story.shop.deleted_ids) == most
+    assert first[0] not in story.shop.deleted_ids
+    assert an_id("one more") in story.shop.deleted_ids
+
+
+# Edits by clients that know an old stock
+
+
+def edited(stock: int | None, at: int, title: str = "Tea", price: str = "10") -> RecordListing:
+    """A version of the counted tea."""
+    listing = a_listing("tea", price, stock=stock, created_at=at, event=f"{title} {price} {stock} {at}")
+    tags = tuple(("title", title) if tag[0] == "title" else tag for tag in listing.template.tags)
+    template = listing.template.model_copy(update={"tags": tags})
+    return RecordListing(listing=listing.model_copy(update={"title": title, "template": template}))
+
+
+def sold_three(*after: ReviseListing) -> Story:
+    """Ten teas, three of them sold; published or not, as told."""
+    return given(edited(10, NOW_S - 100), an_order(("tea", 3)), requested(30), paid(30), *after)
+
+
+@pytest.mark.req("CAT-09")
+@pytest.mark.req("INV-03")
+def test_a_new_title_with_the_old_number_changes_the_title_and_keeps_the_sales() -> None:
+    """The merchant edits in another client while the stock goes down: the final version has both."""
+    story = sold_three().when(edited(10, NOW_S - 50, "Green tea"))
+
+    story.then(ListingRecorded)
+    assert story.shop.stock[product()].on_hand == 7
+    revised = story.when(ReviseListing(coordinate=product())).one(ListingRevised).listing
+    assert (revised.title, revised.stock) == ("Green tea", 7)
+    assert ("title", "Green tea") in revised.template.tags
+    assert ("stock", "7") in revised.template.tags
+
+
+def test_a_stale_client_does_not_bring_the_sold_pieces_back() -> None:
+    """It never saw our version with seven and names the ten it knows, beside a new price."""
+    story = sold_three(ReviseListing(coordinate=product())).when(edited(10, NOW_S + 50, price="12"))
+
+    story.then(ListingRecorded)
+    assert story.shop.stock[product()].on_hand == 7
+    assert story.shop.take_stale(NOW_S + 60) == [product()]
+
+
+@pytest.mark.req("INV-05")
+def test_a_number_alone_is_what_the_merchant_says_there_is() -> None:
+    """Nothing else changed, so the ten are ten again: restocked."""
+    story = sold_three(ReviseListing(coordinate=product())).when(edited(10, NOW_S + 50))
+
+    story.then(ListingRecorded, StockSet)
+    assert story.shop.stock[product()].on_hand == 10
+
+
+@pytest.mark.req("INV-05")
+@pytest.mark.parametrize("title", ["Tea", "Green tea"])
+def test_a_number_nobody_named_before_is_the_new_base(title: str) -> None:
+    """With or without another change beside it."""
+    story = sold_three(ReviseListing(coordinate=product())).when(edited(25, NOW_S + 50, title))
+
+    assert story.one(StockSet).on_hand == 25
+
+
+def test_after_a_new_base_the_numbers_before_it_are_news_again() -> None:
+    """Ten, then twenty, then ten with a new title: there are ten."""
+    story = given(edited(10, NOW_S - 90), edited(20, NOW_S - 80)).when(edited(10, NOW_S - 70, "Green tea"))
+
+    assert story.one(StockSet).on_hand == 10
+
+
+def test_counting_begins_and_ends_when_the_merchant_says_so() -> None:
+    """A number where none was, and none where one was, are always news."""
+    story = given(edited(None, NOW_S - 90)).when(edited(10, NOW_S - 80, "Green tea"))
+    assert story.one(StockSet).on_hand == 10
+
+    story.when(edited(None, NOW_S - 70, "Black tea"))
+    assert story.one(StockSet).on_hand is None

@@ -262,6 +262,32 @@ def test_an_order_without_a_rate_is_tried_again_and_its_buyer_told_once() -> Non
     assert story.one(PaymentWanted).amount_msat == 2_000_000
 
 
+@pytest.mark.req("PAY-07")
+def test_an_order_waits_for_a_rate_as_long_as_the_shop_says_and_is_then_turned_down() -> None:
+    """An hour after it began to wait its buyer is told, once, and nothing is tried again."""
+    story, at_ms = dollars(), NOW_MS
+    while (deadline_ms := story.order().deadline_ms) is not None:
+        at_ms = deadline_ms
+        story.when(ReachDeadline(order=a_key(), deadline_ms=at_ms), at_ms=at_ms)
+
+    assert at_ms - NOW_MS == ShopSettings().rate_wait_s * 1_000
+    assert [f.refusal for f in story.one(OrderRejected).findings] == [Refusal.UNPRICEABLE]
+    assert story.told()[0] == "cancelled"
+    assert "USD" in story.told()[1]
+    told = [e for record in story.journal for e in record.events if isinstance(e, ReplyPromised)]
+    assert len(told) == 2
+    story.when(ReachDeadline(order=a_key(), deadline_ms=at_ms), at_ms=at_ms + 60_000).then_nothing()
+
+
+def test_an_amended_order_waits_anew() -> None:
+    """Its buyer came back; the hour counts from there."""
+    story = dollars()
+    later = NOW_MS + 3_000_000
+    story.when(an_order(("tea", 2), rumor="more"), at_ms=later)
+
+    assert story.order().rate_since_ms == later
+
+
 def test_an_order_that_meets_another_obstacle_while_waiting_for_a_rate_is_told_of_it() -> None:
     """Otherwise its buyer would wait for a price that never comes."""
     vase = a_listing("vase", "1", "USD", shipping=((post(), "0"),))

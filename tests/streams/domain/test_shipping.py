@@ -97,6 +97,25 @@ def test_weight_bounds_are_inclusive_and_count_the_whole_order(grams: str, fits:
         assert "A" in story.told()[1]
 
 
+@pytest.mark.parametrize("bound", ["weight_min_g", "weight_max_g"])
+def test_a_weight_nobody_knows_passes_no_bounds(bound: str) -> None:
+    """The option is not used silently: the order is held for the merchant to say."""
+    option = an_option("a", weight_max_g="1000") if bound == "weight_max_g" else an_option("a", weight_min_g="1000")
+    story = shop(a_listing("vase", shipping=((A, "0"),)), option)
+
+    assert waits(story, an_order(("vase", 1), shipping=A, country="DE")) == ("needs_pricing", "A: a weight is missing")
+
+
+@pytest.mark.req("SHP-10")
+def test_an_option_whose_bounds_cannot_be_checked_leaves_the_other_to_be_picked() -> None:
+    """Exactly one is priceable."""
+    b = post("b")
+    vase = a_listing("vase", shipping=((A, "0"), (b, "0")))
+    story = shop(vase, an_option("a", weight_max_g="1000"), an_option("b", "3"))
+
+    assert quoted(story, an_order(("vase", 1), country="DE")).shipping == b
+
+
 def test_a_weight_is_summed_exactly_however_long_it_is() -> None:
     """One hundredth of a microgram too much is too much."""
     heavy = "29999999999999999999"

@@ -70,7 +70,8 @@ def test_fifty_orders_for_ten_things_are_ten_promises() -> None:
     """One writer decides them one after another; forty read that none is left."""
     story = given(RecordListing(listing=a_listing("tea", "10", stock=10)))
     outcomes = [
-        story.when(an_order(("tea", 1), key=a_key(f"order-{n}"), rumor=f"r{n}")).none(OrderRejected) for n in range(50)
+        story.when(an_order(("tea", 1), key=a_key(buyer=f"{n:064x}"), rumor=f"r{n}")).none(OrderRejected)
+        for n in range(50)
     ]
 
     assert outcomes == [True] * 10 + [False] * 40

@@ -2,6 +2,7 @@
 
 import pytest
 
+from schemas import limits
 from schemas.orders import Finding, ShippingStatus
 from schemas.values import Refusal, Waiting
 from streams.domain.wording import parcel, rejected, waiting
@@ -31,3 +32,12 @@ def test_every_parcel_state_has_a_sentence_with_its_tracking_if_there_is_one(sta
     assert "Tracking" not in parcel(status, None, None)
     assert "Carrier" not in parcel(status, None, None)
     assert parcel(status, "T1", "Post").endswith("Carrier: Post. Tracking: T1.")
+
+
+def test_no_sentence_is_too_long_to_be_sent() -> None:
+    """A hundred unknown addresses, each as long as a message can carry, still make an answer that can be wrapped."""
+    findings = tuple(Finding(refusal=Refusal.UNKNOWN_ITEM, subject=f"30402:{'é' * 500}{n}") for n in range(100))
+
+    for text in (rejected(findings), waiting(Waiting.SHIPPING_CHOICE, "ü" * 50_000)):
+        assert len(text) <= limits.REPLY_TEXT.most
+        assert text.endswith((".", "…."))

@@ -1,0 +1,1 @@
+"""The auditor: independent books over the journal."""

@@ -1,0 +1,179 @@
+"""What the books hold: goods, orders that are not finished, receipts, and a few bytes for all that is over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.audit.archive import Archive
+from services.audit.invariants import INVARIANTS, Breach
+from services.audit.rules import FINISHED, order_ref, owner_of, short
+
+Fact = dict[str, Any]
+"""One event of a record, as JSON has it."""
+
+
+@dataclass(slots=True)
+class Goods:
+    """One listing's units: on hand (None: not counted), held by orders, sold so far; and the last record about them."""
+
+    merchant: str
+    on_hand: int | None = None
+    held: int = 0
+    sold: int = 0
+    sequence: int = 0
+
+
+@dataclass(slots=True)
+class Order:
+    """An order that is not finished. `intent` is the one live payment intent, '' without."""
+
+    ref: str
+    merchant: str
+    status: str = "waiting"
+    revision: int = 0
+    replies: int = 0
+    due_msat: int = 0
+    intent: str = ""
+    is_requested: bool = False
+    is_asked: bool = False
+    is_paid: bool = False
+    confirmations: int = 0
+    held: dict[str, int] = field(default_factory=dict)
+    parcel: str = "none"
+    deadline_ms: int = 0
+    wanted_ms: int = 0
+    told_in: int = 0
+    ended_in: int = 0
+    """The records that last promised the buyer a message, and that ended the order."""
+
+    @property
+    def name(self) -> str:
+        """How sentences call it."""
+        return f"order {self.ref[:10]}"
+
+
+class Ledger:
+    """The state of one partition's books, and the means to write in them."""
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        self.covers = -1
+        self.at_ms = 0
+        self.merchant = ""
+        """Of the record that is being entered."""
+        self.goods: dict[str, Goods] = {}
+        self.orders: dict[str, Order] = {}
+        self.parked: Counter[str] = Counter()
+        self.settled = Archive()
+        self.finished = Archive()
+        self.frozen: dict[str, str] = {}
+        """Merchant → why their effects wait."""
+        self.answered: dict[str, int] = {}
+        """Merchant → the last record that froze or thawed them: whoever made it knew of everything before."""
+        self.statuses: dict[str, Counter[str]] = {}
+        """Merchant → how many of their orders stand where."""
+        self.receipts: dict[tuple[str, int], tuple[int, int]] = {}
+        """(merchant, UTC day since 1970) → payments received, and their sum in msat."""
+        self.checked: dict[str, int] = dict.fromkeys(INVARIANTS, 0)
+        self.breaches: list[Breach] = []
+        self.touched: dict[str, Order] = {}
+        self.moved: dict[str, Goods] = {}
+        self._key: Fact | None = None
+        self._ref = ""
+
+    def start(self, merchant: str) -> None:
+        """A new record; its breaches, and the orders and goods it touches, are collected from here."""
+        self.merchant, self.breaches, self.touched, self.moved, self._key = merchant, [], {}, {}, None
+
+    def say(self, code: str, sentence: str) -> None:
+        """Note a breach of the record that is being entered."""
+        self.breaches.append(Breach(code, self.merchant, self.sequence, sentence))
+
+    def check(self, code: str, holds: bool, sentence: Callable[[], str]) -> None:
+        """Count a check, and note a breach where it does not hold."""
+        self.checked[code] += 1
+        if not holds:
+            self.say(code, sentence())
+
+    def owns(self, coordinate: str) -> None:
+        """A listing in a record is one of the record's merchant (I8)."""
+        is_own = owner_of(coordinate) == self.merchant
+        self.check("I8", is_own, lambda: f"{short(coordinate)} is not a listing of this merchant")
+
+    def goods_of(self, coordinate: str) -> Goods:
+        """A listing's units, marked with the record that is being entered."""
+        goods = self.goods.get(coordinate)
+        if goods is None:
+            goods = self.goods[coordinate] = Goods(self.merchant)
+        goods.sequence = self.sequence
+        self.moved[coordinate] = goods
+        return goods
+
+    def ref_of(self, fact: Fact) -> str:
+        """The reference of the order a fact is about; facts of one record mostly share it."""
+        key = fact["order"]
+        if key != self._key:
+            self._key, self._ref = key, order_ref(key)
+            owner = key["merchant"]
+            self.check("I8", owner == self.merchant, lambda: f"an order of {owner[:8]} in another merchant's record")
+        return self._ref
+
+    def order_of(self, fact: Fact) -> Order:
+        """The order a fact is about; one that is finished or was never placed (I11) is opened, so that books go on."""
+        ref = self.ref_of(fact)
+        order = self.orders.get(ref) or self._reopened(ref)
+        self.touched[ref] = order
+        return order
+
+    def placed(self, ref: str) -> Order:
+        """The order of this reference, new where nobody knows it."""
+        order = self.orders.get(ref)
+        if order is None and self.finished.get(ref):
+            order = self._reopened(ref)
+        if order is None:
+            order = self.orders[ref] = Order(ref, self.merchant)
+            self.count("waiting", +1)
+        self.touched[ref] = order
+        return order
+
+    def _reopened(self, ref: str) -> Order:
+        known = self.finished_order(ref)
+        if known is None:
+            self.check("I11", False, lambda: f"order {ref[:10]} was never placed")
+            self.count("waiting", +1)
+            order = Order(ref, self.merchant)
+        else:
+            status, revision, replies = known
+            order = Order(ref, self.merchant, status, revision, replies, confirmations=int(status == "completed"))
+        self.orders[ref] = order
+        return order
+
+    def stand(self, order: Order, status: str) -> None:
+        """Move an order's status."""
+        self.count(order.status, -1)
+        self.count(status, +1)
+        order.status = status
+        if status in FINISHED:
+            order.ended_in = self.sequence
+
+    def count(self, status: str, by: int) -> None:
+        """So many orders more of this merchant stand there."""
+        counts = self.statuses.get(self.merchant)
+        if counts is None:
+            counts = self.statuses[self.merchant] = Counter()
+        counts[status] += by
+
+    def finish(self, order: Order) -> None:
+        """Shrink an order that is over to twelve bytes."""
+        status = FINISHED.index(order.status) + 1
+        packed = status | min(order.revision, 0xFFF) << 3 | min(order.replies, 0xFFFF) << 15
+        self.finished.put(order.ref, packed)
+        self.orders.pop(order.ref, None)
+
+    def finished_order(self, ref: str) -> tuple[str, int, int] | None:
+        """Status, revision and number of replies of an order that is over; None where there is none."""
+        packed = self.finished.get(ref)
+        return None if not packed else (FINISHED[(packed & 7) - 1], packed >> 3 & 0xFFF, packed >> 15 & 0xFFFF)

@@ -1,0 +1,122 @@
+"""Orders in the books: placed, quoted, moved, shipped, parked (I11, I12, I13)."""
+
+from __future__ import annotations
+
+from services.audit.ledger import Fact, Ledger, Order
+from services.audit.rules import (
+    LINES_MAX,
+    ORDER_MOVES,
+    PAID,
+    PARCEL_MOVES,
+    PARKED_MAX,
+    PERSONAL,
+)
+
+
+def placed(ledger: Ledger, fact: Fact) -> None:
+    """A first revision, or an amendment in time; personal details are sealed."""
+    order, revision = ledger.placed(ledger.ref_of(fact)), fact["revision"]
+    was, is_free = order.status, not order.held and not order.intent
+    may = was in ("waiting", "pending") and is_free and not order.is_requested
+    ledger.check("I11", may, lambda: f"{order.name} was amended while {was}, asked for or holding")
+    before = order.revision
+    ledger.check("I11", revision == before + 1, lambda: f"revision {revision} of {order.name} follows {before}")
+    order.revision, order.due_msat, order.deadline_ms = revision, 0, 0
+    order.is_asked = order.is_requested = False
+    ledger.stand(order, "waiting")
+    details = fact.get("details")
+    is_sealed = details is None or ("box" in details and PERSONAL.isdisjoint(details))
+    is_clean = PERSONAL.isdisjoint(fact) and PERSONAL.isdisjoint(fact["destination"])
+    ledger.check("I12", is_sealed and is_clean, lambda: f"{order.name} shows what should be sealed")
+
+
+def quoted(ledger: Ledger, fact: Fact) -> None:
+    """An order got its price and waits for its money."""
+    order, quote = ledger.order_of(fact), fact["quote"]
+    _waits(ledger, order, "quoted")
+    ledger.stand(order, "pending")
+    order.due_msat, order.deadline_ms = quote["total_msat"], fact["deadline_ms"]
+    lines = quote["lines"]
+    ledger.check("I13", len(lines) <= LINES_MAX, lambda: f"{order.name} has {len(lines)} lines")
+    for line in lines:
+        ledger.owns(line["coordinate"])
+
+
+def waiting(ledger: Ledger, fact: Fact) -> None:
+    """An order cannot be quoted yet."""
+    order = ledger.order_of(fact)
+    _waits(ledger, order, "made to wait")
+    ledger.stand(order, "waiting")
+    order.deadline_ms = fact.get("deadline_ms") or 0
+
+
+def rejected(ledger: Ledger, fact: Fact) -> None:
+    """An order was turned down."""
+    order = ledger.order_of(fact)
+    _waits(ledger, order, "rejected")
+    ledger.stand(order, "rejected")
+
+
+def moved(ledger: Ledger, fact: Fact) -> None:
+    """The order axis moved; to confirmed only with money (I4)."""
+    order, to, actor = ledger.order_of(fact), fact["to"], fact["actor"]
+    was, movers = order.status, ORDER_MOVES.get(order.status, {}).get(to, "")
+    ledger.check("I11", actor in movers.split(), lambda: f"the {actor} moved {order.name} from {was} to {to}")
+    if to == "confirmed":
+        has_money = order.is_paid or order.due_msat == 0
+        ledger.check("I4", has_money, lambda: f"{order.name} was confirmed without money")
+    ledger.stand(order, to)
+    order.deadline_ms = 0
+
+
+def cancellation_requested(ledger: Ledger, fact: Fact) -> None:
+    """The buyer of a paid order would like it back."""
+    order = ledger.order_of(fact)
+    may = order.status in ("confirmed", "processing")
+    ledger.check("I11", may, lambda: f"{order.name} is {order.status}, so its buyer need not ask to cancel")
+
+
+def shipped(ledger: Ledger, fact: Fact) -> None:
+    """The parcel of a paid order went somewhere."""
+    order, to = ledger.order_of(fact), fact["to"]
+    was = order.parcel
+    may = order.status in PAID[:2] and (to == was or to in PARCEL_MOVES[was].split())
+    ledger.check("I11", may, lambda: f"the parcel of {order.name} ({order.status}) went from {was} to {to}")
+    order.parcel = to
+
+
+def parked(ledger: Ledger, fact: Fact) -> None:
+    """A message waits for its order, one of few."""
+    ref = ledger.ref_of(fact)
+    ledger.parked[ref] += 1
+    waiting = ledger.parked[ref]
+    ledger.check("I13", waiting <= PARKED_MAX, lambda: f"{waiting} messages wait for order {ref[:10]}")
+
+
+def unparked(ledger: Ledger, fact: Fact) -> None:
+    """The oldest of them does not wait any more."""
+    ref = ledger.ref_of(fact)
+    ledger.parked[ref] -= 1
+    if ledger.parked[ref] <= 0:
+        del ledger.parked[ref]
+
+
+def froze(ledger: Ledger, fact: Fact) -> None:
+    """The merchant's effects wait."""
+    ledger.frozen[ledger.merchant] = fact["reason"]
+    ledger.answered[ledger.merchant] = ledger.sequence
+
+
+def thawed(ledger: Ledger, fact: Fact) -> None:
+    """They go on, and nothing that waited is late for it."""
+    ledger.frozen.pop(ledger.merchant, None)
+    ledger.answered[ledger.merchant] = ledger.sequence
+    for order in ledger.orders.values():
+        if order.merchant == ledger.merchant:
+            order.wanted_ms = max(order.wanted_ms, ledger.at_ms)
+            order.deadline_ms = order.deadline_ms and max(order.deadline_ms, fact["deadline_ms"])
+
+
+def _waits(ledger: Ledger, order: Order, what: str) -> None:
+    was = order.status
+    ledger.check("I11", was == "waiting", lambda: f"{order.name} was {what} while {was}")

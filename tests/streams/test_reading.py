@@ -1,0 +1,85 @@
+"""Checks by which time a raw record is judged and answered: that of its receipt, or of a replay."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas import limits
+from schemas.dialects.contract import PersonalDetails
+from schemas.nostr import nip01, nip59
+from schemas.nostr.nip01 import to_json
+from schemas.nostr.secp256k1 import SecretKey
+from schemas.values import SealedDetails
+from streams.reading import Commands, Raw, Reader, quarantined
+from tests.schemas.nostr import given as people
+from tests.support.builders import NOW_S
+
+FINE = ""
+
+
+class Keeper:
+    """Opens a merchant's wraps and keeps no details."""
+
+    def __init__(self, merchant: SecretKey = people.MERCHANT) -> None:
+        self._merchant = merchant
+
+    def is_own_copy(self, wrap: nip01.Event, merchant: str) -> bool:
+        return False
+
+    def open_wrap(self, wrap: nip01.Event, merchant: str) -> nip59.OpenedWrap:
+        return nip59.open_wrap(wrap, self._merchant)
+
+    def seal(self, merchant: str, order_ref: str, rumor_id: str, details: PersonalDetails) -> SealedDetails | None:
+        return None
+
+
+def dated(seconds_from_now: int, replayed: bool = False) -> str:
+    """An order whose rumor is dated so far from when it is received."""
+    key = people.MERCHANT.public_key
+    tags = [["p", key], ["type", "1"], ["order", "1"], ["item", f"30402:{key}:tea"]]
+    rumor = people.an_order(tags=tags, created_at=NOW_S + seconds_from_now)
+    keeper = Keeper()
+    reader = Reader(lambda public_key: 0 if public_key == key else None, keeper, keeper)
+    text = to_json(people.wrapped(people.as_rumor_fields(rumor))).encode()
+    raw = Raw(text, "wss://relay.example", NOW_S * 1_000, replayed_ms=(NOW_S + 60) * 1_000 if replayed else None)
+    match reader.read(raw):
+        case Commands():
+            return FINE
+        case other:
+            return str(getattr(other, "reason", other))
+
+
+def test_a_message_too_old_is_read_where_an_operator_says_so() -> None:
+    """The age was the only thing wrong with it; what is dated ahead is judged by the time of the replay."""
+    assert dated(-limits.RUMOR_AGE.most - 1, replayed=True) == FINE
+    assert dated(limits.FUTURE.most + 60, replayed=True) == FINE
+    assert dated(limits.FUTURE.most + 61, replayed=True) == "future_dated"
+
+
+def test_a_replayed_order_is_placed_now_and_not_when_it_was_first_seen() -> None:
+    """Otherwise its payment request would have expired before it was made."""
+    key = people.MERCHANT.public_key
+    tags = [["p", key], ["type", "1"], ["order", "1"], ["item", f"30402:{key}:tea"]]
+    text = to_json(people.wrapped(people.as_rumor_fields(people.an_order(tags=tags)))).encode()
+    keeper = Keeper()
+    reader = Reader(lambda _key: 0, keeper, keeper)
+
+    first, again = (
+        reader.read(Raw(text, "", NOW_S * 1_000, replayed_ms=replayed)) for replayed in (None, NOW_S * 1_000 + 5)
+    )
+
+    assert isinstance(first, Commands)
+    assert isinstance(again, Commands)
+    assert [c.at_ms for c in (*first.commands, *again.commands)] == [NOW_S * 1_000, NOW_S * 1_000 + 5]
+    assert first.commands[0].id == again.commands[0].id
+
+
+@pytest.mark.req("EVT-09")
+def test_bytes_that_are_no_text_fall_under_the_same_id_when_they_are_read_again() -> None:
+    """A replay sends what quarantine could keep, which is not quite what came."""
+    first = quarantined(Raw(b"\xff{", "", 1), "bad_json", "", None)
+    assert first.original is not None
+
+    again = quarantined(Raw(first.original.encode(), "", 1), "bad_json", "", None)
+
+    assert again.id == first.id

@@ -1,0 +1,93 @@
+"""Writes docs/limits.md from the table of limits and the shop's settings, so that the two cannot disagree.
+
+`python -m tools.make_limits_doc` writes the file; a test renders it and compares.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from schemas.limits import LIMITS, Limit
+from schemas.shops import ShopSettings
+
+TARGET = Path(__file__).parent.parent / "docs" / "limits.md"
+
+SETTINGS: dict[str, str] = {
+    "request_ttl_s": "Seconds that a payment request and its stock hold live.",
+    "grace_s": "Seconds more that the order waits for a payment on its way.",
+    "rate_age_max_s": "Seconds that an exchange rate may be old.",
+    "rate_wait_s": "Seconds that an order waits for an exchange rate before it is turned down.",
+    "parked_ttl_s": "Seconds that a message waits for its order.",
+    "complete_on_delivery": "Whether a delivered parcel completes its order.",
+    "buyer_open_orders_max": "A buyer's orders that are open at once.",
+    "buyer_unpaid_orders_per_hour_max": "A buyer's unpaid orders in an hour of the clock.",
+    "buyer_messages_per_hour_max": "A buyer's messages in an hour of the clock that changed or claimed something.",
+    "buyer_stock_percent_max": "Per cent of a listing's stock that one buyer's unpaid orders may hold.",
+    "buyer_stock_units_min": "Units that they may hold whatever the share.",
+    "order_sats_max": "Sats that one order may cost.",
+    "open_invoices_max": "Orders of the shop that wait for payment at once.",
+    "denied": "Public keys (hex, comma-separated) whose orders are declined.",
+}
+"""What each of a shop's settings is for."""
+
+_INTRODUCTION = """\
+# Limits
+
+This page is written by `python -m tools.make_limits_doc` from `schemas/limits.py` and `schemas/shops.py`.
+Change those, not this page.
+
+A code in backquotes is what stands in quarantine or in the buyer's answer.
+What was set aside, `ncc quarantine replay` reads again.
+
+## A shop's settings
+
+`ncc merchant show SHOP` says how they stand, `ncc merchant set SHOP NAME=VALUE` changes them from the next order on.
+
+| setting | default | meaning |
+|---|---|---|
+"""
+_TABLE = """
+
+## What is taken from strangers
+
+| what | least | most | refused as | source |
+|---|---|---|---|---|
+"""
+_REASONS = """
+
+## Why these figures
+
+"""
+
+
+def render() -> str:
+    """The whole page."""
+    defaults = ShopSettings().model_dump()
+    settings = "\n".join(f"| `{name}` | {_shown(defaults[name])} | {text} |" for name, text in SETTINGS.items())
+    reasons = "\n".join(f"- {row.what}: {row.why}" for row in LIMITS if row.why)
+    return _INTRODUCTION + settings + _TABLE + "\n".join(map(_row, LIMITS)) + _REASONS + reasons + "\n"
+
+
+def _row(row: Limit) -> str:
+    refused = f"`{row.refused}`" if "_" in row.refused and " " not in row.refused else row.refused
+    return f"| {row.what} | {row.least or ''} | {row.most:,} {row.unit} | {refused} | {row.source} |"
+
+
+def _shown(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case _:
+            return "none"
+
+
+def main() -> None:
+    """Write the page."""
+    TARGET.write_text(render())
+    print(f"limits  {TARGET.name} has {len(LIMITS)} limits and {len(SETTINGS)} settings")
+
+
+if __name__ == "__main__":
+    main()
