@@ -10,10 +10,15 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?=
 # Anything but empty keeps the demo running after its order is done: `make demo STAY=1`.
 STAY ?=
+# How long each target of `make fuzz` is searched, and which one when not all.
+SECONDS ?= 60
+TARGET ?=
+# How many histories `make simulate` runs.
+SEEDS ?= 2000
 # More arguments for the command that a target runs: `make bench ARGS='--seconds 30'`.
 ARGS ?=
 
-.PHONY: help setup check test demo bench requirements lock clean
+.PHONY: help setup check test demo bench fuzz simulate sabotage requirements lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' '$(firstword $(MAKEFILE_LIST))' | expand -t 22
@@ -34,6 +39,15 @@ demo: setup  ## one order through the whole stack (STAY=1 keeps it running)
 bench: setup  ## measure what the design promises
 	@.venv/bin/python -m bench $(ARGS)
 
+fuzz: setup  ## search for input that breaks a reader (SECONDS=60 each, TARGET=one of them)
+	@.venv/bin/python -m tests.fuzz --seconds $(SECONDS) $(if $(TARGET),--target $(TARGET)) $(ARGS)
+
+simulate: setup  ## whole histories from seeds, with every fault (SEEDS=2000 of them, ARGS='--seed 7' for one)
+	@.venv/bin/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+sabotage: setup  ## plant bugs one by one and see who catches each, and after how many seeds
+	@.venv/bin/python -m tests.simulation.sabotage $(ARGS)
+
 requirements: setup  ## which requirement rows the tests claim
 	@.venv/bin/python -m tools.requirements $(ARGS)
 
@@ -41,5 +55,5 @@ lock: setup  ## resolve pyproject.toml anew into the two lock files
 	@tools/lock.sh $(ARGS)
 
 clean:  ## remove what set-up and the tools made (the home folder .ncc stays)
-	@rm -rf .venv build deploy/kafka/libs .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	@rm -rf .venv build deploy/kafka/libs tests/differential/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	@find schemas streams services tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
