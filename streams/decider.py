@@ -24,6 +24,8 @@ BATCH_MAX = 400
 PACE_MAX_S = 0.25
 """The longest that a partition's commands may gather under load: a transaction's five requests, and the readers that
 it wakes, are then shared by many. Measured at 50 orders/s: a third of all processor time saved."""
+LATE_SHARE = 8
+"""Commands that come late anyway, since the machine has more to do than it can, wait for an eighth of that more."""
 TICK_S = 0.1
 """How often deadlines are looked at, and how long a decided silence may stay unrecorded."""
 
@@ -97,8 +99,8 @@ class Decider:
         partition = self._ready.get(number)
         if partition is None or self._consumer is None:
             return
+        began_s = time.monotonic()
         self._pace.took(len(records))
-        self._free_s[number] = time.monotonic() + self._pace.between_s
         try:
             if not await partition.decide(records):
                 wanted, offset = partition.covered + 1, records[0].offset
@@ -108,6 +110,7 @@ class Decider:
                 self._consumer.seek(number, wanted)
         except (Fenced, KafkaError, CheckpointLost) as error:
             await self._fail(partition, error)
+        self._free_s[number] = began_s + max(self._pace.between_s, min(PACE_MAX_S, partition.late_s / LATE_SHARE))
 
     async def _tick(self, commands: Producer) -> None:
         now_ms = _now_ms()

@@ -47,6 +47,8 @@ class Partition:
         self.covered = -1
         self.recorded = -1
         self._last_merchant = "0" * 64
+        self.late_s = 0.0
+        """How long before its batch was decided the oldest command of the last batch was given."""
 
     async def open(self) -> None:
         """Fence the former owner, then fold the journal to its end. Raises `CommandsLost`."""
@@ -101,7 +103,8 @@ class Partition:
             return False
         decided: list[JournalRecord] = []
         refused: list[Quarantined] = []
-        rates = self._rates(_now_ms())
+        now_ms = oldest_ms = _now_ms()
+        rates = self._rates(now_ms)
         for record in records:
             assert record.offset == self.covered + 1, "command offsets are contiguous"
             self.covered = record.offset
@@ -110,6 +113,7 @@ class Partition:
             except NotOurContract as error:
                 refused.append(quarantining.not_a_command(record, str(error)))
                 continue
+            oldest_ms = min(oldest_ms, command.at_ms)
             shop = self.shops.setdefault(command.merchant, Shop(command.merchant))
             try:
                 decision = judge(shop, command, rates)
@@ -128,6 +132,7 @@ class Partition:
                 self._evolve(command.merchant, events, command.at_ms)
                 moves = (event for event in events if isinstance(event, MoveRefused))
                 refused.extend(quarantining.refused_move(record, command, event) for event in moves)
+        self.late_s = (now_ms - oldest_ms) / 1_000
         if decided or refused:
             await self._append(decided, refused)
         return True
