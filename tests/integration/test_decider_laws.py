@@ -229,7 +229,7 @@ async def test_a_failed_append_leaves_no_trace_in_memory(kafka: Kafka, broker: E
     faulty.faults = Counter()
     sent = [offers(ANN, stock=30), *orders(ANN, range(59))]
     async with deciding(faulty):
-        await cluster.send(kafka, sent, per_s=60)
+        await cluster.send(kafka, sent, per_s=15)
         await until(lambda: caught_up(kafka, 0, len(sent)), "every command to be decided")
 
     records = (await cluster.journal(kafka))[0]
