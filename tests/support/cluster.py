@@ -192,8 +192,10 @@ async def send_with(producer: Producer, commands: Sequence[Command], per_s: floa
     await producer.flush()
 
 
-async def read(kafka: Kafka, topic: Topic, committed_only: bool) -> dict[int, list[Record[bytes, bytes]]]:
-    """What a topic holds now, by partition, as a reader of this kind sees it."""
+async def read(
+    kafka: Kafka, topic: Topic, committed_only: bool, settled: bool = False
+) -> dict[int, list[Record[bytes, bytes]]]:
+    """What a topic holds now, by partition, as a reader of this kind sees it; `settled` as of `settled_ends`."""
     isolation = "read_committed" if committed_only else "read_uncommitted"
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka.bootstrap, isolation_level=isolation, auto_offset_reset="earliest"
@@ -203,7 +205,7 @@ async def read(kafka: Kafka, topic: Topic, committed_only: bool) -> dict[int, li
         parts = [TopicPartition(topic.name, partition) for partition in kafka.all_partitions]
         consumer.assign(parts)
         await consumer.seek_to_beginning(*parts)
-        ends = await consumer.end_offsets(parts)
+        ends = await (settled_ends(kafka, consumer, parts) if settled else consumer.end_offsets(parts))
         found: dict[int, list[Record[bytes, bytes]]] = {partition: [] for partition in kafka.all_partitions}
         while any([await consumer.position(part) < end for part, end in ends.items()]):
             for part, records in (await consumer.getmany(timeout_ms=100)).items():
@@ -213,15 +215,39 @@ async def read(kafka: Kafka, topic: Topic, committed_only: bool) -> dict[int, li
         await consumer.stop()
 
 
+async def settled_ends(
+    kafka: Kafka, committed: AIOKafkaConsumer, parts: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """The ends for a reader of committed records, once the broker has marked what was committed a moment ago.
+
+    A commit is answered before its marker is in the partition; a transaction that stays open is waited for a second.
+    """
+    every = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap)
+    await every.start()
+    try:
+        give_up_s = time.monotonic() + 1.0
+        while True:
+            written, ends = await every.end_offsets(parts), await committed.end_offsets(parts)
+            if written == ends or time.monotonic() > give_up_s:
+                return dict(ends)
+            await asyncio.sleep(0.02)
+    finally:
+        await every.stop()
+
+
 async def journal(kafka: Kafka) -> dict[int, list[JournalRecord]]:
-    """The truth, by partition."""
-    found = await read(kafka, JOURNAL, committed_only=True)
+    """The truth, by partition, with everything whose commit was answered."""
+    return await _journal(kafka, settled=True)
+
+
+async def _journal(kafka: Kafka, settled: bool) -> dict[int, list[JournalRecord]]:
+    found = await read(kafka, JOURNAL, committed_only=True, settled=settled)
     return {p: [decode(JournalRecord, record.value) for record in records] for p, records in found.items()}
 
 
 async def covered(kafka: Kafka, partition: int) -> int:
     """The last command that the journal covers; -1 for none."""
-    records = (await journal(kafka))[partition]
+    records = (await _journal(kafka, settled=False))[partition]
     return records[-1].covers if records else -1
 
 

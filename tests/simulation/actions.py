@@ -1,0 +1,281 @@
+"""What a plan's actions do to a world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from schemas import topics
+from schemas.freezes import FreezeMerchant
+from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
+from schemas.values import Actor, OrderKey
+from tests.simulation.clock import Dice
+from tests.simulation.outside import CHARACTERS, HONEST
+from tests.simulation.people import GOODS, HOSTILE, PARCELS, WISHES
+from tests.simulation.plan import Action
+from tests.simulation.signers import digest
+from tests.simulation.world import World
+
+LATE_S = 3_000
+"""How long after its expiry an invoice may still be paid here; the payments role watches for an hour."""
+FLOOD = 40
+INSTANCES_MAX = 2
+
+
+def _turn(world: World, action: Action, dice: Dice) -> None:
+    world.turn(world.roles[action.a % len(world.roles)], action.b, dice.one_of((1, 2, 5, 50)))
+
+
+def _round(world: World, action: Action, dice: Dice) -> None:
+    limit = dice.one_of((2, 20, 50))
+    for role in world.roles:
+        for place in range(max(1, len(world.processes[role]))):
+            world.turn(role, place, limit)
+
+
+def _order(world: World, action: Action, dice: Dice) -> None:
+    merchant = world.names[action.a % len(world.names)]
+    buyer = world.buyers[action.b % len(world.buyers)]
+    order_id = f"o{dice.below(5)}"
+    world.say(world.people(dice).order(merchant, buyer, order_id, world.goods[merchant]), dice)
+    world.placed.append((merchant, buyer, order_id))
+
+
+def _pay(world: World, action: Action, dice: Dice) -> None:
+    if world.invoices:
+        text, place = world.invoices[-1 - action.a % min(len(world.invoices), 4)]
+        factor = 100 if dice.chance(85) else dice.one_of((50, 150))
+        held = world.wallet.held(text)
+        in_time = held is not None and world.clock.now_ms // 1_000 < held.intent.expires_at + LATE_S
+        paid = world.wallet.pay(text, factor, in_time and dice.chance(40))
+        world.coverage["paid" if paid else "not payable"] += 1
+        if paid:
+            world.paid.append(place)
+        else:
+            world.wallet.ring()
+
+
+def _receipt(world: World, action: Action, dice: Dice) -> None:
+    world.say(world.people(dice).receipt(*world.some_order(action, dice)), dice)
+
+
+def _buyer_move(world: World, action: Action, dice: Dice) -> None:
+    merchant, buyer, order_id = world.some_order(action, dice)
+    wish = dice.one_of(("cancelled", "cancelled", "completed", "completed", *WISHES))
+    world.say(world.people(dice).status(merchant, buyer, buyer, order_id, wish), dice)
+
+
+def _merchant_move(world: World, action: Action, dice: Dice) -> None:
+    merchant, buyer, order_id = world.some_order(action, dice)
+    wish = dice.one_of(("processing", "processing", "completed", "cancelled", *WISHES))
+    world.say(world.people(dice).status(merchant, merchant, buyer, order_id, wish), dice)
+
+
+def _parcel(world: World, action: Action, dice: Dice) -> None:
+    merchant, buyer, order_id = world.some_order(action, dice)
+    for _ in range(1 + dice.below(3)):
+        world.say(world.people(dice).parcel(merchant, buyer, order_id, dice.one_of(PARCELS)), dice)
+
+
+def _operator_move(world: World, action: Action, dice: Dice) -> None:
+    merchant, buyer, order_id = world.some_order(action, dice)
+    shop = world.crypto.key(merchant)
+    key = OrderKey(merchant=shop, buyer=world.crypto.key(buyer), order_id=order_id)
+    cause = digest(dice.below(1_000))
+    if dice.chance(50):
+        to = OrderStatus(dice.one_of(("processing", "completed", "cancelled")))
+        world.command(shop, MoveOrder(order=key, actor=Actor.MERCHANT, to=to, cause=cause))
+    else:
+        parcel = ShippingStatus(dice.one_of(PARCELS))
+        world.command(shop, MoveShipping(order=key, actor=Actor.MERCHANT, to=parcel, cause=cause, announce=True))
+
+
+def _listing(world: World, action: Action, dice: Dice) -> None:
+    good = dice.one_of(("tea", "tea", *GOODS))
+    visibility = dice.one_of(("on-sale", "on-sale", "on-sale", "hidden", "pre-order"))
+    stock = dice.one_of((0, 1, 3, 8, 50, None))
+    world.offer(world.names[action.a % len(world.names)], good, stock, dice, visibility)
+
+
+def _option(world: World, action: Action, dice: Dice) -> None:
+    countries = dice.one_of((("DE",), ("US", "DE"), ("US",)))
+    world.say(world.people(dice).option(world.names[action.a % len(world.names)], countries), dice)
+
+
+def _delete(world: World, action: Action, dice: Dice) -> None:
+    merchant = world.names[action.a % len(world.names)]
+    shop = world.crypto.key(merchant)
+    address = dice.one_of((f"30402:{shop}:tea", f"30402:{shop}:vase", f"30406:{shop}:post"))
+    world.say(world.people(dice).deletion(merchant, address), dice)
+
+
+def _review(world: World, action: Action, dice: Dice) -> None:
+    merchant, buyer = world.names[action.a % len(world.names)], world.buyers[action.b % len(world.buyers)]
+    world.say(world.people(dice).review(merchant, buyer, dice.one_of(("tea", "song"))), dice)
+
+
+def _unreview(world: World, action: Action, dice: Dice) -> None:
+    merchant, buyer = world.names[action.a % len(world.names)], world.buyers[action.b % len(world.buyers)]
+    world.say(world.people(dice).unreview(merchant, buyer, dice.one_of(("tea", "song"))), dice)
+
+
+def _pass(world: World, action: Action, dice: Dice) -> None:
+    world.clock.advance(dice.one_of((200, 600, 1_500, 5_000, 20_000)))
+
+
+def _wait(world: World, action: Action, dice: Dice) -> None:
+    world.clock.advance(dice.one_of((120, 400, 930, 1_000, 1_300, 4_000)) * 1_000)
+    if dice.below(12) == 0:
+        world.clock.advance(50 * 3_600_000)
+
+
+def _replay(world: World, action: Action, dice: Dice) -> None:
+    if world.texts:
+        event_id, text = world.texts[action.a % len(world.texts)]
+        world.put_raw(event_id, text)
+
+
+def _hostile(world: World, action: Action, dice: Dice) -> None:
+    merchant, buyer = world.names[action.b % len(world.names)], world.buyers[action.a % len(world.buyers)]
+    which = dice.below(len(HOSTILE))
+    world.say(world.people(dice).hostile(merchant, buyer, which), dice)
+
+
+def _poison(world: World, action: Action, dice: Dice) -> None:
+    world.put_command(world.crypto.key(world.names[0]), dice.one_of((b"\x00", b"", b"{}", b'{"v":1,"id":"x"}')))
+
+
+def _kill(world: World, action: Action, dice: Dice) -> None:
+    running = world.processes[world.roles[action.a % len(world.roles)]]
+    if running:
+        world.coverage["kill"] += 1
+        world.bury(running[action.b % len(running)])
+
+
+def _crash(world: World, action: Action, dice: Dice) -> None:
+    world.armed[world.roles[action.a % len(world.roles)]] = action.b % 7
+
+
+def _pause(world: World, action: Action, dice: Dice) -> None:
+    """A process stops answering; the group gives its partitions away, and it learns that late."""
+    running = world.processes[world.roles[action.a % len(world.roles)]]
+    if running and not running[0].asleep:
+        process = running[0]
+        process.asleep = 2 + action.b % 4
+        world.coverage["pause"] += 1
+        for consumer in process.group_members:
+            if consumer.group is not None and consumer in consumer.group.members:
+                consumer.group.members.remove(consumer)
+                if consumer.group.members:
+                    world.deal(consumer)
+
+
+def _join(world: World, action: Action, dice: Dice) -> None:
+    role = world.roles[action.a % len(world.roles)]
+    if role != "ingest" and len(world.processes[role]) < INSTANCES_MAX:
+        world.start(role)
+
+
+def _forget_position(world: World, action: Action, dice: Dice) -> None:
+    group = f"ncc-{world.roles[action.a % len(world.roles)]}"
+    for place in [place for place in world.broker.positions if place[0] == group]:
+        del world.broker.positions[place]
+
+
+def _stale(world: World, action: Action, dice: Dice) -> None:
+    """What was fetched before a rebalance is handed over after it."""
+    for process in world.processes["decider"]:
+        for consumer in process.group_members:
+            for number in consumer.held:
+                consumer.stale[number] = action.b % (len(world.broker.log(topics.COMMANDS.name, number).entries) + 1)
+
+
+def _fail_transaction(world: World, action: Action, dice: Dice) -> None:
+    for process in world.processes["decider"]:
+        process.wire.fail_next = dice.one_of(("before", "after"))
+
+
+def _relay(world: World, action: Action, dice: Dice) -> None:
+    relays = list(world.relays.values())
+    relay = relays[action.a % len(relays)]
+    relay.character = action.b % len(CHARACTERS) if dice.chance(60) else HONEST
+    world.coverage[f"relay {CHARACTERS[relay.character]}"] += 1
+
+
+def _rates(world: World, action: Action, dice: Dice) -> None:
+    world.has_rates = not world.has_rates
+
+
+def _skew(world: World, action: Action, dice: Dice) -> None:
+    role = world.roles[action.a % len(world.roles)]
+    most = 600_000 if role == "ingest" else 3_600_000
+    for process in world.processes[role]:
+        process.skew_ms = dice.one_of((-most, 0, most))
+
+
+def _wallet_forgets(world: World, action: Action, dice: Dice) -> None:
+    world.wallet.forget(action.a)
+
+
+def _forge(world: World, action: Action, dice: Dice) -> None:
+    """One buyer speaks in another's name, or about another's order."""
+    merchant, _, order_id = world.some_order(action, dice)
+    other = world.buyers[action.b % len(world.buyers)]
+    world.say(world.people(dice).status(merchant, other, other, order_id, "cancelled"), dice)
+
+
+def _flood(world: World, action: Action, dice: Dice) -> None:
+    merchant = world.names[action.a % len(world.names)]
+    for number in range(FLOOD if dice.below(10) == 0 else 1):
+        world.clock.advance(1_000)
+        wish = WISHES[number % len(WISHES)]
+        world.say(world.people(dice).status(merchant, world.buyers[0], world.buyers[0], "never placed", wish), dice)
+
+
+def _freeze(world: World, action: Action, dice: Dice) -> None:
+    world.coverage["freeze"] += 1
+    body = FreezeMerchant(code="operator", reason="drawn", cause=digest(action.salt)[:32])
+    world.command(world.crypto.key(world.names[action.a % len(world.names)]), body)
+
+
+def _thaw(world: World, action: Action, dice: Dice) -> None:
+    world.thaw(world.names[action.a % len(world.names)])
+
+
+Act = Callable[[World, Action, Dice], None]
+
+ACTIONS: dict[str, Act] = {
+    "turn": _turn,
+    "round": _round,
+    "order": _order,
+    "pay": _pay,
+    "receipt": _receipt,
+    "buyer_move": _buyer_move,
+    "merchant_move": _merchant_move,
+    "operator_move": _operator_move,
+    "parcel": _parcel,
+    "listing": _listing,
+    "option": _option,
+    "delete": _delete,
+    "review": _review,
+    "unreview": _unreview,
+    "pass": _pass,
+    "wait": _wait,
+    "replay": _replay,
+    "hostile": _hostile,
+    "poison": _poison,
+    "kill": _kill,
+    "crash": _crash,
+    "pause": _pause,
+    "join": _join,
+    "forget_position": _forget_position,
+    "stale": _stale,
+    "fail_transaction": _fail_transaction,
+    "relay": _relay,
+    "rates": _rates,
+    "skew": _skew,
+    "wallet_forgets": _wallet_forgets,
+    "forge": _forge,
+    "flood": _flood,
+    "freeze": _freeze,
+    "thaw": _thaw,
+}

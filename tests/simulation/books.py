@@ -1,0 +1,206 @@
+"""What the journal says, entered as it is committed, and the faults that shows; plus what every history passed.
+
+The auditor of facts is another module's (`Auditor`); here stand the journal's own shape and the coverage counters.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+from schemas.catalogue import ListingRecorded, Withdrawn
+from schemas.codec import encode
+from schemas.messages import Event, JournalRecord
+from schemas.orders import (
+    CancellationRequested,
+    MoveRefused,
+    OrderMoved,
+    OrderPlaced,
+    OrderQuoted,
+    OrderRejected,
+    OrderWaiting,
+    Quote,
+    ShippingMoved,
+)
+from schemas.payments import (
+    PaymentDropped,
+    PaymentReported,
+    PaymentRequested,
+    PaymentSettled,
+    PaymentWanted,
+)
+from schemas.replies import ReplyPromised
+from services.audit.books import Books as AuditBooks
+
+RATE_AGE_MAX_MS = 900_000
+
+
+class Breach(Exception):
+    """An invariant did not hold; the message says which, and how."""
+
+
+class Books:
+    """Everything that was committed, by partition, and what it means for each order."""
+
+    def __init__(self, partitions: int, coverage: Counter[str]) -> None:
+        self.coverage = coverage
+        self.auditors = [AuditBooks() for _ in range(partitions)]
+        self.seq = [0] * partitions
+        self.covers = [-1] * partitions
+        self.at = [0] * partitions
+        self.records: list[tuple[int, JournalRecord]] = []
+        self.status: dict[str, str] = {}
+        self.payment: dict[str, str] = {}
+        self.parcel: dict[str, str] = {}
+        self.orders: dict[str, OrderPlaced] = {}
+        self.replies: Counter[str] = Counter()
+        self.promised: dict[str, ReplyPromised] = {}
+        self.wanted: dict[str, PaymentWanted] = {}
+        self.requested: dict[str, PaymentRequested] = {}
+        self.settled: dict[str, PaymentSettled] = {}
+        self.refused: set[tuple[str, str]] = set()
+        self.refused_once: set[tuple[str, str, str]] = set()
+        self.refusals = 0
+        self.rumors: set[tuple[str, str]] = set()
+        self.promised_ms: dict[str, int] = {}
+        self.failed: set[str] = set()
+        self.keys: dict[str, Any] = {}
+        self.versions: dict[str, int] = {}
+        self.withdrawn: dict[str, int] = {}
+        self.quiet: set[str] = set()
+        """Orders a person moved, with a word of their own to the other side."""
+
+    def enter(self, partition: int, record: JournalRecord, committed_ms: int) -> None:
+        """One record, and when it was committed. Raises `Breach`."""
+        if record.seq != self.seq[partition] + 1:
+            raise Breach(f"D2: journal {partition} goes from record {self.seq[partition]} to {record.seq}")
+        if record.covers < self.covers[partition] or (record.events and record.covers == self.covers[partition]):
+            raise Breach(f"D2: record {record.seq} covers command {record.covers} once more")
+        self.seq[partition], self.covers[partition] = record.seq, record.covers
+        self.records.append((partition, record))
+        for found in self.auditors[partition].enter_bytes(encode(record)):
+            raise Breach(f"{found.code}: {found.sentence}")
+        for event in record.events:
+            order: Any = getattr(event, "order", None)
+            if order is not None and order.merchant != record.merchant:
+                raise Breach(f"I8: an order of another merchant in record {record.seq}")
+            if order is not None and self.keys.setdefault(order.ref, order) != order:
+                raise Breach(f"I8: two buyers' orders share the name {order.ref}")
+            self._note(event, record.at_ms, committed_ms)
+
+    def _note(self, event: Event, at_ms: int, committed_ms: int) -> None:
+        match event:
+            case ListingRecorded(listing=listing):
+                self._newer(listing.coordinate, listing.created_at)
+            case Withdrawn():
+                self.withdrawn[event.coordinate] = max(event.deleted_at, self.withdrawn.get(event.coordinate, -1))
+            case OrderPlaced():
+                if (event.order.ref, event.rumor_id) in self.rumors:
+                    raise Breach(f"I9: one message placed order {event.order.ref} twice")
+                if self.payment.get(event.order.ref) in ("requested", "reported", "paid"):
+                    raise Breach(f"I11: order {event.order.ref} was placed anew after its request was made")
+                self.rumors.add((event.order.ref, event.rumor_id))
+                self.orders[event.order.ref] = event
+                self.payment.setdefault(event.order.ref, "none")
+                self._go(self.status, "order", event.order.ref, "waiting")
+            case OrderQuoted():
+                _check_quote(event.quote, at_ms)
+                self._go(self.status, "order", event.order.ref, "pending")
+            case OrderWaiting():
+                self._go(self.status, "order", event.order.ref, "waiting")
+            case OrderRejected():
+                self._go(self.status, "order", event.order.ref, "rejected")
+                self.coverage.update(f"refusal {finding.refusal.value}" for finding in event.findings)
+            case OrderMoved():
+                _check_move(self.status.get(event.order.ref, ""), event, self.parcel.get(event.order.ref))
+                if event.to.value == "failed":
+                    self.failed.add(event.order.ref)
+                if event.to.value == "cancelled" and self.payment.get(event.order.ref) == "paid":
+                    self._go(self.payment, "payment", event.order.ref, "refund due")
+                self._go(self.status, "order", event.order.ref, event.to.value)
+                if event.actor.value != "coordinator":
+                    self.quiet.add(event.order.ref)
+            case ShippingMoved():
+                self._go(self.parcel, "parcel", event.order.ref, event.to.value)
+            case PaymentWanted():
+                self.wanted[event.intent_id] = event
+                self._go(self.payment, "payment", event.order.ref, "wanted")
+            case PaymentRequested():
+                self.requested[event.intent_id] = event
+                self._go(self.payment, "payment", event.order.ref, "requested")
+            case PaymentReported():
+                self._go(self.payment, "payment", event.order.ref, "reported")
+            case PaymentSettled():
+                self.settled[event.intent_id] = event
+                self._go(self.payment, "payment", event.order.ref, "late" if event.late else "paid")
+            case PaymentDropped():
+                self.coverage["payment dropped"] += 1
+            case CancellationRequested():
+                self.coverage["order cancellation requested"] += 1
+            case MoveRefused():
+                self.coverage[f"reason {event.reason}"] += 1
+                self.refusals += 1
+                place = (event.order.ref, event.reason, event.cause)
+                if event.reason == "already_quoted" and (event.order.ref, event.cause) in self.rumors:
+                    raise Breach(f"I9: order {event.order.ref} was refused for the message that placed it")
+                if place in self.refused_once and event.order.ref in self.orders:
+                    raise Breach(f"I9: order {event.order.ref} was refused twice for one cause, {event.reason}")
+                self.refused_once.add(place)
+                self.refused.add((event.reason, event.cause))
+            case ReplyPromised():
+                self.replies[event.order.ref] += 1
+                if event.effect_id in self.promised:
+                    raise Breach(f"I4: {event.effect_id} was promised twice")
+                self.promised[event.effect_id] = event
+                self.promised_ms[event.effect_id] = committed_ms
+            case _:
+                pass
+
+    def _newer(self, coordinate: str, created_at: int) -> None:
+        """A listing's versions only become newer, and none comes back from before its deletion."""
+        if created_at <= self.withdrawn.get(coordinate, -1):
+            raise Breach(f"I11: {coordinate} came back from before its deletion")
+        if created_at < self.versions.get(coordinate, -1):
+            raise Breach(f"I11: {coordinate} went back to an older version")
+        self.versions[coordinate] = created_at
+
+    def _go(self, axis: dict[str, str], name: str, ref: str, to: str) -> None:
+        self.coverage[f"{name} {axis.get(ref, 'none')}→{to}"] += 1
+        axis[ref] = to
+
+
+MOVES = {
+    ("waiting", "cancelled"): "buyer merchant",
+    ("waiting", "failed"): "coordinator",
+    ("waiting", "expired"): "coordinator",
+    ("pending", "cancelled"): "buyer merchant",
+    ("pending", "confirmed"): "coordinator",
+    ("pending", "expired"): "coordinator",
+    ("pending", "failed"): "coordinator",
+    ("confirmed", "processing"): "merchant",
+    ("confirmed", "completed"): "merchant buyer coordinator",
+    ("confirmed", "cancelled"): "merchant",
+    ("processing", "completed"): "merchant buyer coordinator",
+    ("processing", "cancelled"): "merchant",
+}
+"""Who may move an order from where to where: a reading of the requirements, not of the domain."""
+
+
+def _check_move(before: str, event: OrderMoved, parcel: str | None) -> None:
+    """I11: only legal moves, by those who may."""
+    if event.actor.value not in MOVES.get((before, event.to.value), ""):
+        raise Breach(f"I11: the {event.actor.value} moved an order from {before} to {event.to.value}")
+    if event.actor.value == "buyer" and event.to.value == "completed" and parcel not in ("shipped", "delivered"):
+        raise Breach("I11: the buyer completed an order whose parcel is not on its way")
+
+
+def _check_quote(quote: Quote, at_ms: int) -> None:
+    """The price is the sum of its terms, and made with rates that were fresh."""
+    for rate in quote.rates:
+        if at_ms - rate.as_of_ms > RATE_AGE_MAX_MS:
+            raise Breach("I9: a quote was made with a rate that was too old")
+    if all(charge.currency == "SATS" for charge in quote.charges):
+        total = sum((charge.amount for charge in quote.charges), Decimal(0)).to_integral_value(ROUND_CEILING)
+        if quote.total_msat != int(total) * 1_000:
+            raise Breach(f"I9: a quote of {quote.total_msat} msat, whose terms sum to {total} sats")

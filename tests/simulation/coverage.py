@@ -1,0 +1,54 @@
+"""What enough histories must have passed: a counter at zero means that something is not simulated any more."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from schemas.crash_points import Point
+from schemas.orders import OrderStatus
+from streams.domain.transitions import ORDER_MOVES, SHIPPING_MOVES
+from tests.simulation.outside import CHARACTERS
+from tests.simulation.people import HOSTILE
+
+PAYMENT_MOVES = (
+    ("none", "wanted"),
+    ("wanted", "requested"),
+    ("requested", "reported"),
+    ("requested", "paid"),
+    ("reported", "paid"),
+    ("requested", "late"),
+    ("paid", "refund due"),
+)
+REFUSED_MOVES = ("already_quoted", "illegal_transition", "orphan", "parked_too_many", "underpaid", "unknown_order")
+"""Reasons under which the decider refuses what was said to it."""
+REFUSALS = (
+    "wrong_merchant",
+    "unknown_item",
+    "not_for_sale",
+    "bad_quantity",
+    "insufficient_stock",
+    "unknown_shipping",
+    "country_not_served",
+)
+SEEDS_ENOUGH = 5_000
+"""From so many histories on, nothing below may be missing."""
+
+
+def expected() -> list[str]:
+    """Every counter that enough histories must have moved."""
+    names = [f"point {point.value}" for point in Point]
+    names += [f"killed at {point.value}" for point in Point]
+    names += [f"order {a.value}→{b.value}" for a, b in ORDER_MOVES]
+    names.append(f"order none→{OrderStatus.WAITING.value}")
+    names += [f"parcel {a.value}→{b.value}" for a, b in SHIPPING_MOVES]
+    names += [f"payment {a}→{b}" for a, b in PAYMENT_MOVES]
+    names += [f"reason {reason}" for reason in REFUSED_MOVES]
+    names += [f"refusal {refusal}" for refusal in REFUSALS]
+    names += sorted({f"quarantined {reason}" for reason, _ in HOSTILE} | {"quarantined not_a_command"})
+    names += [f"relay {character}" for character in CHARACTERS]
+    return names
+
+
+def missing(coverage: Counter[str]) -> list[str]:
+    """Counters that stayed at zero."""
+    return [name for name in expected() if not coverage[name]]
