@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import faust
@@ -90,6 +91,25 @@ def _acknowledge(event: Any, rows: list[asyncio.Future[Any]]) -> None:
     sent.add_done_callback(lambda done: None if done.cancelled() or done.exception() else event.ack())
 
 
+def reflects(row: bytes) -> int:
+    """The journal sequence that a row reflects: its last field (D4)."""
+    return int(row[row.rindex(b":") + 1 : -1])
+
+
+def newest(known: Callable[[bytes], bytes | None], batch: Iterable[Any]) -> list[Any]:
+    """Of changelog events (`key`, `value`), those that a recovery takes: for each row the one of the highest sequence.
+
+    A changelog has no fencing: a worker that slept through its session may, waking up, put rows that it had folded
+    before after newer ones of its successor's. The last one is then not the one that counts.
+    """
+    taken: dict[bytes, Any] = {}
+    for event in batch:
+        before = taken[event.key].value if event.key in taken else known(event.key)
+        if before is None or event.value is None or reflects(event.value) >= reflects(before):
+            taken[event.key] = event
+    return list(taken.values())
+
+
 def _table(app: faust.App, name: str, partitions: int, rows: list[asyncio.Future[Any]]) -> Any:
     """A table of raw bytes: Faust would pass both through its JSON serializer, which has no bytes.
 
@@ -104,4 +124,6 @@ def _table(app: faust.App, name: str, partitions: int, rows: list[asyncio.Future
         return rows[-1]
 
     table.send_changelog = send_noted
+    apply = table.apply_changelog_batch
+    table.apply_changelog_batch = lambda batch: apply(newest(table.data.get, batch))
     return table

@@ -196,6 +196,41 @@ async def test_a_partition_without_a_stored_position_begins_at_its_start(kafka: 
         await until(lambda: view._seq.get(0) == len(past), "every record once more", 10)
 
 
+async def test_rows_that_a_worker_put_too_late_are_not_what_the_next_one_recovers(kafka: Kafka, tmp_path: Path) -> None:
+    """The last row of a key in a changelog is older than the one before: the newer is recovered and built on."""
+    past = history(ANN, 6)
+    await cluster.append(kafka, past[:-2])
+    first = an_app(kafka, tmp_path)
+    views.attach(first, PARTITIONS)
+    async with running(first):
+        await until(lambda: is_stored(kafka, folded({0: past[:-2]})), "the rows")
+    old, new = folded({0: past[:3]}), folded({0: past[:-2]})
+    stale = [(key, row) for key, row in old.items() if views.reflects(row) < views.reflects(new[key])]
+    assert stale
+    producer = await kafka.producer()
+    for key, row in stale:
+        await (await producer.put(topics.changelog(key.table), key.key, row, partition=0))
+    await producer.stop()
+
+    await cluster.append(kafka, past[-2:])
+    second = an_app(kafka, tmp_path)
+    view = views.attach(second, PARTITIONS)
+    expected = folded({0: past})
+    async with running(second):
+        await until(lambda: view._seq.get(0) == len(past), "the last records")
+        held = {key: view._tables[key.table].get(key.key.encode()) for key in expected}
+    assert held == expected
+
+
+def test_the_sequence_is_the_last_field_of_every_row() -> None:
+    """What a recovery reads it by."""
+    rows = folded({0: history(ANN, 6)})
+    assert {key.table for key in rows} >= {"orders", "inventory"}
+    for key, row in rows.items():
+        assert views.reflects(row) == decode(views.ROWS[key.table], row).sequence
+    assert all(list(kind.model_fields)[-1] == "sequence" for kind in views.ROWS.values())
+
+
 def hold_back(app: Any) -> Callable[[], None]:
     """Keep everything that this app sends from Kafka until the answer is called."""
     gate, send = asyncio.Event(), app.producer.send

@@ -19,6 +19,7 @@ from streams.domain.shop import Shop
 from streams.kept import Orders
 from tests.simulation.books import Breach
 from tests.simulation.events import id_of
+from tests.simulation.processes import recovered
 from tests.simulation.world import World
 
 RETRIES = 8
@@ -191,8 +192,8 @@ def tables_are_the_journal(world: World) -> None:
     expected = {(key.table, key.key.encode()): encode(row) for key, row in _refolded(world).items()}
     stored: dict[tuple[str, bytes], bytes] = {}
     for name in topics.TABLES:
-        for entry in world.broker.all(topics.changelog(name).name):
-            stored[name, entry.key] = _bytes(entry.value)
+        for key, row in recovered(world.broker.all(topics.changelog(name).name)).items():
+            stored[name, key] = _bytes(row)
     _same("changelog", stored, expected)
     working: dict[tuple[str, bytes], bytes] = {}
     for process in world.processes["views"]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas import topics
 from schemas.bolt11 import Network
+from schemas.codec import encode
 from schemas.merchants import Merchant
 from schemas.messages import Command
 from services.brake import Brake
@@ -26,7 +28,7 @@ from streams.kafka import KafkaError
 from streams.reading import Reader
 from streams.sinks import Sinks
 from streams.stretch import journal_stretch
-from streams.views import Views
+from streams.views import Views, newest
 from tests.simulation.kafka import SimConsumer, SimKafka, Wire
 from tests.simulation.loop import Loop
 from tests.simulation.outside import Account, Relay, SimDirectory
@@ -221,6 +223,21 @@ def _decider(process: Process) -> list[Main]:
     return [process.decider.run()]
 
 
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A row in a changelog, as bytes for the production rule, and as the history carries it."""
+
+    key: bytes
+    value: bytes
+    row: Any
+
+
+def recovered(entries: Iterable[Any]) -> dict[bytes, Any]:
+    """The rows that a recovery takes from a changelog."""
+    puts = (Put(e.key, e.value if isinstance(e.value, bytes) else encode(e.value), e.value) for e in entries)
+    return {put.key: put.row for put in newest(lambda _key: None, puts)}
+
+
 class Table(dict[bytes, Any]):
     """One of Faust's tables: puts go to the changelog with the next flush."""
 
@@ -245,8 +262,9 @@ def _views(process: Process) -> list[Main]:
         for name, table in tables.items():
             table.clear()
             for number in partitions:
-                for entry in world.broker.log(topics.changelog(name).name, number).read(0, 1_000_000, False)[0]:
-                    dict.__setitem__(table, entry.key, entry.value)
+                entries_now = world.broker.log(topics.changelog(name).name, number).read(0, 1_000_000, False)[0]
+                for key, row in recovered(entries_now).items():
+                    dict.__setitem__(table, key, row)
 
     async def lost(partitions: set[int]) -> None:
         views.forget(partitions)

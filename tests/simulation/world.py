@@ -35,13 +35,6 @@ from tests.simulation.signers import CheapCrypto, Crypto, Made, RealCrypto, dige
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """A folder that costs no disk, where there is one."""
-NEVER_STALE = frozenset({"views"})
-"""Roles that are taken to learn of a rebalance before they do anything else.
-
-The state tables' changelogs have no fencing: rows that a stale worker puts after its successor's newer ones would be
-recovered by the next. A worker that was stopped for longer than its session would have to notice that by itself.
-"""
-
 
 RAW_HEADERS = (("relay", b"wss://r9.example"), ("subscription", b"inbox:0"), ("tenants", b""))
 
@@ -190,7 +183,7 @@ class World:
             process.asleep -= 1
             if process.asleep > 1:
                 return
-            if process.asleep == 0 or role in NEVER_STALE:
+            if process.asleep == 0:
                 process.asleep = 0
                 self._rejoin(process)
                 return
