@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -287,7 +288,9 @@ class Program:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(home.root)])
+        # A test run in the background ignores Ctrl-C, and so would what it starts.
+        hear = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        self.process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(home.root)], preexec_fn=hear)
 
     def children(self) -> list[psutil.Process]:
         """What this very supervisor runs once everything answers; the status may still be a killed one's."""
@@ -296,7 +299,7 @@ class Program:
             status = json.loads(self.home.status_file.read_bytes()) if self.home.status_file.exists() else {}
             running = {child.pid: child for child in psutil.Process(self.process.pid).children()}
             listed = [child["pid"] for child in status.get("children", ())]
-            if self.home.ready() is not None and listed and all(pid in running for pid in listed):
+            if self.home.ready() is not None and len(listed) == 2 and all(pid in running for pid in listed):
                 return [running[pid] for pid in listed]
             time.sleep(0.02)
         raise AssertionError("the supervisor's children did not come up within 15 s")

@@ -69,7 +69,7 @@ def run_fleet(
             if stops and total.failures:
                 break
         return total
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")  # a test's process has threads, which a fork would cut in half
     with context.Pool(processes) as pool:
         for tally in pool.imap_unordered(run_chunk, chunks):
             total.add(tally)
