@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from services.embedded.kafka import EmbeddedKafka
+from streams.kafka import Kafka
+from tests.support import cluster
+from tests.support.cluster import PARTITIONS
 from tests.support.stack import RunningStack
 
 
@@ -15,6 +18,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     """A real Kafka broker; each test takes topics of its own or partitions nobody else uses."""
     with EmbeddedKafka(tmp_path_factory.mktemp("kafka")) as kafka:
         yield kafka
+
+
+@pytest.fixture
+async def kafka(broker: EmbeddedKafka) -> Kafka:
+    """The broker with the table's topics, empty."""
+    kafka = Kafka(broker.bootstrap, PARTITIONS, "test")
+    await cluster.fresh_topics(kafka)
+    return kafka
 
 
 @pytest.fixture(scope="session")

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from schemas.messages import JournalRecord
-from schemas.orders import Rate
 from schemas.topics import COMMANDS
-from services.embedded.kafka import EmbeddedKafka
 from streams import checkpoint
 from streams.checkpoint import Keeper
 from streams.decider import Decider
 from streams.kafka import Kafka
 from streams.partition import Partition
-from tests.support import cluster
-from tests.support.cluster import PARTITIONS, caught_up, merchant_in, offers, orders, until
+from tests.support import builders, cluster
+from tests.support.cluster import caught_up, merchant_in, offers, orders, until
 
 pytestmark = pytest.mark.real
 
 ANN = merchant_in(0)
-
-
-@pytest.fixture
-async def kafka(broker: EmbeddedKafka) -> Kafka:
-    """The broker with the table's topics, empty."""
-    kafka = Kafka(broker.bootstrap, PARTITIONS, "test")
-    await cluster.fresh_topics(kafka)
-    return kafka
-
-
-def no_rates(_now_ms: int) -> Mapping[str, Rate]:
-    return {}
 
 
 class Counting(Partition):
@@ -51,7 +37,7 @@ class Counting(Partition):
 @asynccontextmanager
 async def opened(kafka: Kafka, path: Path) -> AsyncIterator[Counting]:
     """A partition with a checkpoint, opened as its decider opens it."""
-    partition = Counting(0, kafka, no_rates, Keeper(path))
+    partition = Counting(0, kafka, builders.no_rates, Keeper(path))
     try:
         await partition.open()
         yield partition
@@ -100,7 +86,7 @@ async def test_a_checkpoint_that_fails_costs_nothing_but_time(
     """Its file is gone under load: the partition is folded anew without one, and every order is decided."""
     monkeypatch.setattr(checkpoint, "SAVE_EVERY_S", 0.0)
     sent = [offers(ANN), *orders(ANN, range(60))]
-    decider = Decider(kafka, no_rates, tmp_path / "decider")
+    decider = Decider(kafka, builders.no_rates, tmp_path / "decider")
     running = asyncio.create_task(decider.run())
     try:
         await until(lambda: decider.is_ready, "the decider")

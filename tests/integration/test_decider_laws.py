@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
 from schemas.messages import Command, JournalRecord
-from schemas.orders import OrderLine, OrderQuoted, OrderRejected, Rate
+from schemas.orders import OrderLine, OrderQuoted, OrderRejected
 from schemas.topics import COMMANDS, JOURNAL, QUARANTINE
 from services.embedded.kafka import EmbeddedKafka
 from streams.decider import CommandsLost, Decider
 from streams.kafka import Fenced, Kafka, KafkaError, Producer, Record
 from streams.partition import Partition
-from tests.support import cluster
+from tests.support import builders, cluster
 from tests.support.builders import product
 from tests.support.cluster import PARTITIONS, caught_up, merchant_in, offers, orders, until
 
@@ -27,22 +27,10 @@ ANN = merchant_in(0)
 STATE = ("shops", "seq", "covered", "recorded")
 
 
-@pytest.fixture
-async def kafka(broker: EmbeddedKafka) -> Kafka:
-    """The broker with the table's topics, empty."""
-    kafka = Kafka(broker.bootstrap, PARTITIONS, "test")
-    await cluster.fresh_topics(kafka)
-    return kafka
-
-
-def no_rates(_now_ms: int) -> Mapping[str, Rate]:
-    return {}
-
-
 @asynccontextmanager
 async def opened(kafka: Kafka, number: int = 0) -> AsyncIterator[Partition]:
     """A partition that has become ours."""
-    partition = Partition(number, kafka, no_rates)
+    partition = Partition(number, kafka, builders.no_rates)
     await partition.open()
     try:
         yield partition
@@ -53,7 +41,7 @@ async def opened(kafka: Kafka, number: int = 0) -> AsyncIterator[Partition]:
 @asynccontextmanager
 async def deciding(kafka: Kafka) -> AsyncIterator[tuple[Decider, asyncio.Task[None]]]:
     """A decider in this process."""
-    decider = Decider(kafka, no_rates)
+    decider = Decider(kafka, builders.no_rates)
     running = asyncio.create_task(decider.run())
     try:
         await until(lambda: decider.is_ready or running.done(), "the decider to open its partitions")

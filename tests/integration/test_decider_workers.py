@@ -14,7 +14,6 @@ from schemas.orders import OrderLine, OrderPlaced
 from schemas.payments import PaymentWanted
 from schemas.replies import ReplyPromised
 from services.config import Role
-from services.embedded.kafka import EmbeddedKafka
 from streams.kafka import Kafka
 from tests.support import cluster
 from tests.support.books import audited
@@ -24,14 +23,6 @@ from tests.support.cluster import PARTITIONS, Worker, caught_up, merchant_in, of
 pytestmark = pytest.mark.real
 
 ANN = merchant_in(0)
-
-
-@pytest.fixture
-async def kafka(broker: EmbeddedKafka) -> Kafka:
-    """The broker with the table's topics, empty."""
-    kafka = Kafka(broker.bootstrap, PARTITIONS, "test")
-    await cluster.fresh_topics(kafka)
-    return kafka
 
 
 @pytest.mark.req("ORD-11")

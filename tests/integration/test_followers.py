@@ -11,7 +11,6 @@ import pytest
 from schemas.messages import JournalRecord
 from schemas.shops import ShopOpened, ShopSettings
 from schemas.topics import JOURNAL
-from services.embedded.kafka import EmbeddedKafka
 from streams.follower import Follower, JournalTail, SequenceGap
 from streams.kafka import Kafka
 from tests.support import cluster
@@ -22,14 +21,6 @@ pytestmark = pytest.mark.real
 ANN = merchant_in(0)
 GROUP = "test-follower"
 OPENED = (ShopOpened(settings=ShopSettings()),)
-
-
-@pytest.fixture
-async def kafka(broker: EmbeddedKafka) -> Kafka:
-    """The broker with the table's topics, empty."""
-    kafka = Kafka(broker.bootstrap, PARTITIONS, "test")
-    await cluster.fresh_topics(kafka)
-    return kafka
 
 
 class Notes:

@@ -11,7 +11,6 @@ import pytest
 from schemas import topics
 from schemas.codec import decode, encode
 from schemas.messages import JournalRecord
-from services.embedded.kafka import EmbeddedKafka
 from streams.from_start import FromStart
 from streams.kafka import Kafka
 from streams.stretch import journal_stretch
@@ -21,14 +20,6 @@ from tests.support.cluster import PARTITIONS, a_record, history, merchant_in, un
 pytestmark = pytest.mark.real
 
 ANN, BEN = merchant_in(0), merchant_in(1)
-
-
-@pytest.fixture
-async def kafka(broker: EmbeddedKafka) -> Kafka:
-    """The broker with the table's topics, empty."""
-    kafka = Kafka(broker.bootstrap, PARTITIONS, "test")
-    await cluster.fresh_topics(kafka)
-    return kafka
 
 
 class Heard:

@@ -17,7 +17,6 @@ from schemas.nostr.secp256k1 import SecretKey
 from schemas.quarantine import Quarantined
 from schemas.topics import COMMANDS, JOURNAL, MERCHANTS, QUARANTINE, RAW, partition_of
 from services.config import Role
-from services.embedded.kafka import EmbeddedKafka
 from services.home import Home
 from services.signer.keystore import Keystore
 from streams.kafka import Kafka
@@ -30,14 +29,6 @@ pytestmark = pytest.mark.real
 COUNT = 10_000
 ANN = merchant_in(0)
 HEADERS: tuple[tuple[str, bytes], ...] = (("received_ms", str(AT_MS).encode()), ("relay", b"wss://relay.example"))
-
-
-@pytest.fixture
-async def kafka(broker: EmbeddedKafka) -> Kafka:
-    """The broker with the table's topics, empty."""
-    kafka = Kafka(broker.bootstrap, PARTITIONS, "test")
-    await cluster.fresh_topics(kafka)
-    return kafka
 
 
 def poison_commands() -> list[bytes]:

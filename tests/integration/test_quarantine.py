@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -13,12 +13,11 @@ from schemas.codec import decode, encode
 from schemas.messages import Command, Event
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import to_json
-from schemas.orders import OrderMoved, OrderPlaced, OrderStatus, Rate
+from schemas.orders import OrderMoved, OrderPlaced, OrderStatus
 from schemas.quarantine import Quarantined
 from schemas.shops import OpenShop, ShopSettings
 from schemas.topics import COMMANDS, QUARANTINE, RAW
 from schemas.values import Actor
-from services.embedded.kafka import EmbeddedKafka
 from streams.decider import Decider
 from streams.domain import payments
 from streams.intake import Intake
@@ -31,9 +30,9 @@ from tests.integration.test_hostile_input import a_key as a_secret
 from tests.integration.test_hostile_input import an_order_rumor, sealed, show_all, signed, wrapped
 from tests.services.relays.scripted_relay import ScriptedRelay
 from tests.streams.test_reading import Keeper
-from tests.support import cluster
+from tests.support import builders, cluster
 from tests.support.builders import an_id
-from tests.support.cluster import PARTITIONS, merchant_in, offers, order_key, orders, said, until
+from tests.support.cluster import merchant_in, offers, order_key, orders, said, until
 from tests.support.shop import Shop
 from tests.support.stack import RunningStack
 from tests.support.steps import cancelled, moved, paid, receipt, requested
@@ -43,22 +42,10 @@ pytestmark = pytest.mark.real
 ANN = merchant_in(0)
 
 
-@pytest.fixture
-async def kafka(broker: EmbeddedKafka) -> Kafka:
-    """The broker with the table's topics, empty."""
-    kafka = Kafka(broker.bootstrap, PARTITIONS, "test")
-    await cluster.fresh_topics(kafka)
-    return kafka
-
-
-def no_rates(_now_ms: int) -> Mapping[str, Rate]:
-    return {}
-
-
 @asynccontextmanager
 async def deciding(kafka: Kafka) -> AsyncIterator[None]:
     """A decider in this process."""
-    decider = Decider(kafka, no_rates)
+    decider = Decider(kafka, builders.no_rates)
     running = asyncio.create_task(decider.run())
     try:
         await until(lambda: decider.is_ready or running.done(), "the decider to open its partitions")

@@ -10,7 +10,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas import topics
 from services.config import Role
-from services.embedded.kafka import EmbeddedKafka
 from streams.kafka import Kafka
 from tests.integration.test_views import Rows, folded, stored
 from tests.support import cluster
@@ -19,14 +18,6 @@ from tests.support.cluster import PARTITIONS, Worker, admin_of, history, merchan
 pytestmark = pytest.mark.real
 
 OUT = (topics.COMMANDS, topics.DELIVERIES, topics.QUARANTINE, topics.RAW, topics.JOURNAL)
-
-
-@pytest.fixture
-async def kafka(broker: EmbeddedKafka) -> Kafka:
-    """The broker with the table's topics, empty."""
-    kafka = Kafka(broker.bootstrap, PARTITIONS, "test")
-    await cluster.fresh_topics(kafka)
-    return kafka
 
 
 def digest(rows: Rows) -> str:

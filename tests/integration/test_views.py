@@ -15,7 +15,6 @@ from schemas.codec import decode, encode
 from schemas.messages import JournalRecord
 from schemas.rows import InventoryRow, OrderRow
 from services.config import Role
-from services.embedded.kafka import EmbeddedKafka
 from streams import faust_app, views
 from streams.domain.projections import Row, RowKey, fold
 from streams.follower import SequenceGap
@@ -29,14 +28,6 @@ pytestmark = pytest.mark.real
 
 ANN = merchant_in(0)
 Rows = dict[RowKey, bytes]
-
-
-@pytest.fixture
-async def kafka(broker: EmbeddedKafka) -> Kafka:
-    """The broker with the table's topics, empty."""
-    kafka = Kafka(broker.bootstrap, PARTITIONS, "test")
-    await cluster.fresh_topics(kafka)
-    return kafka
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from decimal import Decimal
 
 from schemas.catalogue import (
@@ -212,3 +213,8 @@ def a_rumor(
 ) -> Said:
     """A private message as it comes out of its wrap: author proven, nothing else."""
     return Said(an_id(name), author, merchant, kind, tags, content)
+
+
+def no_rates(_now_ms: int) -> Mapping[str, Rate]:
+    """No exchange rate is known: for shops that ask for sats."""
+    return {}
