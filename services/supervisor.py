@@ -87,6 +87,8 @@ class Supervisor:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 await self._stop_all()
+                for launcher in {tender.child.launcher for tender in self._tenders.values()}:
+                    await launcher.close()
                 for task in tasks:
                     task.cancel()
                 self._report()
@@ -118,11 +120,11 @@ class Supervisor:
         """Writes `ready.json` once everything answers; a child that dies later is back soon, so it stays."""
         is_ready = all(tender.up.is_set() for tender in self._tenders.values())
         if is_ready and not self._stop.is_set() and not self._home.ready_file.exists():
+            self._report(is_ready=True)  # who sees ready.json finds status.json up to date
             with suppress(OSError):  # a full disk: the next report tries again
                 write_atomic(self._home.ready_file, self._ready.model_dump_json(indent=2).encode() + b"\n")
-                self._report()  # who reads the one finds the other up to date
 
-    def _report(self) -> None:
+    def _report(self, *, is_ready: bool = False) -> None:
         """Writes `status.json`."""
         self._is_changed, self._reported_s = False, time.monotonic()
         for tender in self._tenders.values():
@@ -132,7 +134,7 @@ class Supervisor:
         content = {
             "pid": self._ready.pid,
             "at_ms": time.time_ns() // 1_000_000,
-            "ready": self._home.ready_file.exists(),
+            "ready": is_ready or self._home.ready_file.exists(),
             "children": [asdict(tender.status) for tender in self._tenders.values()],
         }
         with suppress(OSError):  # a full disk must not stop the shops; the next report tries again

@@ -25,6 +25,7 @@ from services.home import HomeBusyError, Ready
 from services.rates import BadRates, FixedRates
 from services.relays.errors import BadRelayUrl
 from services.relays.urls import normalise_relay_url
+from services.supervision.launchers import ForkServer
 from services.supervisor import Child, ChildState, ChildStatus, supervise
 from streams.kafka import Kafka, TopicsRefused
 
@@ -112,17 +113,18 @@ def _compose(
         argv = [sys.executable, "-m", "services.embedded.relay", "--host", LOOPBACK]
         argv += ["--port", own_relay.rpartition(":")[2], "--folder", str(folder.relay)]
         children.append(Child("relay", argv, ready=own_relay))
+    forks = ForkServer([sys.executable, "-m", "services.roles.fork_server"], folder.logs / "roles.log")
     for role in Role:
         needs = tuple(n for n in NEEDS.get(role, ("kafka",)) if n != "relay" or own_relay)
-        argv = [sys.executable, "-m", "services.roles.run", role.value]
         children.append(
             Child(
                 role.value,
-                argv,
+                [role.value],
                 env=settings.environment(),
                 ready=_role_ready(folder, role),
                 depends=needs,
                 waits=False,
+                launcher=forks,
             )
         )
     ready = Ready(

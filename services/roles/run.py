@@ -19,12 +19,18 @@ from typing import Any
 import structlog
 import uvloop
 
+from schemas import crash_points
+from schemas.crash_points import Point
 from services.config import Role, Settings
 from services.logs import configure_logs
 from services.roles.stage import Stage
 
 ALIVE_EVERY_S = 0.5
 STOP_TIMEOUT_S = 7.0
+
+CRASH_FOLDER = "NCC_CRASH_FOLDER"
+"""Names a folder in which a file called like a crash point kills the first process that passes that point; for tests
+alone, which see by the file's absence that the point was reached."""
 
 GARBAGE_EVERY = 20_000
 """New containers between two looks for cycles; Python's 2,000 made a loaded role spend a tenth to a half of its time
@@ -36,6 +42,8 @@ log = structlog.get_logger()
 def run_role(role: Role, settings: Settings) -> int:
     """Run one role in this process until SIGINT or SIGTERM; the exit code is 0 for a stop that was asked for."""
     configure_logs(role.value)
+    if folder := os.environ.get(CRASH_FOLDER):
+        crash_points.arm(_killed_by_file(Path(folder)))
     module = importlib.import_module(f"services.roles.{role.value}")
     _collect_seldom()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -69,6 +77,15 @@ async def _run(stage: Stage, run: Callable[[Stage], Coroutine[Any, Any, None]]) 
         with contextlib.suppress(FileNotFoundError):
             alive_file(stage.home.root, stage.role).unlink()
     return 0
+
+
+def _killed_by_file(folder: Path) -> Callable[[Point], None]:
+    def passed(point: Point) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            (folder / point.name).unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return passed
 
 
 def _collect_seldom() -> None:
@@ -115,5 +132,5 @@ async def _say_alive(stage: Stage) -> None:
         await asyncio.sleep(ALIVE_EVERY_S)
 
 
-if __name__ == "__main__":  # what the supervisor starts: a role without the command line's weight
+if __name__ == "__main__":  # a role without the command line's weight, for tests
     sys.exit(run_role(Role(sys.argv[1]), Settings()))

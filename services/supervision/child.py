@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from services.supervision.launchers import Launcher, Program
+
 type ReadyProbe = Callable[[], bool | Awaitable[bool]] | str | None
 """How to see that a child answers: a function (a plain one runs in a thread), or a URL.
 
@@ -14,12 +16,16 @@ None: it counts as ready when it lived for `Timing.settle_s`.
 """
 
 
+PROGRAM: Final = Program()
+
+
 @dataclass(frozen=True)
 class Child:
     """One process to keep running."""
 
     name: str
     argv: Sequence[str]
+    """What to start, in its launcher's words; a program and its arguments where nothing else is said."""
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Added to the supervisor's own environment; may hold secrets, so it is never shown."""
     ready: ReadyProbe = None
@@ -29,6 +35,7 @@ class Child:
     """False: it is started at once and waits itself for what it depends on; only stopping keeps the order."""
     start_s: float = 60.0
     """A child that is not ready after this long is killed and started anew."""
+    launcher: Launcher = field(default=PROGRAM, repr=False)
     fatal: tuple[type[Exception], ...] = ()
     """Errors of the probe that no waiting mends: they stop everything, and `run` raises them.
 

@@ -27,7 +27,7 @@ class Usage:
     """What one process takes."""
 
     memory_mb: float
-    """Resident memory, megabytes of 10^6 bytes."""
+    """Its part of the machine's memory, megabytes of 10^6 bytes; pages that n processes share count as n-ths."""
     cpu_s: float
     """Processor time since its start, user and system."""
 
@@ -52,11 +52,13 @@ def dies_with_parent() -> Callable[[], None] | None:
     return ask_for_signal
 
 
-async def start(argv: Sequence[str], env: Mapping[str, str], log: IO[bytes]) -> asyncio.subprocess.Process:
+async def start(
+    argv: Sequence[str], env: Mapping[str, str], log: IO[bytes], stdin: int = asyncio.subprocess.DEVNULL
+) -> asyncio.subprocess.Process:
     """Starts a child in a session and process group of its own, both outputs to `log`; raises OSError."""
     return await asyncio.create_subprocess_exec(
         *argv,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=stdin,
         stdout=log,
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, **env},
@@ -77,12 +79,21 @@ def usage(pid: int) -> Usage | None:
         process = psutil.Process(pid)
         with process.oneshot():
             times = process.cpu_times()
+            memory = process.memory_full_info()
             return Usage(
-                memory_mb=round(process.memory_info().rss / 1e6, 1),
+                memory_mb=round(getattr(memory, "pss", memory.uss) / 1e6, 1),
                 cpu_s=round(times.user + times.system, 2),
             )
     except psutil.Error:
         return None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether this process is there and has not ended."""
+    try:
+        return _is_alive(psutil.Process(pid))
+    except psutil.Error:
+        return False
 
 
 def record(file: Path, pid: int) -> None:

@@ -72,7 +72,7 @@ class Tender:
             logs.rotate(self.log)
             with self.log.open("ab") as log:
                 from_byte = log.tell()
-                process = await processes.start(self.child.argv, self.child.env, log)
+                process = await self.child.launcher.start(self.child.argv, self.child.env, log)
         except OSError as error:
             return self._died(f"cannot start {self.child.argv[0]}: {error.strerror}", started_s)
         self.status.pid = process.pid

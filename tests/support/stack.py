@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,11 +28,18 @@ class RunningStack:
     """`ncc up` in a folder: start, look, kill a part, wait, stop."""
 
     def __init__(
-        self, folder: Path, *, partitions: int = 4, rates: str = "USD=1000", relays: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        *,
+        partitions: int = 4,
+        rates: str = "USD=1000",
+        relays: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.home = Home(folder)
         self._argv = [sys.executable, "-m", "services.cli.main", "up", "--home", str(folder), "--rates", rates]
         self._argv += ["--partitions", str(partitions), *(arg for relay in relays for arg in ("--relay", relay))]
+        self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -43,7 +51,7 @@ class RunningStack:
 
     def start(self) -> None:
         """Start it and wait until everything answers."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("NCC_")}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("NCC_")} | self._environment
         self._process = subprocess.Popen(
             self._argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, start_new_session=True
         )
