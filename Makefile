@@ -31,7 +31,7 @@ check: setup  ## format, lint, types, tidy and the fast tests
 
 test: check  ## everything: set-up, check, and the tests with real parts
 	@echo 'test    real parts'
-	@.venv/bin/python -m pytest -q -m real
+	@.venv/bin/python -m pytest -q -m real -n auto --maxprocesses 4 --dist loadgroup
 
 demo: setup  ## one order through the whole stack (STAY=1 keeps it running)
 	@.venv/bin/ncc demo $(if $(STAY),--stay) $(ARGS)

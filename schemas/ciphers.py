@@ -1,4 +1,4 @@
-"""Ciphers and key derivation: ChaCha20 in its three uses, HKDF-SHA256, scrypt, derived one-time values.
+"""Ciphers and key derivation: ChaCha20 in its three uses, AES-CBC, HKDF-SHA256, scrypt, derived one-time values.
 
 The one place that imports cryptography.
 Keys, nonces and plain texts are bytes; nothing here draws a random number (callers pass nonces).
@@ -13,10 +13,12 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256, ChaCha20
+from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from cryptography.hazmat.primitives.padding import PKCS7
 
 _DERIVE_SALT: Final = b"ncc-derive-v1"
 _SHA256: Final = SHA256()
@@ -38,6 +40,22 @@ def chacha20(key32: bytes, nonce12: bytes, data: bytes, counter: int = 0) -> byt
         raise ValueError("a ChaCha20 nonce has 12 bytes")
     cipher = Cipher(ChaCha20(key32, struct.pack("<I", counter) + nonce12), mode=None)
     return cipher.encryptor().update(data)
+
+
+def aes_cbc_encrypt(key32: bytes, iv16: bytes, data: bytes) -> bytes:
+    """Pad (PKCS #7) and encrypt with AES-256-CBC, as NIP-04 wants it; nothing here authenticates."""
+    padder, encryptor = PKCS7(128).padder(), Cipher(AES256(key32), CBC(iv16)).encryptor()
+    return encryptor.update(padder.update(data) + padder.finalize()) + encryptor.finalize()
+
+
+def aes_cbc_decrypt(key32: bytes, iv16: bytes, ciphertext: bytes) -> bytes:
+    """Undo `aes_cbc_encrypt`, given whole blocks; raise `CipherRefused` where the padding is none."""
+    decryptor, unpadder = Cipher(AES256(key32), CBC(iv16)).decryptor(), PKCS7(128).unpadder()
+    padded = decryptor.update(ciphertext) + decryptor.finalize()
+    try:
+        return unpadder.update(padded) + unpadder.finalize()
+    except ValueError:
+        raise CipherRefused("the padding is none") from None
 
 
 def hmac_sha256(key: bytes, message: bytes) -> bytes:

@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     instance: str = Field(
         default="", max_length=32, description="This process's name among those of its role; unique, or empty."
     )
+    signer: str = Field(
+        default="",
+        description="Unix socket of a signer process (`ncc signer serve`); empty keeps the keys in the home.",
+    )
     route_policy: RoutePolicy = Field(
         default=RoutePolicy.FALLBACK, description="What to do for a buyer without an inbox list."
     )

@@ -22,6 +22,7 @@ from schemas.messages import JournalRecord
 from schemas.nostr.nip01 import Event, to_json, writable
 from schemas.nostr.nip17 import make_rumor
 from schemas.replies import ReplyPromised
+from schemas.signing import SignerDenies
 from services.directory import Directory, Route
 from services.relays import Publisher as RelayPublisher
 from services.relays import PublishResult
@@ -34,6 +35,8 @@ PUBLISH_TIMEOUT_S = 15.0
 GIVE_UP_S = 600.0
 """How long a message is tried before it is recorded as failed."""
 PAUSE_MAX_S = 60.0
+SIGNER_PAUSE_S = 2.0
+"""Between two questions to a signer that denies."""
 
 log = structlog.get_logger(role="publisher")
 
@@ -56,6 +59,7 @@ class PublisherRole:
         merchant_of: Callable[[str], Merchant | None],
         own_relays: Sequence[str],
         deliveries: DeliveryLog,
+        notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._signer = signer
         self._relays = relays
@@ -63,6 +67,8 @@ class PublisherRole:
         self._merchant_of = merchant_of
         self._own_relays = tuple(own_relays)
         self._deliveries = deliveries
+        self._notify = notify
+        self._denied = False
         self._slots = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._under_way: dict[int, dict[asyncio.Task[None], int]] = {}
         self._task_of: dict[asyncio.Task[None], str] = {}
@@ -145,8 +151,13 @@ class PublisherRole:
         tags = tuple(tuple(writable(text) for text in tag) for tag in draft.tags)
         rumor = make_rumor(merchant, promised.at_s, draft.kind, tags, writable(draft.content))
         try:
-            to_buyer = self._signer.seal_and_wrap(rumor, promised.order.buyer, promised.effect_id)
-            to_self = self._signer.seal_and_wrap(rumor, merchant, promised.effect_id)
+            to_buyer, to_self = await self._signed(
+                merchant,
+                lambda: tuple(
+                    self._signer.seal_and_wrap(rumor, recipient, promised.effect_id)
+                    for recipient in (promised.order.buyer, merchant)
+                ),
+            )
         except (ValueError, UnknownMerchant) as error:
             await self._record(record, promised, None, [], Route(()), f"cannot be wrapped: {type(error).__name__}")
             log.error("reply not made", order=promised.order.ref, number=promised.number, error=str(error))
@@ -169,7 +180,9 @@ class PublisherRole:
         listing = revised.listing
         if self._newest.get(listing.coordinate) != listing.event_id:
             return
-        event = self._signer.sign_listing(record.merchant, listing.template)
+        event = await self._signed(
+            record.merchant, lambda: self._signer.sign_listing(record.merchant, listing.template)
+        )
         assert event.id == listing.event_id, "the journal fixes the event that is published"
         results = await self._until_stored(self._home_relays(record.merchant), event)
         stored = any(result.is_stored for result in results)
@@ -186,6 +199,22 @@ class PublisherRole:
                 at_ms=_now_ms(),
             )
         )
+
+    async def _signed[T](self, merchant: str, act: Callable[[], T]) -> T:
+        """What the signer does once it does it; what waits for it stays owed, and the operator sees why."""
+        while True:
+            try:
+                done = act()
+            except SignerDenies as denied:
+                log.warning("signer denies", merchant=merchant, why=str(denied))
+                self._notify(f"messages of merchant {merchant[:8]} wait for the signer: {denied}")
+                self._denied = True
+                await asyncio.sleep(SIGNER_PAUSE_S)
+                continue
+            if self._denied:
+                self._denied = False
+                self._notify("")
+            return done
 
     async def _until_stored(self, relays: Sequence[str], event: Event) -> list[PublishResult]:
         """Publish until one relay has it, every relay refused it for good, or the time to give up has come."""

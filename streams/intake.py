@@ -18,6 +18,7 @@ import structlog
 from schemas import topics
 from schemas.crash_points import Point, reach
 from schemas.quarantine import Quarantined
+from schemas.signing import SignerDenies
 from streams.kafka import Producer
 from streams.quarantining import place_of
 from streams.reading import Commands, Known, Raw, Reader, Reading, quarantined
@@ -26,6 +27,8 @@ from streams.turns import Turns, lane_of
 SEEN_MAX = 50_000
 """Texts remembered, so that another relay's copy of the same event costs one hash."""
 IN_FLIGHT_MAX = 2_000
+SIGNER_PAUSE_S = 2.0
+"""Between two questions to a signer that denies."""
 WAITING_BYTES_MAX = 32 * 1_048_576
 """Records that wait for their turn: some ten thousand wraps, so that a flood is seen as one before it is read."""
 EVENT_OVERHEAD_BYTES = 1_000
@@ -38,8 +41,10 @@ log = structlog.get_logger(role="intake")
 class Intake:
     """Reads each record, and hands what it led to on."""
 
-    def __init__(self, reader: Reader, producer: Producer) -> None:
+    def __init__(self, reader: Reader, producer: Producer, notify: Callable[[str], None] = lambda _: None) -> None:
+        """`notify` shows the operator a sentence; an empty one takes it away."""
         self._reader = reader
+        self._notify = notify
         self._producer = producer
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._slots = asyncio.Semaphore(IN_FLIGHT_MAX)
@@ -54,7 +59,7 @@ class Intake:
             done()
             return
         sent: list[asyncio.Future[tuple[int, int]]] = []
-        reading = self._read(raw_record(text, headers))
+        reading = await self._read(raw_record(text, headers))
         reach(Point.INTAKE_READ)
         match reading:
             case Commands(commands=commands):
@@ -74,9 +79,26 @@ class Intake:
         await self._slots.acquire()
         asyncio.gather(*sent).add_done_callback(lambda all_sent: self._finish(all_sent, done))
 
-    def _read(self, raw: Raw) -> Reading:
+    async def _read(self, raw: Raw) -> Reading:
+        """What it leads to; while the signer denies, this record and those behind it wait."""
+        denied = False
+        while True:
+            reading = self._read_once(raw)
+            if isinstance(reading, SignerDenies):
+                self._notify(f"messages wait for the signer: {reading}")
+                denied = True
+                await asyncio.sleep(SIGNER_PAUSE_S)
+                continue
+            if denied:
+                self._notify("")
+            return reading
+
+    def _read_once(self, raw: Raw) -> Reading | SignerDenies:
         try:
             return self._reader.read(raw)
+        except SignerDenies as denied:
+            log.warning("signer denies", why=str(denied))
+            return denied
         except Exception as error:  # noqa: BLE001  # one record must not stop the others, whatever it is (OPS-07)
             where = place_of(error)
             log.error("record not read", error=where)

@@ -154,6 +154,9 @@ class Reader:
                 return Commands((command(raw, event.id, merchant, RecordReview(review=review)),))
             case Kind.DELETION:
                 return self._read_deletion(raw, event)
+            case Kind.ENCRYPTED_DIRECT_MESSAGE:
+                addressed = [key for key in tag_values(event, "p") if self._is_hosted(key)]
+                raise Refused("dialect_off", "a NIP-04 message; nip15 is not switched on", next(iter(addressed), None))
             case kind if kind in _LISTS:
                 return Known("relay_list")
             case _:

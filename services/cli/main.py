@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from schemas.topics import TOPICS
-from services.cli import audit, quarantine, shop, wallet
+from services.cli import audit, quarantine, shop, signer, wallet
 from services.cli.client import Stack
 from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail, table
@@ -37,6 +37,7 @@ app.add_typer(shop.order_app, name="order")
 app.command()(shop.stock)
 app.command()(shop.reviews)
 app.add_typer(wallet.wallet_app, name="wallet")
+app.add_typer(signer.signer_app, name="signer")
 app.add_typer(quarantine.quarantine_app, name="quarantine")
 app.command()(shop.sql)
 app.command()(audit.audit)

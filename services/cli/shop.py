@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from schemas.nostr.nip19 import Nip19Refused, encode_npub, read_public_key, read_secret_key
-from schemas.nostr.nip49 import Nip49Refused, decrypt_key
+from schemas.nostr.nip19 import Nip19Refused, encode_npub, read_public_key
 from schemas.nostr.secp256k1 import KeyRefused, SecretKey
 from services.cli.client import Stack
+from services.cli.keys import read_key
 from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail, fields, sats, table
 from services.relays import BadRelayUrl, normalise_relay_url
@@ -29,6 +29,9 @@ def merchant_add(
         Path | None, typer.Option(help="File with one line: nsec, hex or ncryptsec. Without it a key is made.")
     ] = None,
     passphrase_file: Annotated[Path | None, typer.Option(help="File with the pass-phrase of an ncryptsec.")] = None,
+    public_key: Annotated[
+        str | None, typer.Option(help="Hex or npub of a key that a signer of its own keeps (`ncc signer`).")
+    ] = None,
     relay: Annotated[list[str] | None, typer.Option(help="A relay of this merchant; may be given again.")] = None,
     wallet: Annotated[str, typer.Option(help="Payment back-end: simulated.")] = "simulated",
     json_: Json = False,
@@ -38,14 +41,20 @@ def merchant_add(
     if wallet != "simulated":
         fail(f"there is no payment back-end {wallet!r}: use --wallet simulated")
     relays = [_relay(url) for url in relay or []]
-    secret = SecretKey.from_bytes(secrets.token_bytes(32)) if key_file is None else _read_key(key_file, passphrase_file)
-    Keystore(stack.home / "keys", stack.home / "secrets" / "keystore-passphrase").add(secret)
-    body = {"public_key": secret.public_key, "name": name, "relays": relays, "wallet": wallet}
+    if public_key is None:
+        made = SecretKey.from_bytes(secrets.token_bytes(32))
+        secret = made if key_file is None else read_key(key_file, passphrase_file)
+        key = Keystore(stack.home / "keys", stack.home / "secrets" / "keystore-passphrase").add(secret)
+    elif key_file is None:
+        key = _public_key(public_key)
+    else:
+        fail("a key is either in a file or at the signer: give --key-file or --public-key")
+    body = {"public_key": key, "name": name, "relays": relays, "wallet": wallet}
     added = stack.post("/merchants", body)
     if json_:
         as_json(added)
     else:
-        OUT.print(secret.public_key)
+        OUT.print(key)
 
 
 @merchant_app.command("list")
@@ -315,24 +324,11 @@ def _relay(url: str) -> str:
         fail(f"--relay {url}: {error}")
 
 
-def _read_key(path: Path, passphrase_file: Path | None) -> SecretKey:
-    """The key in a file; its text never shows in a message."""
+def _public_key(text: str) -> str:
     try:
-        text = path.read_text().strip()
-    except OSError as error:
-        fail(f"the key file {path} cannot be read: {error.strerror}")
-    try:
-        if not text.startswith("ncryptsec"):
-            return read_secret_key(text)
-        if passphrase_file is None:
-            fail(f"the key in {path} is encrypted: give its pass-phrase's file with --passphrase-file")
-        return decrypt_key(text, passphrase_file.read_text().strip("\r\n"))
-    except OSError as error:
-        fail(f"the pass-phrase file {passphrase_file} cannot be read: {error.strerror}")
-    except (Nip19Refused, Nip49Refused, KeyRefused, ValueError):
-        fail(
-            f"{path} holds no key that can be read: it needs one line with nsec, hex or ncryptsec (and its pass-phrase)"
-        )
+        return read_public_key(text)
+    except (Nip19Refused, KeyRefused, ValueError):
+        fail(f"--public-key {text}: neither an npub nor 64 hex digits")
 
 
 def _time(value: object) -> str:

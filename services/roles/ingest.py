@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
-from schemas.nostr.nip01 import to_json
 from services.ingest import Ingest
 from services.roles.stage import Stage, together
 from streams.merchants import MerchantTable
@@ -14,12 +11,10 @@ from streams.sinks import Sinks, load_cursors
 async def run(stage: Stage) -> None:
     """Relays → `ncc.raw`."""
     producer = await stage.kafka.producer(paced=True)
-    sinks, table, signer = Sinks(producer), MerchantTable(stage.kafka), stage.signer
+    sinks, table = Sinks(producer), MerchantTable(stage.kafka)
 
     async def authenticate(relay_url: str, challenge: str) -> list[str]:
-        now_s = int(time.time())
-        keys = sorted(signer.merchants() & {merchant.public_key for merchant in table.all()})
-        return [to_json(signer.authenticate(key, relay_url, challenge, now_s)) for key in keys]
+        return stage.auth_events((merchant.public_key for merchant in table.all()), relay_url, challenge)
 
     cursors = await load_cursors(stage.kafka)
     ingest = Ingest(sinks, table.all, stage.settings.relay_list, authenticate, cursors)

@@ -22,7 +22,7 @@ async def run(stage: Stage) -> None:
     try:
         await table.ready.wait()
         reader = Reader(table.hosted_since, stage.signer, vault, Bursts())
-        work = Intake(reader, producer)
+        work = Intake(reader, producer, stage.notify)
         app = faust_app.make_app(
             "ncc-intake",
             stage.settings.kafka,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from functools import partial
 
-from schemas.nostr.nip01 import to_json
 from services.brake import Brake
 from services.directory import Directory
 from services.publisher import PublisherRole
@@ -21,11 +19,10 @@ from streams.stretch import journal_stretch
 async def run(stage: Stage) -> None:
     """Replies and listings → relays."""
     producer = await stage.kafka.producer(paced=True)
-    sinks, table, signer = Sinks(producer), MerchantTable(stage.kafka), stage.signer
+    sinks, table = Sinks(producer), MerchantTable(stage.kafka)
 
     async def authenticate(relay_url: str, challenge: str) -> list[str]:
-        now_s = int(time.time())
-        return [to_json(signer.authenticate(key, relay_url, challenge, now_s)) for key in sorted(signer.merchants())]
+        return stage.auth_events(None, relay_url, challenge)
 
     def is_trusted(url: str) -> bool:
         own = (relay for merchant in table.all() for relay in merchant.relays)
@@ -36,7 +33,9 @@ async def run(stage: Stage) -> None:
         await table.ready.wait()
         async with RelayPublisher(authenticate=authenticate, is_trusted=is_trusted) as relays:
             directory = Directory(relays, is_trusted, stage.settings.route_policy)
-            role = PublisherRole(signer, relays, directory, table.get, stage.settings.relay_list, sinks)
+            role = PublisherRole(
+                stage.signer, relays, directory, table.get, stage.settings.relay_list, sinks, stage.notify
+            )
             brake = Brake(role, partial(journal_stretch, stage.kafka))
             await together(follow(stage, brake), role.failure, brake.failure, holding)
     finally:

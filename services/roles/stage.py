@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import structlog
+
+from schemas.nostr.nip01 import to_json
+from schemas.signing import SignerDenies
 from services.config import Role, Settings
 from services.home import Home
 from services.relays.urls import normalise_relay_url
 from services.signer.keystore import Keystore, write_private
 from services.signer.local import LocalSigner
+from services.signer.port import Signer
+from services.signer.remote import RemoteSigner
 from streams.follower import Follower, JournalHandler
 from streams.kafka import Kafka
+
+log = structlog.get_logger(role="stage")
 
 
 class Stage:
@@ -36,10 +47,27 @@ class Stage:
         self.is_ready = is_ready
         self.lag = lag or _no_lag
 
-    @property
-    def signer(self) -> LocalSigner:
-        """The signer over the home's keystore."""
+    @cached_property
+    def signer(self) -> Signer:
+        """The signer process that the settings name, else one in this process over the home's keystore."""
+        if self.settings.signer:
+            return RemoteSigner(Path(self.settings.signer))
         return LocalSigner(Keystore(self.home.keys, self.home.secrets / "keystore-passphrase"))
+
+    def auth_events(self, among: Iterable[str] | None, relay_url: str, challenge: str) -> list[str]:
+        """Answers to a relay's challenge as JSON, of every merchant we sign for (or those among some); none where
+        the signer denies, for then the relay asks again."""
+        now_s = int(time.time())
+        try:
+            keys = sorted(self.signer.merchants() if among is None else self.signer.merchants() & set(among))
+            return [to_json(self.signer.authenticate(key, relay_url, challenge, now_s)) for key in keys]
+        except SignerDenies as denied:
+            log.warning("relay not answered", relay=relay_url, why=str(denied))
+            return []
+
+    def notify(self, sentence: str) -> None:
+        """Show the operator a sentence beside this role until the next one; an empty one takes it away."""
+        self.notice = sentence
 
     def secret(self, name: str) -> bytes:
         """A secret of 32 random bytes in the home, made at first use by whichever role comes first."""

@@ -6,9 +6,11 @@ import pytest
 
 from schemas import limits
 from schemas.dialects.contract import PersonalDetails
-from schemas.nostr import nip01, nip59
+from schemas.nostr import nip01, nip04, nip59
+from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import to_json
 from schemas.nostr.secp256k1 import SecretKey
+from schemas.quarantine import Quarantined
 from schemas.values import SealedDetails
 from streams.reading import Commands, Raw, Reader, quarantined
 from tests.schemas.nostr import given as people
@@ -72,6 +74,30 @@ def test_a_replayed_order_is_placed_now_and_not_when_it_was_first_seen() -> None
     assert isinstance(again, Commands)
     assert [c.at_ms for c in (*first.commands, *again.commands)] == [NOW_S * 1_000, NOW_S * 1_000 + 5]
     assert first.commands[0].id == again.commands[0].id
+
+
+@pytest.mark.req("ID-04")
+def test_an_order_by_nip04_is_not_processed_while_its_dialect_is_off() -> None:
+    """It is kept under its own reason, at the shop it was meant for, to be replayed when the dialect is there."""
+    text = '{"type": 0, "id": "order-1", "items": [{"product_id": "tea", "quantity": 1}]}'
+    shop = people.MERCHANT.public_key
+    unsigned = nip01.UnsignedEvent(
+        pubkey=people.BUYER.public_key,
+        created_at=NOW_S,
+        kind=Kind.ENCRYPTED_DIRECT_MESSAGE,
+        tags=(("p", shop),),
+        content=nip04.encrypt(text, people.BUYER, shop, bytes(16)),
+    )
+    event = nip01.sign_event(unsigned, people.BUYER, bytes(32))
+    keeper = Keeper()
+
+    reading = Reader(lambda key: 0 if key == shop else None, keeper, keeper).read(
+        Raw(to_json(event).encode(), "", NOW_S * 1_000)
+    )
+
+    assert isinstance(reading, Quarantined)
+    assert (reading.reason, reading.merchant) == ("dialect_off", shop)
+    assert reading.original == to_json(event)
 
 
 @pytest.mark.req("EVT-09")

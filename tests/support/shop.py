@@ -14,6 +14,7 @@ import httpx
 
 from schemas.nostr.kinds import Kind
 from services.demo.people import Buyer, Person, open_catalogue
+from services.home import Home
 from services.payments.simulated import SimulatedWallet
 from services.signer.keystore import Keystore
 from tests.support.stack import RunningStack
@@ -62,8 +63,12 @@ class Operator:
 class Shop:
     """One merchant with a mug to sell, and an operator's view of it."""
 
-    def __init__(self, stack: RunningStack, stock: int = 10, relay: str | None = None) -> None:
+    def __init__(
+        self, stack: RunningStack, stock: int = 10, relay: str | None = None, keys: Home | None = None
+    ) -> None:
+        """`keys` is the home of the signer that has the shop's key, where that is not the stack itself."""
         self.stack = stack
+        self.keys = keys or stack.home
         ready = stack.home.ready()
         assert ready is not None
         self.relay = relay or ready.relay
@@ -87,8 +92,8 @@ class Shop:
 
     async def add(self, relays: tuple[str, ...] = ()) -> None:
         """Have the stack run this shop."""
-        home = self.stack.home
-        await asyncio.to_thread(Keystore(home.keys, home.secrets / "keystore-passphrase").add, self.merchant.secret)
+        keystore = Keystore(self.keys.keys, self.keys.secrets / "keystore-passphrase")
+        await asyncio.to_thread(keystore.add, self.merchant.secret)
         body = {
             "public_key": self.merchant.public_key,
             "name": f"shop-{self.merchant.public_key[:8]}",

@@ -1,0 +1,8 @@
+"""What a keeper of keys may answer instead of acting."""
+
+
+class SignerDenies(Exception):
+    """The signer does not act now: it is away, locked, or its owner said no.
+
+    Nothing is wrong with what was asked, so it is asked again later. The message is for the operator.
+    """

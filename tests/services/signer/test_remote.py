@@ -1,0 +1,140 @@
+"""A signer behind a socket does what one in this process does, byte for byte, and says in the same words why not."""
+
+from __future__ import annotations
+
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.catalogue import Template
+from schemas.nostr import nip17, nip59
+from schemas.nostr.kinds import Kind
+from schemas.nostr.nip01 import Event
+from schemas.signing import SignerDenies
+from services.signer.keystore import Keystore
+from services.signer.local import LocalSigner
+from services.signer.port import Signer, UnknownMerchant
+from services.signer.remote import RemoteSigner, SignerDoor
+from tests.schemas.nostr import given
+from tests.support.builders import NOW_S
+
+SHOP, BUYER = given.MERCHANT, given.BUYER
+
+
+class Served:
+    """A door that can be closed and opened again, and both signers."""
+
+    def __init__(self, folder: Path) -> None:
+        keystore = Keystore(folder / "keys", folder / "passphrase")
+        keystore.add(SHOP)
+        self.local = LocalSigner(keystore)
+        self.file = folder / "signer.sock"
+        self.remote = RemoteSigner(self.file)
+        self.open(self.local)
+
+    def open(self, signer: Signer) -> None:
+        """Answer over this signer."""
+        self.door = SignerDoor(self.file, signer)
+        self._thread = threading.Thread(target=self.door.serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Answer no more."""
+        self.door.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A door over a keystore with one shop."""
+    made = Served(tmp_path)
+    yield made
+    made.close()
+
+
+def acts(signer: Signer) -> dict[str, object]:
+    """Everything a role asks of a signer, and what comes of it."""
+    rumor = nip17.make_rumor(
+        SHOP.public_key, NOW_S, Kind.ORDER, (("p", BUYER.public_key), ("type", "3")), "Thanks · 谢谢"
+    )
+    template = Template(kind=Kind.PRODUCT, created_at=NOW_S, tags=(("d", "tea"), ("title", "Tea")), content="")
+    copy = signer.seal_and_wrap(rumor, SHOP.public_key, "effect-1")
+    return {
+        "merchants": signer.merchants(),
+        "copy": copy,
+        "reply": signer.seal_and_wrap(rumor, BUYER.public_key, "effect-1"),
+        "own": signer.is_own_copy(copy, SHOP.public_key),
+        "opened": signer.open_wrap(given.wrapped(given.as_rumor_fields(given.an_order())), SHOP.public_key),
+        "listing": signer.sign_listing(SHOP.public_key, template),
+        "auth": signer.authenticate(SHOP.public_key, "wss://relay.example", "c", NOW_S),
+    }
+
+
+@pytest.mark.req("ID-12")
+def test_every_act_gives_the_same_bytes_behind_a_socket(served: Served) -> None:
+    """Two deployments of one journal, one with its keys elsewhere, say the same to the world."""
+    assert acts(served.remote) == acts(served.local)
+
+
+def test_a_refusal_keeps_its_reason_and_an_unknown_merchant_is_named(served: Served) -> None:
+    """Callers tell a bad wrap, a missing key and a wrong question apart as they do without a socket."""
+    wrap = given.wrapped(given.as_rumor_fields(given.an_order()))
+    spoiled = wrap.model_copy(update={"content": wrap.content[:-8] + "AAAAAAA="})
+    template = Template(kind=Kind.DELETION, created_at=NOW_S, tags=(), content="")
+    refusals = []
+    for signer in (served.local, served.remote):
+        with pytest.raises(nip59.WrapRefused) as refused:
+            signer.open_wrap(spoiled, SHOP.public_key)
+        refusals.append((refused.value.reason, refused.value.detail))
+        with pytest.raises(UnknownMerchant, match=BUYER.public_key):
+            signer.open_wrap(wrap, BUYER.public_key)
+        with pytest.raises(ValueError, match="listing"):
+            signer.sign_listing(SHOP.public_key, template)
+    assert refusals[0] == refusals[1]
+    assert refusals[0][1].startswith("nip44_mac")
+
+
+@pytest.mark.req("ID-12")
+def test_a_signer_that_is_away_denies_and_one_that_comes_back_is_found(served: Served) -> None:
+    """Nobody has to be started again."""
+    assert served.remote.merchants() == {SHOP.public_key}
+    served.close()
+    with pytest.raises(SignerDenies, match="does not answer"):
+        served.remote.merchants()
+
+    served.open(served.local)
+    assert served.remote.merchants() == {SHOP.public_key}
+
+
+@pytest.mark.req("ID-12")
+def test_what_the_owner_denies_is_denied_in_the_owners_words(served: Served) -> None:
+    """A signer may have reasons of its own; they come through."""
+
+    class Locked(LocalSigner):
+        def open_wrap(self, wrap: Event, merchant: str) -> nip59.OpenedWrap:
+            raise SignerDenies("locked for the night")
+
+    served.close()
+    served.open(Locked(Keystore(Path("nowhere"), Path("nowhere"))))
+    with pytest.raises(SignerDenies, match="locked for the night"):
+        served.remote.open_wrap(given.wrapped(given.as_rumor_fields(given.an_order())), SHOP.public_key)
+
+
+@pytest.mark.req("ID-09")
+def test_only_the_owner_may_open_the_socket_and_no_line_breaks_it(served: Served) -> None:
+    """Its mode is 0600; whatever is said to it, the next question is answered."""
+    assert stat.S_IMODE(served.file.stat().st_mode) == 0o600
+    for line in (
+        b"\n",
+        b"{}\n",
+        b"[1]\n",
+        b'{"act": "give_key"}\n',
+        b'{"act": "open_wrap", "wrap": 1, "merchant": 2}\n',
+    ):
+        answer = served.remote._exchange(line)
+        assert answer.startswith(b'{"wrong"')
+        assert SHOP.reveal().hex().encode() not in answer
+    assert served.remote.merchants() == {SHOP.public_key}
