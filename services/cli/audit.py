@@ -23,6 +23,8 @@ from services.cli.output import ERR, OUT, as_json, fail, table
 from streams.from_start import FromStart
 from streams.kafka import Kafka, KafkaError
 
+app = typer.Typer()
+
 SETTLE_S = 15.0
 """How long a difference to ClickHouse has to last: it follows the journal a moment later."""
 NAMED_MAX = 50
@@ -59,6 +61,7 @@ class Reader:
         """The books are wanted after the reading."""
 
 
+@app.command()
 def audit(
     home: Home = None,
     json_: Json = False,

@@ -20,6 +20,8 @@ Reason = Annotated[str, typer.Option(help="Only those with this reason, for exam
 Stage = Annotated[str, typer.Option(help="Only those of this stage: ingest, intake or decider.")]
 
 quarantine_app = typer.Typer(no_args_is_help=True, help="What could not be used, and replaying it.")
+app = typer.Typer()
+app.add_typer(quarantine_app, name="quarantine")
 
 
 @quarantine_app.command("list")

@@ -19,6 +19,8 @@ from services.signer.local import LocalSigner
 from services.signer.remote import SignerDoor
 
 signer_app = typer.Typer(no_args_is_help=True, help="Merchants' keys in a process of their own, away from the roles.")
+app = typer.Typer()
+app.add_typer(signer_app, name="signer")
 
 
 def _keystore(home: Path | None) -> Keystore:

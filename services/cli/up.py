@@ -29,6 +29,8 @@ from services.supervision.launchers import ForkServer
 from services.supervisor import Child, ChildState, ChildStatus, supervise
 from streams.kafka import Kafka, TopicsRefused
 
+app = typer.Typer()
+
 NEEDS: dict[Role, tuple[str, ...]] = {Role.INGEST: ("kafka", "relay"), Role.PUBLISHER: ("kafka", "relay")}
 """What a role needs to be up before it starts; the others need Kafka alone."""
 
@@ -47,6 +49,7 @@ JOBS: dict[str, str] = {
 }
 
 
+@app.command()
 def up(
     home: Home = None,
     relay: Annotated[

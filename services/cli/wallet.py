@@ -13,6 +13,8 @@ from services.payments.port import BackendError
 from services.payments.simulated import PaymentRefused, SimulatedWallet
 
 wallet_app = typer.Typer(no_args_is_help=True, help="The simulated wallet.")
+app = typer.Typer()
+app.add_typer(wallet_app, name="wallet")
 
 
 @wallet_app.callback()

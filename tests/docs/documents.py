@@ -69,4 +69,5 @@ def options_of(command: str) -> set[str]:
 
 def _below(command: Any) -> dict[str, Any]:
     """A group's commands by name; nothing below a command that is none."""
-    return dict(getattr(command, "commands", {}))
+    names = command.list_commands(None) if hasattr(command, "list_commands") else ()
+    return {name: command.get_command(None, name) for name in names}

@@ -1,0 +1,181 @@
+"""What sold, and one order: look at it, move it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.cli.client import Stack
+from services.cli.options import Home, Json
+from services.cli.output import OUT, as_json, fail, fields, sats, table
+
+order_app = typer.Typer(no_args_is_help=True, help="One order: look at it, move it.")
+app = typer.Typer()
+app.add_typer(order_app, name="order")
+
+
+@app.command()
+def orders(home: Home = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, json_: Json = False) -> None:
+    """The newest orders."""
+    rows = Stack(home or Path()).get("/orders", limit=limit)
+    if json_:
+        as_json(rows)
+        return
+    table(
+        "Orders",
+        ("order", "status", "payment", "shipping", "sats", "placed", "buyer's id"),
+        (
+            (
+                r["ref"][:10],
+                r["status"],
+                r["payment"],
+                r["shipping"],
+                sats(r["total_msat"]),
+                _time(r["placed_at"]),
+                r["order_id"],
+            )
+            for r in rows
+        ),
+        "No orders yet.",
+    )
+
+
+@order_app.command("show")
+def order_show(ref: str, home: Home = None, json_: Json = False) -> None:
+    """One order with its history, its messages, and the buyer's details."""
+    order = Stack(home or Path()).get(f"/orders/{ref}")
+    if json_:
+        as_json(order)
+        return
+    shown = {
+        k: v for k, v in order.items() if k not in ("history", "deliveries", "personal", "total_msat", "paid_msat")
+    }
+    fields(
+        f"Order {order['ref'][:10]}",
+        {**shown, "total": f"{sats(order['total_msat'])} sats", **(order["personal"] or {})},
+    )
+    table(
+        "\nHistory",
+        ("when", "what", "status", "sats"),
+        ((_time(e["at"]), e["type"], e.get("status", ""), sats(e.get("amount_msat"))) for e in order["history"]),
+        "",
+    )
+    table(
+        "\nMessages",
+        ("when", "what", "state", "event"),
+        ((_time(d["at"]), d["what"], d["state"], d["event_id"][:16]) for d in order["deliveries"]),
+        "No message was sent yet.",
+    )
+
+
+def _move(home: Path | None, ref: str, move: str, json_: bool, body: dict[str, Any] | None = None) -> None:
+    decision = Stack(home or Path()).post(f"/orders/{ref}/{move}", body or {})
+    if json_:
+        as_json(decision)
+    elif decision["decided"] == "done":
+        OUT.print(f"{ref}: {', '.join(decision['events'])}")
+    elif decision["decided"] == "nothing_new":
+        OUT.print(f"{ref}: that was so already; nothing changed")
+    if decision["decided"] == "refused":
+        fail(f"order {ref} was not moved: {decision['reason']} ({decision['detail']})", 2)
+
+
+@order_app.command("ship")
+def order_ship(
+    ref: str,
+    home: Home = None,
+    tracking: Annotated[str | None, typer.Option(help="The carrier's tracking number.")] = None,
+    carrier: Annotated[str | None, typer.Option(help="The carrier's name.")] = None,
+    eta: Annotated[int | None, typer.Option(help="Expected delivery, unix seconds.")] = None,
+    json_: Json = False,
+) -> None:
+    """The parcel is on its way."""
+    _move(home, ref, "ship", json_, {"tracking": tracking, "carrier": carrier, "eta": eta})
+
+
+@order_app.command("deliver")
+def order_deliver(ref: str, home: Home = None, json_: Json = False) -> None:
+    """The parcel was delivered."""
+    _move(home, ref, "deliver", json_)
+
+
+@order_app.command("process")
+def order_process(ref: str, home: Home = None, json_: Json = False) -> None:
+    """The order is being prepared."""
+    _move(home, ref, "process", json_)
+
+
+@order_app.command("complete")
+def order_complete(ref: str, home: Home = None, json_: Json = False) -> None:
+    """The order is done."""
+    _move(home, ref, "complete", json_)
+
+
+@order_app.command("cancel")
+def order_cancel(ref: str, home: Home = None, json_: Json = False) -> None:
+    """Cancel an order; a paid one is then owed a refund."""
+    _move(home, ref, "cancel", json_)
+
+
+@app.command()
+def stock(home: Home = None, json_: Json = False) -> None:
+    """What is on hand, held and sold."""
+    rows = Stack(home or Path()).get("/stock")
+    if json_:
+        as_json(rows)
+        return
+    table(
+        "Stock",
+        ("listing", "price", "stock", "held", "available", "sold", "address"),
+        (
+            (
+                r["title"],
+                r["price"],
+                "untracked" if r["on_hand"] is None else r["on_hand"],
+                r["held"],
+                "" if r["on_hand"] is None else int(r["on_hand"]) - int(r["held"]),
+                r["sold"],
+                r["coordinate"],
+            )
+            for r in rows
+            if not r["withdrawn"]
+        ),
+        "No listings yet: the merchant publishes them with any Nostr client.",
+    )
+
+
+@app.command()
+def reviews(home: Home = None, json_: Json = False) -> None:
+    """What buyers say."""
+    rows = Stack(home or Path()).get("/reviews")
+    if json_:
+        as_json(rows)
+        return
+    table(
+        "Reviews",
+        ("product", "score", "thumb", "author", "when"),
+        (
+            (r["product"].split(":", 2)[2], r["score"], r["thumb"], r["author"][:12], _time(r["reviewed_at"]))
+            for r in rows
+            if not r["withdrawn"]
+        ),
+        "No reviews yet.",
+    )
+
+
+@app.command()
+def sql(query: str, home: Home = None, json_: Json = False) -> None:
+    """Ask ClickHouse, read-only."""
+    rows = Stack(home or Path()).post("/sql", {"sql": query})
+    if json_:
+        as_json(rows)
+        return
+    columns = list(rows[0]) if rows else []
+    table("", columns, ([row[c] for c in columns] for row in rows), "No rows.")
+
+
+def _time(value: object) -> str:
+    """A time as ClickHouse gives it, to the second."""
+    return str(value).replace("T", " ")[:19]
