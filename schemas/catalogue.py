@@ -1,4 +1,4 @@
-"""What a merchant offers: listings (kind 30402) and shipping options (kind 30406), as values, commands, events."""
+"""What a merchant offers: listings (30402), collections (30405), shipping options (30406); values, commands, events."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ class Visibility(StrEnum):
     PRE_ORDER = "pre-order"
 
 
+Sides = tuple[Decimal, Decimal, Decimal]
+"""A box's three sides in centimetres, the shortest first."""
+
+
 class Template(Value):
     """The public part of an event as its author wrote it, kept so that a re-publish changes one tag only (EVT-01)."""
 
@@ -42,14 +46,24 @@ class Template(Value):
 
 
 class ShippingReference(Value):
-    """A listing's pointer at a shipping option, with its extra cost per unit in the listing's currency."""
+    """A listing's pointer at a shipping option, or at all options of a collection (30405), with their extra cost.
+
+    The extra cost is in the listing's currency, and by the shop's rule for each unit, line or order.
+    """
 
     coordinate: str
     extra: Decimal = Decimal(0)
 
 
 class Listing(Value):
-    """A product as the newest version of its event says it. `stock` None means untracked (INV-04)."""
+    """A product as the newest version of its event says it. `stock` None means untracked (INV-04).
+
+    `parent` is the variable product of a variation. `collections` are those it claims to be in, which says nothing
+    of its price (T402-14). A place is written out, or is a collection's (`location_of`, `geohash_of`; T402-11).
+    `volume_cm3` stands only where the listing names one, beside its sides. Pictures, summary, specifications and
+    categories stay in the template and are read by `schemas.market.display`.
+    `reader` is the version of the reading rules: a newer one's reading of the same event replaces an older one's.
+    """
 
     coordinate: str
     event_id: EventId
@@ -61,10 +75,19 @@ class Listing(Value):
     sold: bool = False
     stock: int | None = None
     weight_g: Decimal | None = None
+    sides_cm: Sides | None = None
+    volume_cm3: Decimal | None = None
     expires_at: int | None = None
+    parent: str | None = None
+    collections: tuple[str, ...] = ()
+    location: str | None = None
+    geohash: str | None = None
+    location_of: str | None = None
+    geohash_of: str | None = None
     shipping: tuple[ShippingReference, ...] = ()
     warnings: tuple[str, ...] = ()
     template: Template
+    reader: int = 1
 
     @property
     def created_at(self) -> int:
@@ -80,8 +103,48 @@ class UnitPrice(Value):
     unit_g: Decimal
 
 
+class VolumePrice(Value):
+    """A price per unit of volume, the unit in cubic centimetres."""
+
+    amount: Decimal
+    currency: str
+    unit_cm3: Decimal
+
+
+class DistancePrice(Value):
+    """A price per unit of distance, the unit in metres."""
+
+    amount: Decimal
+    currency: str
+    unit_m: Decimal
+
+
+class Collection(Value):
+    """A list of listings with a place and shipping options, which a listing has only where it points here (CAT-01).
+
+    Anybody may make one. `members` are listings of any author, in their order; a shop keeps its own of them.
+    """
+
+    coordinate: str
+    event_id: EventId
+    created_at: int
+    title: str
+    members: tuple[str, ...] = ()
+    shipping: tuple[str, ...] = ()
+    location: str | None = None
+    geohash: str | None = None
+    expires_at: int | None = None
+    warnings: tuple[str, ...] = ()
+    template: Template | None = None
+    reader: int = 1
+
+
 class ShippingOption(Value):
-    """A way to send goods. `countries` empty means world-wide; `regions` narrow only their own country (T406-04)."""
+    """A way to send goods. `countries` empty means world-wide; `regions` narrow only their own country (T406-04).
+
+    Weight bounds are on all of an order, bounds of size on each piece (A-14).
+    `unsupported` are rules that are there and cannot be applied; such an option is never used silently (SHP-06).
+    """
 
     coordinate: str
     event_id: EventId
@@ -93,11 +156,21 @@ class ShippingOption(Value):
     service: str = "standard"
     location: str | None = None
     geohash: str | None = None
+    carrier: str | None = None
+    duration_min_h: int | None = None
+    duration_max_h: int | None = None
     weight_min_g: Decimal | None = None
     weight_max_g: Decimal | None = None
+    sides_min_cm: Sides | None = None
+    sides_max_cm: Sides | None = None
     per_weight: UnitPrice | None = None
+    per_volume: VolumePrice | None = None
+    per_distance: DistancePrice | None = None
+    expires_at: int | None = None
     unsupported: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    template: Template | None = None
+    reader: int = 1
 
     @property
     def is_pickup(self) -> bool:
@@ -117,6 +190,13 @@ class RecordShippingOption(Value):
 
     type: Literal["RecordShippingOption"] = "RecordShippingOption"
     option: ShippingOption
+
+
+class RecordCollection(Value):
+    """A version of a collection was seen, the merchant's or one of somebody else that a listing may point at."""
+
+    type: Literal["RecordCollection"] = "RecordCollection"
+    collection: Collection
 
 
 class RecordDeletion(Value):
@@ -170,9 +250,20 @@ class ShippingOptionRecorded(Value):
     option: ShippingOption
 
 
+class CollectionRecorded(Value):
+    """A newer version of a collection is now the one that listings inherit from."""
+
+    type: Literal["CollectionRecorded"] = "CollectionRecorded"
+    collection: Collection
+
+
 class Withdrawn(Value):
-    """Versions of `coordinate` up to `deleted_at` are gone; a newer one may bring it back (REL-16)."""
+    """Versions of `coordinate` up to `deleted_at` are gone; a newer one may bring it back (REL-16).
+
+    Where the deletion named an event, `event_id` is it: what wins over that very version stays.
+    """
 
     type: Literal["Withdrawn"] = "Withdrawn"
     coordinate: str
     deleted_at: int
+    event_id: EventId | None = None

@@ -208,6 +208,34 @@ TITLE = Limit(
     why="Titles stand in quotes: a hundred lines of them have to fit one journal record, "
     "or one shop could stop the partition it shares.",
 )
+PLACE = Limit(
+    "a place as it is quoted",
+    512,
+    "characters",
+    "C-38",
+    "cut, with a warning",
+    why="As for titles: a buyer is told where to collect an order, and the quote keeps it.",
+)
+FOREIGN_OFFERS = Limit(
+    "options and collections of others that a shop keeps though no listing of its points at them",
+    200,
+    "events",
+    "SHP-12",
+    "left out until a listing points there",
+    why="A relay may bring a carrier's option before the listing that names it; it may bring anybody's, too.",
+)
+VARIATIONS = Limit("variations that are named to a buyer who ordered their parent", 20, "titles", "CAT-02", "left out")
+DESTINATION_CELL = Limit(
+    "the geohash that an order's destination is kept as",
+    5,
+    "characters",
+    "design D9",
+    "cut",
+    why="A cell of 4.9 km names a town and no house: it stays readable in the journal, as the country does.",
+)
+COUPON = Limit("a coupon's code", 64, "characters", "C-10", "read as none, with a warning")
+TAXES = Limit("a shop's tax rules", 200, "rules", "C-09", "the settings are refused")
+COUPONS = Limit("a shop's coupons", 200, "coupons", "C-10", "the settings are refused")
 REVIEW_CATEGORIES = Limit("categories of a review", 20, "categories", "REV-03", "category_dropped (a warning)")
 ADDRESS = Limit("the part of an address that is searched for a country", 2_000, "characters", "SHP-08", "cut")
 TIME = Limit(
@@ -265,6 +293,13 @@ LIMITS = (
     OPEN_INVOICES,
     STOCK,
     TITLE,
+    PLACE,
+    FOREIGN_OFFERS,
+    VARIATIONS,
+    DESTINATION_CELL,
+    COUPON,
+    TAXES,
+    COUPONS,
     REVIEW_CATEGORIES,
     ADDRESS,
     TIME,

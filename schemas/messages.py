@@ -13,6 +13,7 @@ CommandBody = Annotated[
     shops.OpenShop
     | catalogue.RecordListing
     | catalogue.RecordShippingOption
+    | catalogue.RecordCollection
     | catalogue.RecordDeletion
     | catalogue.ReviseListing
     | orders.PlaceOrder
@@ -26,7 +27,8 @@ CommandBody = Annotated[
     | payments.ReportPayment
     | reviews.RecordReview
     | freezes.FreezeMerchant
-    | freezes.ThawMerchant,
+    | freezes.ThawMerchant
+    | stock.SetStock,
     Field(discriminator="type"),
 ]
 
@@ -35,12 +37,16 @@ Event = Annotated[
     | catalogue.ListingRecorded
     | catalogue.ListingRevised
     | catalogue.ShippingOptionRecorded
+    | catalogue.CollectionRecorded
     | catalogue.Withdrawn
     | catalogue.DeletionNoted
     | stock.StockSet
     | stock.StockHeld
     | stock.StockReleased
     | stock.StockCommitted
+    | stock.StockMastered
+    | stock.StockRefused
+    | stock.StockRanLow
     | orders.OrderPlaced
     | orders.OrderQuoted
     | orders.OrderWaiting

@@ -65,7 +65,10 @@ class Rate(Value):
 
 
 class QuotedLine(Value):
-    """A line as it was priced: the version of the listing, its title and price are kept for ever (CAT-11)."""
+    """A line as it was priced: the version of the listing, its title and price are kept for ever (CAT-11).
+
+    `pre_order` goes beyond what is in stock (CAT-05).
+    """
 
     coordinate: str
     listing_event_id: str
@@ -74,18 +77,41 @@ class QuotedLine(Value):
     unit_price: Price
     physical: bool = False
     tracked: bool = False
+    pre_order: bool = False
 
 
 class Charge(Value):
-    """One exact term of a total in its own currency, named for the breakdown."""
+    """One exact term of a total in its own currency, named for the breakdown; a discount is below nought.
+
+    Where the amount has no end as a decimal (a price a pound), `ratio` is it as numerator and denominator.
+    """
 
     label: str
     amount: Decimal
     currency: str
+    ratio: tuple[Decimal, Decimal] | None = None
+
+
+class Tax(Value):
+    """How much tax is in a quote by one rule: `net` and `tax` together are what that rule's charges come to.
+
+    Included tax is told to the smallest unit of its currency, and changes no total.
+    """
+
+    name: str
+    percent: Decimal
+    net: Decimal
+    tax: Decimal
+    currency: str
+    is_included: bool
 
 
 class Quote(Value):
-    """A price fixed for an order: exact terms, the rates used, and the total, rounded up once to whole sats."""
+    """A price fixed for an order: exact terms, the rates used, and the total, rounded up once to whole sats.
+
+    `coupon` is the code the order named, and `coupon_counts` whether it made the goods cheaper.
+    The hours say within what time the goods arrive once the order is confirmed, handling included (SHP-16).
+    """
 
     lines: tuple[QuotedLine, ...]
     shipping: str | None = None
@@ -96,6 +122,11 @@ class Quote(Value):
     rates: tuple[Rate, ...] = ()
     total_msat: int
     valid_until: int
+    taxes: tuple[Tax, ...] = ()
+    coupon: str | None = None
+    coupon_counts: bool = False
+    delivery_min_h: int | None = None
+    delivery_max_h: int | None = None
 
 
 # Commands
@@ -113,6 +144,7 @@ class PlaceOrder(Value):
     destination: Destination = Destination()
     details: SealedDetails | None = None
     claimed_sats: int | None = None
+    coupon: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -165,6 +197,7 @@ class OrderPlaced(Value):
     destination: Destination = Destination()
     details: SealedDetails | None = None
     claimed_sats: int | None = None
+    coupon: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -188,10 +221,12 @@ class OrderWaiting(Value):
 
 
 class Finding(Value):
-    """One thing wrong with an order, and where."""
+    """One thing wrong with an order, and where: in words, and by the addresses of the listings and the option."""
 
     refusal: Refusal
     subject: str = ""
+    lines: tuple[str, ...] = ()
+    option: str | None = None
 
 
 class OrderRejected(Value):

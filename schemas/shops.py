@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas import limits
+from schemas.price_rules import Coupons, DefaultSides, ExtraCost, Measure, Sum, Taxes
 from schemas.values import PublicKey, Value
 
 
@@ -18,7 +19,12 @@ class ShopSettings(Value):
     `rate_age_max_s` how old an exchange rate may be before quoting stops (PAY-07),
     `rate_wait_s` how long an order waits for one before it is turned down.
     What one buyer may do, and what the shop takes at all, is explained in `schemas.limits` (C-12, C-13);
-    an hour is one of the clock. `denied` are buyers whose orders are declined.
+    an hour is one of the clock. The merchant hears of a listing once `low_stock` or fewer are left, and with
+    `hide_sold_out` it is hidden while there is none (INV-09). `denied` are buyers whose orders are declined.
+    What is added to the market spec's prices is explained in `schemas.price_rules` (C-09, C-10): `order_min` and
+    `free_shipping_from` are held against the goods at their listed prices, before coupon and tax.
+    The default weight and sides stand in for what a physical listing does not say (SHP-06);
+    `handling_h` is added to a shipping option's own duration (SHP-16).
     """
 
     request_ttl_s: int = Field(default=900, ge=60)
@@ -27,6 +33,8 @@ class ShopSettings(Value):
     rate_wait_s: int = Field(default=3_600, ge=0)
     parked_ttl_s: int = Field(default=limits.PARKED_TTL.most, ge=1)
     complete_on_delivery: bool = False
+    low_stock: int = Field(default=0, ge=0)
+    hide_sold_out: bool = False
     buyer_open_orders_max: int = Field(default=limits.BUYER_OPEN_ORDERS.most, ge=1)
     buyer_unpaid_orders_per_hour_max: int = Field(default=limits.BUYER_UNPAID_ORDERS.most, ge=1)
     buyer_messages_per_hour_max: int = Field(default=limits.BUYER_MESSAGES.most, ge=1)
@@ -35,6 +43,14 @@ class ShopSettings(Value):
     order_sats_max: int = Field(default=limits.ORDER_SATS.most, ge=1)
     open_invoices_max: int = Field(default=limits.OPEN_INVOICES.most, ge=1)
     denied: tuple[PublicKey, ...] = Field(default=(), max_length=limits.DENIED.most)
+    taxes: Taxes = ()
+    coupons: Coupons = ()
+    order_min: Sum = None
+    free_shipping_from: Sum = None
+    extra_cost: ExtraCost = ExtraCost.PER_UNIT
+    default_weight_g: Measure | None = None
+    default_sides_cm: DefaultSides = None
+    handling_h: int = Field(default=0, ge=0, le=100_000)
 
     def without_limits(self) -> ShopSettings:
         """The same rules for a crowd that is trusted: whoever measures, or sells to machines of the own house."""

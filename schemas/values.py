@@ -45,10 +45,14 @@ class Price(Value):
 
 
 class Destination(Value):
-    """The part of an address that shipping rules need and that stays readable (ISO 3166-1 and 3166-2 codes)."""
+    """The part of an address that shipping rules need and that stays readable (ISO 3166-1 and 3166-2 codes).
+
+    `geohash` is the cell that a price by distance ends in, so large that it names a town and no house.
+    """
 
     country: str | None = None
     region: str | None = None
+    geohash: str | None = None
 
 
 class SealedDetails(Value):
@@ -111,6 +115,8 @@ class Refusal(StrEnum):
     WRONG_MERCHANT = "wrong_merchant"
     UNKNOWN_ITEM = "unknown_item"
     NOT_FOR_SALE = "not_for_sale"
+    CHOOSE_VARIATION = "choose_variation"
+    ORPHAN_VARIATION = "orphan_variation"
     BAD_QUANTITY = "bad_quantity"
     INSUFFICIENT_STOCK = "insufficient_stock"
     STOCK_SHARE = "stock_share"
@@ -118,7 +124,11 @@ class Refusal(StrEnum):
     OPTION_NOT_FOR_ALL = "option_not_for_all"
     COUNTRY_NOT_SERVED = "country_not_served"
     WEIGHT_OVER_MAX = "weight_over_max"
+    WEIGHT_UNDER_MIN = "weight_under_min"
+    SIZE_OVER_MAX = "size_over_max"
+    SIZE_UNDER_MIN = "size_under_min"
     UNPRICEABLE = "unpriceable"
+    BELOW_MINIMUM = "below_minimum"
     TOO_EXPENSIVE = "too_expensive"
 
 

@@ -115,7 +115,9 @@ class Checkpoint:
         """
         tables: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
         for merchant, name, key, value in self._db.execute(query):
-            shop = shops.setdefault(merchant, Shop(merchant))
+            shop = shops.get(merchant)
+            if shop is None:
+                shop = shops[merchant] = Shop(merchant)
             kind = _kinds()[name]
             if kind.key is None:
                 setattr(shop, name, kind.value.validate_json(value))
@@ -223,7 +225,7 @@ class Keeper:
         with _lost():
             self._checkpoint = Checkpoint.open(path)
         self._place: Place | None = None
-        self._touched: set[str] = set()
+        self._touched: dict[str, None] = {}
         self._records = 0
         self._saved_s = time.monotonic()
 
@@ -245,7 +247,7 @@ class Keeper:
     def note(self, place: Place) -> None:
         """The state stands here now, and this merchant's shop may have changed."""
         self._place = place
-        self._touched.add(place.merchant)
+        self._touched[place.merchant] = None
         self._records += 1
 
     def save_when_due(self, shops: Mapping[str, Shop], records: int = SAVE_RECORDS) -> None:

@@ -89,8 +89,14 @@ class Partition:
         if self._keeper is not None:
             self._keeper.save_when_due(self.shops)
 
+    def _shop(self, merchant: str) -> Shop:
+        shop = self.shops.get(merchant)
+        if shop is None:
+            shop = self.shops[merchant] = Shop(merchant)
+        return shop
+
     def _evolve(self, merchant: str, events: tuple[Event, ...], at_ms: int) -> None:
-        shop = self.shops.setdefault(merchant, Shop(merchant))
+        shop = self._shop(merchant)
         for event in events:
             evolve(shop, event, at_ms)
 
@@ -114,7 +120,7 @@ class Partition:
                 refused.append(quarantining.not_a_command(record, str(error)))
                 continue
             oldest_ms = min(oldest_ms, command.at_ms)
-            shop = self.shops.setdefault(command.merchant, Shop(command.merchant))
+            shop = self._shop(command.merchant)
             try:
                 decision = judge(shop, command, rates)
             except CheckpointLost:
@@ -172,7 +178,7 @@ class Partition:
         commands: list[Command] = []
         for merchant, shop in self.shops.items():
             bodies: list[CommandBody] = [_due_body(due) for due in shop.take_due(now_ms)]
-            bodies.extend(ReviseListing(coordinate=stale) for stale in shop.take_stale(now_ms // 1_000))
+            bodies += [ReviseListing(coordinate=stale) for stale in shop.take_stale(now_ms // 1_000)]
             for body in bodies:
                 name = hashlib.sha256(f"{merchant}:{now_ms}:{body!r}".encode()).hexdigest()[:32]
                 commands.append(

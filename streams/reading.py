@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from schemas import limits
-from schemas.catalogue import RecordDeletion, RecordListing, RecordShippingOption
+from schemas.catalogue import RecordCollection, RecordDeletion, RecordListing, RecordShippingOption
 from schemas.dialects import recognise
 from schemas.dialects.contract import (
     Dialect,
@@ -21,6 +21,7 @@ from schemas.dialects.contract import (
     PersonalDetails,
     Said,
 )
+from schemas.market.collection import read_collection
 from schemas.market.listing import read_listing
 from schemas.market.reading import MarketFault, MarketRefused
 from schemas.market.review import read_review
@@ -40,7 +41,7 @@ from streams.bursts import Bursts
 FUTURE_MAX_S = limits.FUTURE.most
 """How far ahead of our clock an event may be dated; a later one could pin a replaceable's slot (attack 41)."""
 
-_LISTS = frozenset({Kind.METADATA, Kind.RELAY_LIST, Kind.INBOX_RELAYS})
+_LISTS = frozenset({Kind.METADATA, Kind.RELAY_LIST, Kind.INBOX_RELAYS, Kind.DRAFT_RELAYS})
 """Kinds that ingest and the publisher read from relays themselves; here they are only counted."""
 
 
@@ -145,7 +146,15 @@ class Reader:
             case Kind.PRODUCT:
                 return self._of_merchant(raw, event, RecordListing(listing=read_listing(event)))
             case Kind.SHIPPING_OPTION:
-                return self._of_merchant(raw, event, RecordShippingOption(option=read_shipping_option(event)))
+                return self._of_anybody(raw, event, RecordShippingOption(option=read_shipping_option(event)))
+            case Kind.COLLECTION:
+                return self._of_anybody(raw, event, RecordCollection(collection=read_collection(event)))
+            case Kind.PRODUCT_DRAFT:
+                return self._unpublished(event, "inactive_listing")
+            case Kind.DRAFT_WRAP:
+                if not any(tag[0] == "k" and len(tag) > 1 for tag in event.tags):
+                    raise Refused(MarketFault.NO_KIND, "a draft that does not say of what")
+                return self._unpublished(event, "draft")
             case Kind.REVIEW:
                 review = read_review(event)
                 merchant = Coordinate.parse(review.product).pubkey
@@ -166,6 +175,19 @@ class Reader:
         if not self._is_hosted(event.pubkey):
             raise Refused("foreign_author", "the author is no merchant here")
         return Commands((command(raw, event.id, event.pubkey, body),))
+
+    def _of_anybody(self, raw: Raw, event: Event, body: CommandBody) -> Commands:
+        """To the author's own shop, and to those that asked for it because a listing points there (SHP-12)."""
+        merchants = sorted(key for key in {event.pubkey, *raw.tenants} if self._is_hosted(key))
+        if not merchants:
+            raise Refused("foreign_author", "the author is no merchant here, and nobody asked for it")
+        return Commands(tuple(command(raw, event.id, merchant, body) for merchant in merchants))
+
+    def _unpublished(self, event: Event, what: str) -> Known:
+        """A merchant's inactive copy, or a draft to itself: seen, never opened, never sold (T403-01, T37-01)."""
+        if not self._is_hosted(event.pubkey):
+            raise Refused("foreign_author", "the author is no merchant here")
+        return Known(what)
 
     def _read_deletion(self, raw: Raw, event: Event) -> Commands:
         """To the author's own shop, and to shops whose products the author may have reviewed."""
@@ -235,9 +257,10 @@ class Reader:
             rumor_id=said.rumor_id,
             lines=reading.lines,
             shipping=reading.shipping,
-            destination=Destination(country=reading.country, region=reading.region),
+            destination=Destination(country=reading.country, region=reading.region, geohash=reading.geohash),
             details=details,
             claimed_sats=reading.claimed_sats,
+            coupon=reading.coupon,
             warnings=reading.warnings,
         )
 

@@ -15,20 +15,16 @@ import orjson
 from pydantic import BaseModel
 
 from schemas.catalogue import (
+    CollectionRecorded,
     DeletionNoted,
-    Format,
-    Listing,
     ListingRecorded,
     ListingRevised,
+    RecordCollection,
     RecordDeletion,
     RecordListing,
     RecordShippingOption,
     ReviseListing,
-    ShippingOption,
     ShippingOptionRecorded,
-    ShippingReference,
-    Template,
-    UnitPrice,
     Withdrawn,
 )
 from schemas.codec import encode
@@ -38,9 +34,7 @@ from schemas.merchants import Merchant, RelayCursor
 from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.orders import (
     CancellationRequested,
-    Charge,
     Finding,
-    MoveOrder,
     MoveRefused,
     MoveShipping,
     OrderLine,
@@ -51,9 +45,6 @@ from schemas.orders import (
     OrderStatus,
     OrderWaiting,
     PlaceOrder,
-    Quote,
-    QuotedLine,
-    Rate,
     ReachDeadline,
     ShippingMoved,
     ShippingStatus,
@@ -74,108 +65,52 @@ from schemas.payments import (
 )
 from schemas.quarantine import Quarantined
 from schemas.replies import PaymentOption, PaymentRequestReply, ReplyPromised
-from schemas.reviews import CategoryScore, RecordReview, Review, ReviewRecorded, ReviewWithdrawn
+from schemas.reviews import RecordReview, ReviewRecorded, ReviewWithdrawn
 from schemas.rows import InventoryRow, OrderRow, ReviewRow
-from schemas.shops import OpenShop, ShopOpened, ShopSettings
-from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
-from schemas.values import Actor, Destination, OrderKey, Origin, Price, Refusal, SealedDetails, Waiting
+from schemas.shops import OpenShop, ShopOpened
+from schemas.stock import (
+    SetStock,
+    StockCommitted,
+    StockHeld,
+    StockMastered,
+    StockRanLow,
+    StockRefused,
+    StockReleased,
+    StockSet,
+)
+from schemas.values import Actor, Origin, Refusal, Waiting
+from tools.example_values import (
+    AT_MS,
+    AT_S,
+    BUYER,
+    CANCEL,
+    COLLECTION,
+    EVENT,
+    FOUND,
+    HELD,
+    INTENT,
+    LISTING,
+    MERCHANT,
+    OPTION,
+    ORDER,
+    PLACED,
+    POST,
+    QUOTE,
+    REQUESTED,
+    REVIEW,
+    RUMOR,
+    SETTINGS,
+    SHIP,
+    VASE,
+)
 
 FOLDER = Path(__file__).parent.parent / "schemas" / "examples"
 
-MERCHANT, BUYER = "a1" * 32, "b1" * 32
-EVENT, RUMOR, INTENT = "e1" * 32, "f1" * 32, "d1" * 32
-AT_S, AT_MS = 1_767_225_600, 1_767_225_600_000
-VASE, POST = f"30402:{MERCHANT}:vase", f"30406:{MERCHANT}:standard-regional"
-ORDER = OrderKey(merchant=MERCHANT, buyer=BUYER, order_id="order-1")
-
-LISTING = Listing(
-    coordinate=VASE,
-    event_id=EVENT,
-    title="Vase",
-    price=Price(amount=Decimal("10.99"), currency="USD"),
-    format=Format.PHYSICAL,
-    stock=5,
-    weight_g=Decimal("400"),
-    shipping=(ShippingReference(coordinate=POST, extra=Decimal("1.00")),),
-    warnings=("format_assumed_physical",),
-    template=Template(
-        kind=30402,
-        created_at=AT_S,
-        tags=(("d", "vase"), ("title", "Vase"), ("price", "10.99", "USD"), ("stock", "5")),
-        content="A vase.",
-    ),
-)
-OPTION = ShippingOption(
-    coordinate=POST,
-    event_id="e2" * 32,
-    created_at=AT_S,
-    title="Standard Shipping",
-    base=Price(amount=Decimal("5.99"), currency="USD"),
-    countries=("US",),
-    regions=("US-FL",),
-    weight_max_g=Decimal("30000"),
-    per_weight=UnitPrice(amount=Decimal("0.75"), currency="USD", unit_g=Decimal("1000")),
-)
-QUOTE = Quote(
-    lines=(
-        QuotedLine(
-            coordinate=VASE,
-            listing_event_id=EVENT,
-            title="Vase",
-            quantity=2,
-            unit_price=LISTING.price,
-            physical=True,
-            tracked=True,
-        ),
-    ),
-    shipping=POST,
-    shipping_event_id="e2" * 32,
-    shipping_title="Standard Shipping",
-    charges=(
-        Charge(label="2 × Vase", amount=Decimal("21.98"), currency="USD"),
-        Charge(label="Standard Shipping", amount=Decimal("8.59"), currency="USD"),
-    ),
-    rates=(Rate(currency="USD", msat_per_unit=Decimal("1000000"), source="median of 3", as_of_ms=AT_MS),),
-    total_msat=30_570_000,
-    valid_until=AT_S + 900,
-)
-REVIEW = Review(
-    author=BUYER,
-    product=VASE,
-    event_id="e3" * 32,
-    created_at=AT_S,
-    thumb=Decimal(1),
-    categories=(CategoryScore(category="quality", score=Decimal("0.8")),),
-)
-PLACED = {
-    "order": ORDER,
-    "dialect": "gamma",
-    "rumor_id": RUMOR,
-    "lines": (OrderLine(coordinate=VASE, quantity=2),),
-    "shipping": POST,
-    "destination": Destination(country="US", region="US-FL"),
-    "details": SealedDetails(key_id="c1" * 8, box="c2VhbGVk"),
-    "claimed_sats": 30_000,
-    "warnings": ("alias_shipping_option",),
-}
-REQUESTED = {
-    "order": ORDER,
-    "intent_id": INTENT,
-    "medium": "lightning",
-    "text": "lnbc305700n1",
-    "payment_hash": "d2" * 32,
-    "amount_msat": 30_570_000,
-    "expires_at": AT_S + 900,
-}
-HELD = (StockLine(coordinate=VASE, quantity=2),)
-CANCEL = MoveOrder(order=ORDER, actor=Actor.BUYER, to=OrderStatus.CANCELLED, cause=RUMOR)
-FOUND = f"order {ORDER.ref[:10]} holds 2 of vase, of which 1 was available"
-SHIP = {"order": ORDER, "to": ShippingStatus.SHIPPED, "cause": RUMOR, "tracking": "T-1", "carrier": "Post"}
-
 COMMANDS: tuple[CommandBody, ...] = (
-    OpenShop(settings=ShopSettings(complete_on_delivery=True)),
+    OpenShop(settings=SETTINGS),
     RecordListing(listing=LISTING),
     RecordShippingOption(option=OPTION),
+    RecordCollection(collection=COLLECTION),
     RecordDeletion(author=MERCHANT, created_at=AT_S, event_ids=(EVENT,), coordinates=(VASE,)),
     ReviseListing(coordinate=VASE),
     PlaceOrder.model_validate(PLACED),
@@ -192,22 +127,37 @@ COMMANDS: tuple[CommandBody, ...] = (
     RecordReview(review=REVIEW),
     FreezeMerchant(code="I2", reason=FOUND, cause="I2 at 3:431"),
     ThawMerchant(reason="stock counted by hand", cause="operator 1"),
+    SetStock(coordinate=VASE, on_hand=5, source="erp", version=17, cause="operator 1"),
 )
 EVENTS: tuple[Event, ...] = (
-    ShopOpened(settings=ShopSettings(complete_on_delivery=True)),
+    ShopOpened(settings=SETTINGS),
     ListingRecorded(listing=LISTING),
     ListingRevised(listing=LISTING),
     ShippingOptionRecorded(option=OPTION),
-    Withdrawn(coordinate=VASE, deleted_at=AT_S),
+    CollectionRecorded(collection=COLLECTION),
+    Withdrawn(coordinate=VASE, deleted_at=AT_S, event_id=EVENT),
     DeletionNoted(event_ids=(EVENT,)),
     StockSet(coordinate=VASE, on_hand=5, cause=EVENT),
     StockHeld(order=ORDER, lines=HELD),
     StockReleased(order=ORDER, lines=HELD),
     StockCommitted(order=ORDER, lines=HELD),
+    StockMastered(coordinate=VASE, source="erp", version=17),
+    StockRefused(
+        coordinate=VASE,
+        source="erp",
+        version=16,
+        reason="stale_version",
+        detail="version 17 was there before",
+        cause="operator 1",
+    ),
+    StockRanLow(coordinate=VASE, left=0),
     OrderPlaced.model_validate({**PLACED, "revision": 1}),
     OrderQuoted(order=ORDER, quote=QUOTE, deadline_ms=AT_MS + 960_000),
     OrderWaiting(order=ORDER, reason=Waiting.RATE, detail="USD", deadline_ms=AT_MS + 30_000),
-    OrderRejected(order=ORDER, findings=(Finding(refusal=Refusal.UNKNOWN_ITEM, subject=VASE),)),
+    OrderRejected(
+        order=ORDER,
+        findings=(Finding(refusal=Refusal.WEIGHT_OVER_MAX, subject="Post: Vase", lines=(VASE,), option=POST),),
+    ),
     OrderMoved(order=ORDER, actor=Actor.COORDINATOR, to=OrderStatus.CONFIRMED, cause=f"payment {INTENT}"),
     CancellationRequested(order=ORDER, cause=RUMOR),
     ShippingMoved.model_validate({**SHIP, "eta": AT_S + 86_400}),

@@ -19,6 +19,8 @@ SETTINGS: dict[str, str] = {
     "rate_wait_s": "Seconds that an order waits for an exchange rate before it is turned down.",
     "parked_ttl_s": "Seconds that a message waits for its order.",
     "complete_on_delivery": "Whether a delivered parcel completes its order.",
+    "low_stock": "The merchant hears of a listing once this many or fewer are left.",
+    "hide_sold_out": "Whether a listing is hidden while there is none of it.",
     "buyer_open_orders_max": "A buyer's orders that are open at once.",
     "buyer_unpaid_orders_per_hour_max": "A buyer's unpaid orders in an hour of the clock.",
     "buyer_messages_per_hour_max": "A buyer's messages in an hour of the clock that changed or claimed something.",
@@ -27,6 +29,15 @@ SETTINGS: dict[str, str] = {
     "order_sats_max": "Sats that one order may cost.",
     "open_invoices_max": "Orders of the shop that wait for payment at once.",
     "denied": "Public keys (hex, comma-separated) whose orders are declined.",
+    "taxes": "Taxes by place and kind of goods, in JSON: `name`, `percent`, `is_included`, `countries`, `regions`, "
+    "`format`, `on_shipping`. The first that fits counts.",
+    "coupons": "Coupons, in JSON: `code`, `percent` or `sum`, `goods_min`, `expires_at`.",
+    "order_min": "What the goods of an order come to at least, like `20 EUR`.",
+    "free_shipping_from": "What goods come to that are sent for nothing, like `50 EUR`.",
+    "extra_cost": "How often a listing's extra cost of shipping counts: `per_unit`, `per_line` or `max_once`.",
+    "default_weight_g": "Grams that a physical listing weighs if it does not say.",
+    "default_sides_cm": "Its size if it does not say, like `20x10x5` in centimetres.",
+    "handling_h": "Hours from the confirmation until a parcel leaves.",
 }
 """What each of a shop's settings is for."""
 
@@ -77,6 +88,8 @@ def _shown(value: object) -> str:
     match value:
         case bool():
             return "yes" if value else "no"
+        case str():
+            return f"`{value}`"
         case int():
             return f"{value:,}"
         case _:

@@ -87,6 +87,8 @@ class OrderDraft:
     personal: PersonalDetails
     claimed_sats: int | None
     warnings: tuple[str, ...]
+    geohash: str | None = None
+    coupon: str | None = None
 
 
 Reading = OrderDraft | MoveOrder | MoveShipping | ReportPayment

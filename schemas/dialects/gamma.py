@@ -15,6 +15,7 @@ from schemas.dialects.contract import (
     Reading,
     Said,
 )
+from schemas.market.geohash import geohash_of
 from schemas.market.reading import unix_seconds, whole_number
 from schemas.nostr.coordinates import Coordinate
 from schemas.nostr.kinds import Kind
@@ -157,8 +158,27 @@ def _read_order(said: Said, tags: _Tags) -> OrderDraft:
             address=address, email=tags.one("email"), phone=tags.one("phone"), note=said.content or None
         ),
         claimed_sats=claimed,
+        coupon=_coupon(tags),
+        geohash=_cell(tags),
         warnings=tuple(tags.warnings),
     )
+
+
+def _cell(tags: _Tags) -> str | None:
+    """Where the goods go, for prices by distance (A-13), cut to a cell the size of a town before it leaves here."""
+    cells = [cell for tag in tags.all("g") if (cell := geohash_of(tag[1]))]
+    return max(cells, key=len)[: limits.DESTINATION_CELL.most] if cells else None
+
+
+def _coupon(tags: _Tags) -> str | None:
+    """The first coupon; whether it counts is the shop's to say (C-10)."""
+    code = next((tag[1].strip() for tag in tags.all("coupon")), "")
+    if not code:
+        return None
+    if len(code) > limits.COUPON.most or not (code.isascii() and code.isprintable()):
+        tags.warnings.append("bad_coupon")
+        return None
+    return code
 
 
 def _lines(said: Said, tags: _Tags) -> tuple[OrderLine, ...]:

@@ -6,9 +6,17 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol
 
 from schemas import limits
-from schemas.nostr.nip01 import UnsignedEvent
+from schemas.market.geohash import geohash_of
+from schemas.nostr.coordinates import Coordinate, CoordinateRefused
+from schemas.nostr.kinds import Kind
+
+READER = 2
+"""The version of these rules. Raised when an event is read as something more than before: the new reading of an
+event that a shop has already then replaces the old one.
+1 knew neither collections, sizes, volumes and distances nor whose variation a listing is."""
 
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 _DIGITS_MAX = 18
@@ -24,6 +32,8 @@ class MarketFault(StrEnum):
     NO_TITLE = "no_title"
     NO_PRICE = "no_price"
     NO_THUMB = "no_thumb"
+    NO_KIND = "no_kind"
+    BAD_PARENT = "bad_parent"
     BAD_COORD = "bad_coord"
     FOREIGN_SHAPE = "foreign_shape"
     FOREIGN_REVIEW = "foreign_review"
@@ -38,10 +48,18 @@ class MarketRefused(ValueError):
         self.detail = detail
 
 
+class Tagged(Protocol):
+    """An event, or the template of one."""
+
+    @property
+    def tags(self) -> tuple[tuple[str, ...], ...]:
+        """Every tag, as its author wrote it."""
+
+
 class TagReader:
     """One event's tags by name, and the warnings met while reading them."""
 
-    def __init__(self, event: UnsignedEvent) -> None:
+    def __init__(self, event: Tagged) -> None:
         self.event = event
         self.warnings: list[str] = []
 
@@ -72,6 +90,69 @@ class TagReader:
         """The first such tag's value, stripped; None where it is missing or blank."""
         tag = self.first(*names)
         return (tag[1].strip() or None) if tag else None
+
+
+def identifier(tags: TagReader) -> str:
+    """The first `d`, as it is written: it is part of the address. Raises `MarketRefused` (`no_d`)."""
+    d = tags.first("d")
+    if d is None or not d[1]:
+        raise MarketRefused(MarketFault.NO_D)
+    return d[1]
+
+
+def title(tags: TagReader, *aliases: str) -> str:
+    """The title, cut where it is longer than what a quote may hold. Raises `MarketRefused` (`no_title`)."""
+    text = tags.text("title", *aliases)
+    if text is None:
+        raise MarketRefused(MarketFault.NO_TITLE)
+    return cut(tags, "title", text, limits.TITLE)
+
+
+def cut(tags: TagReader, name: str, text: str, limit: limits.Limit) -> str:
+    """The text as far as it is kept, with a warning where that is not all of it."""
+    if len(text) > limit.most:
+        tags.warn(f"{name}_cut")
+    return text[: limit.most]
+
+
+def time(tags: TagReader, name: str) -> int | None:
+    """A time tag in unix seconds; another shape is dropped with a warning (EVT-06)."""
+    text = tags.text(name)
+    if text is None:
+        return None
+    seconds = unix_seconds(text)
+    if seconds is None:
+        tags.warn(f"bad_{name}")
+    return seconds
+
+
+def place(tags: TagReader) -> str | None:
+    """`location` as it is written, cut where it is longer than what a quote may hold."""
+    text = tags.text("location")
+    if text is None:
+        return None
+    if text.startswith(f"{int(Kind.COLLECTION)}:"):  # meant as an address, and it is none
+        tags.warn("bad_location")
+        return None
+    return cut(tags, "location", text, limits.PLACE)
+
+
+def cell(tags: TagReader) -> str | None:
+    """The most precise geohash among the `g` tags; many clients write every prefix of one (T402-11)."""
+    found = [tag[1] for tag in tags.all("g")]
+    cells = [hash_ for text in found if (hash_ := geohash_of(text))]
+    if len(cells) < len([text for text in found if coordinate(text, Kind.COLLECTION) is None]):
+        tags.warn("bad_g")
+    return max(cells, key=len, default=None)
+
+
+def coordinate(text: str, *kinds: Kind) -> str | None:
+    """The address in a text, where it is one of these kinds."""
+    try:
+        found = Coordinate.parse(text.strip())
+    except CoordinateRefused:
+        return None
+    return str(found) if found.kind in kinds else None
 
 
 def exact_decimal(text: str) -> Decimal | None:

@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from schemas import limits
-from schemas.catalogue import ShippingOption, UnitPrice
+from schemas.catalogue import DistancePrice, ShippingOption, Sides, Template, UnitPrice, VolumePrice
 from schemas.market.countries import country_code
 from schemas.market.reading import (
+    READER,
     MarketFault,
     MarketRefused,
     TagReader,
+    cell,
     currency_code,
+    cut,
     exact_decimal,
+    identifier,
+    place,
+    time,
+    title,
+    whole_number,
 )
-from schemas.market.units import grams, unit_in_grams
+from schemas.market.units import CUBIC_CENTIMETRES, GRAMS, METRES, in_unit, measured, sides
 from schemas.nostr.coordinates import Coordinate
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event
 from schemas.values import Price
 
-_NOT_PRICED_YET = ("price-volume", "price-distance", "dim-min", "dim-max")
+_HOURS = {"H": 1, "D": 24, "W": 7 * 24, "M": 30 * 24}
+"""Hours in a duration's unit; a month, which some clients write, is thirty days (T406-06)."""
+_DURATION_MAX = 10_000
 
 
 def read_shipping_option(event: Event) -> ShippingOption:
     """A verified event as an option. Raises `MarketRefused` (`no_d`, `no_title`, `no_price`, `foreign_shape`)."""
     tags = TagReader(event)
-    d = tags.text("d")
-    if d is None:
-        raise MarketRefused(MarketFault.NO_D)
-    title, price = tags.text("title", "name"), tags.first("price")
-    if title is None and price is None:
+    d = identifier(tags)
+    price = tags.first("price")
+    if tags.text("title", "name") is None and price is None:
         raise MarketRefused(MarketFault.FOREIGN_SHAPE, "neither a title nor a price")
-    if title is None:
-        raise MarketRefused(MarketFault.NO_TITLE)
-    if len(title) > limits.TITLE.most:
-        tags.warn("title_cut")
+    name = title(tags, "name")
     amount = exact_decimal(price[1].strip()) if price else None
     currency = currency_code(price[2]) if price and len(price) > 2 else None
     if amount is None or currency is None:
@@ -44,22 +50,35 @@ def read_shipping_option(event: Event) -> ShippingOption:
     if service is None:
         tags.warn("service_assumed_standard")
     countries = _countries(tags)
+    carrier = tags.text("carrier")
+    least_h, most_h = _duration(tags)
+    rules = _Rules(tags, currency)
     return ShippingOption(
         coordinate=str(Coordinate(Kind.SHIPPING_OPTION, event.pubkey, d)),
         event_id=event.id,
         created_at=event.created_at,
-        title=title[: limits.TITLE.most],
+        title=name,
         base=Price(amount=amount, currency=currency),
         countries=countries,
         regions=_regions(tags, countries),
-        service=service or "standard",
-        location=tags.text("location"),
-        geohash=tags.text("g"),
-        weight_min_g=_bound(tags, "weight-min"),
-        weight_max_g=_bound(tags, "weight-max"),
-        per_weight=_per_weight(tags, currency),
-        unsupported=_unsupported(tags),
+        service=cut(tags, "service", service, limits.CARRIER) if service else "standard",
+        location=place(tags),
+        geohash=cell(tags),
+        carrier=cut(tags, "carrier", carrier, limits.CARRIER) if carrier else None,
+        duration_min_h=least_h,
+        duration_max_h=most_h,
+        weight_min_g=rules.weight("weight-min"),
+        weight_max_g=rules.weight("weight-max"),
+        sides_min_cm=rules.sides("dim-min"),
+        sides_max_cm=rules.sides("dim-max"),
+        per_weight=rules.per_weight(),
+        per_volume=rules.per_volume(),
+        per_distance=rules.per_distance(),
+        expires_at=time(tags, "expiration"),
+        unsupported=tuple(rules.unsupported),
         warnings=tuple(tags.warnings),
+        template=Template(kind=event.kind, created_at=event.created_at, tags=event.tags, content=event.content),
+        reader=READER,
     )
 
 
@@ -92,32 +111,64 @@ def _regions(tags: TagReader, countries: tuple[str, ...]) -> tuple[str, ...]:
     return regions
 
 
-def _bound(tags: TagReader, name: str) -> Decimal | None:
-    """A weight bound in grams; nought is a bound too, though no weight."""
-    tag = tags.first(name)
-    is_nought = tag is not None and len(tag) > 2 and exact_decimal(tag[1].strip()) == 0
-    return Decimal(0) if tag and is_nought and unit_in_grams(tag[2]) else grams(tag)
+def _duration(tags: TagReader) -> tuple[int | None, int | None]:
+    """`duration [min, max, unit]` in hours, which are also meant where no unit is given (T406-06, A-09)."""
+    tag = tags.first("duration")
+    if tag is None:
+        return None, None
+    unit = _HOURS.get((tag[3].strip().upper() if len(tag) > 3 else "") or "H")
+    least, most = (whole_number(text.strip(), _DURATION_MAX) for text in (*tag[1:3], "")[:2])
+    if unit is None or least is None or most is None or least > most:
+        tags.warn("bad_duration")
+        return None, None
+    return least * unit, most * unit
 
 
-def _per_weight(tags: TagReader, currency: str) -> UnitPrice | None:
-    """`price-weight [price, unit]` or `[price, currency, unit]` (T406-10); a broken one is None."""
-    tag = tags.first("price-weight")
-    if tag is None or len(tag) < 3:
-        return None
-    own = currency_code(tag[2]) if len(tag) > 3 else currency
-    price = exact_decimal(tag[1].strip())
-    unit_g = unit_in_grams(tag[2] if len(tag) == 3 else tag[3])
-    if price is None or unit_g is None or own is None:
-        return None
-    return UnitPrice(amount=price, currency=own, unit_g=unit_g)
+class _Rules:
+    """The bounds and the prices by measure; one that is there and cannot be applied is named (SHP-06)."""
 
+    def __init__(self, tags: TagReader, currency: str) -> None:
+        self._tags = tags
+        self._currency = currency
+        self.unsupported: list[str] = []
 
-def _unsupported(tags: TagReader) -> tuple[str, ...]:
-    """Price and size rules that are present but cannot be applied; such an option is not used silently (SHP-06)."""
-    names = [name for name in _NOT_PRICED_YET if tags.first(name) is not None]
-    for name in ("weight-min", "weight-max"):
-        if tags.first(name) is not None and _bound(tags, name) is None:
-            names.append(name)
-    if tags.first("price-weight") is not None and _per_weight(tags, "SAT") is None:
-        names.append("price-weight")
-    return tuple(names)
+    def weight(self, name: str) -> Decimal | None:
+        """A bound in grams; nought is a bound too, though no weight."""
+        tag = self._tags.first(name)
+        return self._known(name, tag, measured(tag, GRAMS, or_nought=True))
+
+    def sides(self, name: str) -> Sides | None:
+        """A bound of size."""
+        tag = self._tags.first(name)
+        return self._known(name, tag, sides(tag))
+
+    def per_weight(self) -> UnitPrice | None:
+        """`price-weight`."""
+        price = self._price("price-weight", GRAMS)
+        return price and UnitPrice(amount=price[0], currency=price[1], unit_g=price[2])
+
+    def per_volume(self) -> VolumePrice | None:
+        """`price-volume`."""
+        price = self._price("price-volume", CUBIC_CENTIMETRES)
+        return price and VolumePrice(amount=price[0], currency=price[1], unit_cm3=price[2])
+
+    def per_distance(self) -> DistancePrice | None:
+        """`price-distance`."""
+        price = self._price("price-distance", METRES)
+        return price and DistancePrice(amount=price[0], currency=price[1], unit_m=price[2])
+
+    def _price(self, name: str, table: Mapping[str, Decimal]) -> tuple[Decimal, str, Decimal] | None:
+        """`[price, unit]` in the option's currency, or `[price, currency, unit]` (T406-10, A-08)."""
+        tag = self._tags.first(name)
+        if tag is None:
+            return None
+        amount = exact_decimal(tag[1].strip())
+        currency = currency_code(tag[2]) if len(tag) > 3 else self._currency
+        unit = in_unit(tag[3] if len(tag) > 3 else tag[2], table) if len(tag) > 2 else None
+        known = None if amount is None or currency is None or unit is None else (amount, currency, unit)
+        return self._known(name, tag, known)
+
+    def _known[V](self, name: str, tag: tuple[str, ...] | None, value: V | None) -> V | None:
+        if tag is not None and value is None:
+            self.unsupported.append(name)
+        return value

@@ -26,6 +26,7 @@ class Kind(IntEnum):
     ZAP_REQUEST = 9734  # NIP-57
     ZAP_RECEIPT = 9735  # NIP-57
     RELAY_LIST = 10_002  # NIP-65
+    DRAFT_RELAYS = 10_013  # NIP-37
     NUTZAP_INFO = 10_019  # NIP-61, and the market spec's payment preference
     INBOX_RELAYS = 10_050  # NIP-17
     WALLET_INFO = 13_194  # NIP-47

@@ -5,8 +5,8 @@ Three gates in this order, each with its own stable code (REL-06): shape, recomp
 
 Parsing: orjson refuses what is not JSON at all (NaN, raw control bytes, lone surrogates, a byte order
 mark) but keeps the last of two equal keys. Duplicates are found by counting: every key is a quote
-followed by a colon, so as many such places as keys means no duplicate. Only where there are more (text
-that itself holds JSON, or a real duplicate) the slow standard parser looks at each object's pairs.
+followed by a colon, so as many such places as keys means no duplicate; an escaped quote (JSON within
+text) is none. Only where there are more, the slow standard parser looks at each object's pairs.
 """
 
 import json
@@ -40,6 +40,7 @@ Seconds = Annotated[int, Strict(), Field(ge=0, le=CREATED_AT_MAX)]
 KindNumber = Annotated[int, Strict(), Field(ge=0, le=KIND_MAX)]
 
 _KEY_END = re.compile(rb'"[ \t\r\n]*:')
+_ESCAPED_KEY_END = re.compile(rb'\\"[ \t\r\n]*:')
 _UNWRITABLE = re.compile(r"[\x00-\x07\x0b\x0e-\x1f]")
 _SEVEN_ESCAPES = str.maketrans(
     {"\n": "\\n", '"': '\\"', "\\": "\\\\", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
@@ -257,6 +258,8 @@ def _quoted(text: str) -> str:
 
 def _refuse_deep_or_double(data: bytes, fields: dict[str, Any]) -> None:
     key_ends = len(_KEY_END.findall(data))
+    if b"\\" in data and b"\\\\" not in data:  # so that a backslash before a quote does escape it
+        key_ends -= len(_ESCAPED_KEY_END.findall(data))
     if key_ends == len(fields) and data.count(b"[") + data.count(b"{") <= JSON_DEPTH_MAX:
         return  # no key but the outermost, none of them twice, and too few brackets to nest deep
     if key_ends != _count_keys(fields, JSON_DEPTH_MAX):

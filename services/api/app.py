@@ -21,6 +21,7 @@ from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
 from schemas.quarantine import Quarantined
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import Actor, OrderKey, Origin, PublicKey
+from services.api import stock
 
 ROWS_MAX = 1_000
 QUARANTINE_IDS_MAX = 100_000
@@ -268,9 +269,7 @@ def make_app(services: Services) -> FastAPI:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"an order cannot be moved by {move!r}")
         return await decide(key.merchant, body, request)
 
-    @app.get("/stock", dependencies=guarded)
-    async def list_stock() -> list[dict[str, Any]]:
-        return await queries.rows("SELECT * FROM inventory_now ORDER BY merchant, coordinate LIMIT 1000")
+    stock.add_routes(app, guarded, decide, queries.rows, lambda key: services.merchants.get(key) is not None)
 
     @app.get("/reviews", dependencies=guarded)
     async def list_reviews() -> list[dict[str, Any]]:
@@ -372,7 +371,7 @@ def report(record: JournalRecord | None) -> dict[str, Any]:
     if record is None:
         return {"decided": "nothing_new", "events": []}
     events = [event.model_dump(mode="json") for event in record.events]
-    refused = next((event for event in events if event["type"] == "MoveRefused"), None)
+    refused = next((event for event in events if event["type"] in ("MoveRefused", "StockRefused")), None)
     if refused is not None:
         return {"decided": "refused", "reason": refused["reason"], "detail": refused["detail"], "events": events}
     return {"decided": "done", "sequence": record.seq, "events": [event["type"] for event in events]}

@@ -17,6 +17,7 @@ MODULES: Final = {
     "orders": "orders",
     "order": "orders",
     "stock": "orders",
+    "set-stock": "orders",
     "reviews": "orders",
     "sql": "orders",
     "quarantine": "quarantine",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -144,6 +145,35 @@ def stock(home: Home = None, json_: Json = False) -> None:
         ),
         "No listings yet: the merchant publishes them with any Nostr client.",
     )
+
+
+@app.command("set-stock")
+def set_stock(
+    listing: Annotated[str, typer.Argument(help="Its address, as `ncc stock` shows it.")],
+    on_hand: Annotated[
+        int | None, typer.Argument(min=0, help="Units that are there; left out: listings count again.")
+    ] = None,
+    home: Home = None,
+    source: Annotated[str, typer.Option(help="The system that keeps the count.")] = "operator",
+    version: Annotated[int | None, typer.Option(min=0, help="That system's version; the time without it.")] = None,
+    json_: Json = False,
+) -> None:
+    """Say how many are there; from then on edits of the listing do not change it."""
+    when = time.time_ns() // 1_000_000
+    count = {
+        "coordinate": listing,
+        "on_hand": on_hand,
+        "source": source,
+        "version": when if version is None else version,
+    }
+    decision = Stack(home or Path()).put("/stock", count)
+    if json_:
+        as_json(decision)
+    elif decision["decided"] == "refused":
+        fail(f"the count was not taken: {decision['reason']} ({decision['detail']})", 2)
+    else:
+        told = "the listings count again" if on_hand is None else f"{on_hand} on hand"
+        OUT.print(f"{listing}: {told if decision['decided'] == 'done' else 'that was so already; nothing changed'}")
 
 
 @app.command()

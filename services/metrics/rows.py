@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Final, NamedTuple, assert_never
 
-from schemas.catalogue import DeletionNoted, ListingRecorded, ListingRevised, ShippingOptionRecorded, Withdrawn
+from schemas.catalogue import (
+    CollectionRecorded,
+    DeletionNoted,
+    ListingRecorded,
+    ListingRevised,
+    ShippingOptionRecorded,
+    Withdrawn,
+)
 from schemas.freezes import MerchantFrozen, MerchantThawed
 from schemas.messages import Event, JournalRecord
 from schemas.orders import (
@@ -38,7 +45,16 @@ from schemas.payments import (
 from schemas.replies import PaymentRequestReply, ReplyPromised, ShippingReply, StatusReply
 from schemas.reviews import ReviewRecorded, ReviewWithdrawn
 from schemas.shops import ShopOpened
-from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
+from schemas.stock import (
+    StockCommitted,
+    StockHeld,
+    StockLine,
+    StockMastered,
+    StockRanLow,
+    StockRefused,
+    StockReleased,
+    StockSet,
+)
 from schemas.values import MSAT_PER_SAT, OrderKey
 from services.metrics.ranges import coordinate_or_empty, country_or_empty, instant, int64, score, short
 
@@ -132,6 +148,13 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...]) -> list[EventR
             coordinate, subject = coordinate_or_empty(event.coordinate), short(event.cause)
             quantity = None if event.on_hand is None else int64(event.on_hand)
             return [row._replace(coordinate=coordinate, subject=subject, quantity=quantity)]
+        case StockMastered():
+            return [row._replace(coordinate=coordinate_or_empty(event.coordinate), subject=short(event.source or ""))]
+        case StockRefused():
+            coordinate = coordinate_or_empty(event.coordinate)
+            return [row._replace(coordinate=coordinate, subject=short(event.source), reason=event.reason)]
+        case StockRanLow():
+            return [row._replace(coordinate=coordinate_or_empty(event.coordinate), quantity=int64(event.left))]
         case StockHeld() | StockReleased() | StockCommitted():
             return _stock_lines(row, event.lines)
         case PaymentWanted() | PaymentRequested():
@@ -160,6 +183,9 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...]) -> list[EventR
         case ShippingOptionRecorded(option=option):
             coordinate = coordinate_or_empty(option.coordinate)
             return [row._replace(coordinate=coordinate, subject=option.event_id, title=short(option.title))]
+        case CollectionRecorded(collection=collection):
+            coordinate = coordinate_or_empty(collection.coordinate)
+            return [row._replace(coordinate=coordinate, subject=collection.event_id, title=short(collection.title))]
         case Withdrawn():
             return [row._replace(coordinate=coordinate_or_empty(event.coordinate))]
         case ReviewRecorded(review=review):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from schemas import limits
 from schemas.catalogue import (
+    Collection,
+    CollectionRecorded,
     DeletionNoted,
     Listing,
     ListingRecorded,
     ListingRevised,
+    RecordCollection,
     RecordDeletion,
     RecordListing,
     RecordShippingOption,
@@ -19,15 +22,43 @@ from schemas.catalogue import (
 from schemas.market.listing import with_stock
 from schemas.reviews import ReviewWithdrawn
 from schemas.stock import StockSet
+from streams.domain import stocktaking
 from streams.domain.decision import Decision
 from streams.domain.shop import Shop
 
+Offer = Listing | ShippingOption | Collection
 
-def newer(created_at: int, event_id: str, current: Listing | ShippingOption | None) -> bool:
+
+def newer(created_at: int, event_id: str, current: Offer | None) -> bool:
     """Whether a version replaces the current one: later, or as late with the lower id (EVT-02)."""
     if current is None:
         return True
     return (created_at, current.event_id) > (current.created_at, event_id)
+
+
+def is_news(decision: Decision, offer: Offer, known: Offer | None) -> bool:
+    """Whether a version is the one that counts from now on, whatever came before it and in whatever order.
+
+    One that was deleted by its id before it came takes with it what it replaced, as if the two had come in turn.
+    A version we have is news again where newer rules have read it (`READER`).
+    """
+    shop, coordinate = decision.shop, offer.coordinate
+    if known is not None and offer.event_id == known.event_id and offer.created_at == known.created_at:
+        return offer.reader > known.reader
+    if not newer(offer.created_at, offer.event_id, known) or not _outlives(shop, offer):
+        return False
+    if offer.event_id in shop.deleted_ids and author_of(coordinate) == shop.merchant:
+        decision.emit(Withdrawn(coordinate=coordinate, deleted_at=offer.created_at, event_id=offer.event_id))
+        return False
+    return True
+
+
+def _outlives(shop: Shop, offer: Offer) -> bool:
+    """Whether no deletion reaches this version: neither up to a time, nor of a version that wins over it."""
+    if offer.created_at <= shop.withdrawn.get(offer.coordinate, -1):
+        return False
+    deleted_at, event_id = shop.retired.get(offer.coordinate, (-1, ""))
+    return (offer.created_at, event_id) > (deleted_at, offer.event_id)
 
 
 def record_listing(decision: Decision, command: RecordListing) -> None:
@@ -37,12 +68,12 @@ def record_listing(decision: Decision, command: RecordListing) -> None:
     """
     shop, listing = decision.shop, command.listing
     known = shop.listings.get(listing.coordinate)
-    if not newer(listing.created_at, listing.event_id, known) or listing.event_id in shop.deleted_ids:
-        return
-    if listing.created_at <= shop.withdrawn.get(listing.coordinate, -1):
+    if not is_news(decision, listing, known):
         return
     decision.emit(ListingRecorded(listing=listing))
     stock = shop.stock.get(listing.coordinate)
+    if stocktaking.is_mastered(shop, listing.coordinate):
+        return
     if stock is None or (stock.on_hand != listing.stock and not repeats_stock(shop, known, listing)):
         decision.emit(StockSet(coordinate=listing.coordinate, on_hand=listing.stock, cause=listing.event_id))
 
@@ -69,12 +100,49 @@ def _without_stock(tags: tuple[tuple[str, ...], ...]) -> list[tuple[str, ...]]:
 def record_option(decision: Decision, command: RecordShippingOption) -> None:
     """A newer version is quoted from now on; quotes already made keep theirs (SHP-12)."""
     shop, option = decision.shop, command.option
-    if not newer(option.created_at, option.event_id, shop.options.get(option.coordinate)):
+    if not is_news(decision, option, shop.options.get(option.coordinate)):
         return
-    if option.event_id in shop.deleted_ids and _author(option.coordinate) == shop.merchant:
+    if author_of(option.coordinate) != shop.merchant:
+        if not _has_room(shop, option.coordinate):
+            return
+        option = option.model_copy(update={"template": None})
+    decision.emit(ShippingOptionRecorded(option=option))
+
+
+def record_collection(decision: Decision, command: RecordCollection) -> None:
+    """A newer version is what listings inherit from, where they point at it. Of somebody else's, little is kept."""
+    shop, collection = decision.shop, command.collection
+    if not is_news(decision, collection, shop.collections.get(collection.coordinate)):
         return
-    if option.created_at > shop.withdrawn.get(option.coordinate, -1):
-        decision.emit(ShippingOptionRecorded(option=option))
+    if author_of(collection.coordinate) != shop.merchant:
+        if not _has_room(shop, collection.coordinate):
+            return
+        own = tuple(member for member in collection.members if author_of(member) == shop.merchant)
+        collection = collection.model_copy(update={"template": None, "members": own})
+    decision.emit(CollectionRecorded(collection=collection))
+
+
+def _has_room(shop: Shop, coordinate: str) -> bool:
+    """Whether something of somebody else's is kept: what is pointed at always, the rest up to a figure.
+
+    It may come before the listing that points at it; and a relay may bring what nobody asked for.
+    """
+    if coordinate in shop.options or coordinate in shop.collections:
+        return True
+    used = pointed_at(shop)
+    kept = [one for table in (shop.options, shop.collections) for one in table if author_of(one) != shop.merchant]
+    return coordinate in used or sum(one not in used for one in kept) < limits.FOREIGN_OFFERS.most
+
+
+def pointed_at(shop: Shop) -> set[str]:
+    """Every address that a listing points at, or a collection that one points at."""
+    used: set[str] = set()
+    for listing in shop.listings.values():
+        used.update(reference.coordinate for reference in listing.shipping)
+        used.update(filter(None, (listing.location_of, listing.geohash_of)))
+    for name in [name for name in used if name in shop.collections]:
+        used.update(shop.collections[name].shipping)
+    return used
 
 
 def record_deletion(decision: Decision, command: RecordDeletion) -> None:
@@ -83,11 +151,14 @@ def record_deletion(decision: Decision, command: RecordDeletion) -> None:
     One that a newer version outlived says nothing: older versions would not win anyway.
     """
     shop = decision.shop
-    for coordinate, deleted_at in _deleted(shop, command).items():
-        known = shop.listings.get(coordinate) or shop.options.get(coordinate)
-        outlived = known is not None and known.created_at > deleted_at
-        if deleted_at > shop.withdrawn.get(coordinate, -1) and not outlived:
-            decision.emit(Withdrawn(coordinate=coordinate, deleted_at=deleted_at))
+    for coordinate in _deleted(shop, command):
+        known = _known(shop, coordinate)
+        outlived = known is not None and known.created_at > command.created_at
+        if command.created_at > shop.withdrawn.get(coordinate, -1) and not outlived:
+            decision.emit(Withdrawn(coordinate=coordinate, deleted_at=command.created_at))
+    for known in _deleted_versions(shop, command):
+        coordinate, deleted_at = known.coordinate, known.created_at
+        decision.emit(Withdrawn(coordinate=coordinate, deleted_at=deleted_at, event_id=known.event_id))
     if command.author == shop.merchant and (new := _new_ids(shop, command)):
         decision.emit(DeletionNoted(event_ids=new))
     for product, deleted_at in _deleted_reviews(shop, command).items():
@@ -97,22 +168,33 @@ def record_deletion(decision: Decision, command: RecordDeletion) -> None:
             decision.emit(ReviewWithdrawn(author=command.author, product=product, deleted_at=deleted_at))
 
 
-def _deleted(shop: Shop, command: RecordDeletion) -> dict[str, int]:
-    """The author's own addresses a deletion reaches, with the newest version it reaches.
+def _deleted(shop: Shop, command: RecordDeletion) -> list[str]:
+    """The author's own addresses a deletion names.
 
     A stranger's are kept only where the shop uses them, as it may a carrier's option (SHP-12).
     """
-    deleted = {
-        coordinate: command.created_at
-        for coordinate in command.coordinates
-        if _author(coordinate) == command.author and (command.author == shop.merchant or _is_used(shop, coordinate))
-    }
+    own = [coordinate for coordinate in command.coordinates if author_of(coordinate) == command.author]
+    if command.author == shop.merchant or not own:
+        return own
+    used = pointed_at(shop)
+    return [one for one in own if one in used or one in shop.options or one in shop.collections]
+
+
+def _deleted_versions(shop: Shop, command: RecordDeletion) -> list[Offer]:
+    """The author's versions that a deletion names by their id and that its addresses do not reach."""
     ids = set(command.event_ids)
-    known_versions: tuple[Listing | ShippingOption, ...] = (*shop.listings.values(), *shop.options.values())
-    for known in known_versions if ids else ():
-        if known.event_id in ids and _author(known.coordinate) == command.author:
-            deleted[known.coordinate] = max(known.created_at, deleted.get(known.coordinate, -1))
-    return deleted
+    known: tuple[Offer, ...] = (*shop.listings.values(), *shop.options.values(), *shop.collections.values())
+    return [
+        one
+        for one in (known if ids else ())
+        if one.event_id in ids
+        and author_of(one.coordinate) == command.author
+        and not (one.coordinate in command.coordinates and one.created_at <= command.created_at)
+    ]
+
+
+def _known(shop: Shop, coordinate: str) -> Offer | None:
+    return shop.listings.get(coordinate) or shop.options.get(coordinate) or shop.collections.get(coordinate)
 
 
 def _new_ids(shop: Shop, command: RecordDeletion) -> tuple[str, ...]:
@@ -122,7 +204,8 @@ def _new_ids(shop: Shop, command: RecordDeletion) -> tuple[str, ...]:
     """
     ids = command.event_ids[: limits.DELETED_IDS.most]
     others = {review.event_id for review in shop.reviews.values()} if ids else set()
-    others |= {o.event_id for o in shop.options.values() if _author(o.coordinate) != shop.merchant} if ids else set()
+    for table in (shop.options, shop.collections) if ids else ():
+        others |= {one.event_id for one in table.values() if author_of(one.coordinate) != shop.merchant}
     return tuple(name for name in ids if name not in shop.deleted_ids and name not in others)
 
 
@@ -132,7 +215,7 @@ def _deleted_reviews(shop: Shop, command: RecordDeletion) -> dict[str, int]:
     deleted = {
         product: command.created_at
         for product in (c.removeprefix(prefix) for c in command.coordinates if c.startswith(prefix))
-        if _author(product) == shop.merchant or (command.author, product) in shop.reviews
+        if author_of(product) == shop.merchant or (command.author, product) in shop.reviews
     }
     ids = set(command.event_ids)
     for (author, product), review in shop.reviews.items() if ids else ():
@@ -141,25 +224,18 @@ def _deleted_reviews(shop: Shop, command: RecordDeletion) -> dict[str, int]:
     return deleted
 
 
-def _author(coordinate: str) -> str:
+def author_of(coordinate: str) -> str:
     """The key in an address, or nothing."""
     return next(iter(coordinate.split(":", 2)[1:2]), "")
-
-
-def _is_used(shop: Shop, coordinate: str) -> bool:
-    """Whether the shop knows the option, or a listing points at it."""
-    listings = shop.listings.values()
-    return coordinate in shop.options or any(
-        coordinate == ref.coordinate for listing in listings for ref in listing.shipping
-    )
 
 
 def revise_listing(decision: Decision, command: ReviseListing) -> None:
     """Make the version that says what is on hand; none where the published number is right or tracking ended."""
     shop = decision.shop
-    listing, stock = shop.listings.get(command.coordinate), shop.stock.get(command.coordinate)
-    if listing is None or stock is None or stock.on_hand is None or listing.stock == stock.on_hand:
+    listing, wanted = shop.listings.get(command.coordinate), stocktaking.should_say(shop, command.coordinate)
+    if listing is None or wanted is None or (listing.stock, listing.visibility) == wanted:
         return
     created_at = max(decision.at_ms // 1_000, listing.created_at + 1)
-    revised = with_stock(listing, shop.merchant, stock.on_hand, created_at)
+    on_hand, visibility = wanted
+    revised = with_stock(listing, shop.merchant, on_hand, created_at, visibility)
     decision.emit(ListingRevised(listing=revised))

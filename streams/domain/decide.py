@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from schemas.catalogue import RecordDeletion, RecordListing, RecordShippingOption, ReviseListing
+from schemas.catalogue import (
+    RecordCollection,
+    RecordDeletion,
+    RecordListing,
+    RecordShippingOption,
+    ReviseListing,
+)
 from schemas.freezes import FreezeMerchant, ThawMerchant
 from schemas.messages import Command, CommandBody, Event
 from schemas.orders import MoveOrder, MoveShipping, PlaceOrder, Rate, ReachDeadline
@@ -13,7 +19,8 @@ from schemas.parking import ReleaseParked
 from schemas.payments import ObservePayment, RecordPaymentFailure, RecordPaymentRequest, ReportPayment
 from schemas.reviews import RecordReview
 from schemas.shops import OpenShop, ShopOpened
-from streams.domain import catalogue, freezing, orders, parking, payments, reviews
+from schemas.stock import SetStock
+from streams.domain import catalogue, freezing, orders, parking, payments, reviews, stocktaking
 from streams.domain.decision import Decision
 from streams.domain.shop import Shop
 
@@ -30,6 +37,7 @@ def judge(shop: Shop, command: Command, rates: Mapping[str, Rate]) -> Decision:
     """The same, with the reason where a command decides nothing because its sender said too much already."""
     decision = Decision(shop, command)
     _decide(decision, command.body, rates)
+    stocktaking.notice_low(decision)
     assert decision.silence is None or not decision.events, "what is only counted decides nothing"
     return decision
 
@@ -60,6 +68,8 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             catalogue.record_listing(decision, body)
         case RecordShippingOption():
             catalogue.record_option(decision, body)
+        case RecordCollection():
+            catalogue.record_collection(decision, body)
         case RecordDeletion():
             catalogue.record_deletion(decision, body)
         case ReviseListing():
@@ -69,6 +79,8 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
         case OpenShop():
             if decision.shop.settings != body.settings or not decision.shop.is_open:
                 decision.emit(ShopOpened(settings=body.settings))
+        case SetStock():
+            stocktaking.set_stock(decision, body)
         case FreezeMerchant():
             freezing.freeze(decision, body)
         case ThawMerchant():

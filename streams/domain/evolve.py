@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from schemas import limits
 from schemas.catalogue import (
+    CollectionRecorded,
     DeletionNoted,
     Listing,
     ListingRecorded,
     ListingRevised,
     ShippingOptionRecorded,
+    Visibility,
     Withdrawn,
 )
 from schemas.freezes import MerchantFrozen, MerchantThawed
@@ -40,9 +41,30 @@ from schemas.payments import (
 from schemas.replies import ReplyPromised
 from schemas.reviews import ReviewRecorded, ReviewWithdrawn
 from schemas.shops import ShopOpened
-from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
+from schemas.stock import (
+    StockCommitted,
+    StockHeld,
+    StockLine,
+    StockMastered,
+    StockRanLow,
+    StockRefused,
+    StockReleased,
+    StockSet,
+)
 from schemas.values import Actor, OrderKey, Waiting
-from streams.domain.shop import CAUSES_MAX, HOUR_MS, Due, Order, Parked, Shop, Stock, move_cause, refusal_cause
+from streams.domain.shop import (
+    CAUSES_MAX,
+    HOUR_MS,
+    Due,
+    Master,
+    Order,
+    Parked,
+    Shop,
+    Stock,
+    move_cause,
+    refusal_cause,
+)
+from streams.domain.stocktaking import should_say
 from streams.domain.transitions import OPEN, payment_after_move, payment_after_settlement
 
 
@@ -75,6 +97,12 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             held = shop.stock.get(event.coordinate, Stock()).held
             shop.said_stock[event.coordinate] = () if event.on_hand is None else (event.on_hand,)
             _set_stock(shop, event.coordinate, Stock(on_hand=event.on_hand, held=held))
+        case StockMastered():
+            shop.masters[event.coordinate] = Master(event.source, event.version)
+        case StockRefused():
+            shop.stock_refusals = _with(shop.stock_refusals, event.cause)
+        case StockRanLow():
+            pass
         case PaymentWanted():
             _change(shop, event.order, payment=PaymentAxis.WANTED, intent_id=event.intent_id)
         case PaymentRequested():
@@ -89,7 +117,7 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
         case OrderMoved():
             if event.actor is Actor.BUYER:
                 _hear(shop, event.order.buyer, at_ms)
-            _move_order(shop, event)
+            _move_order(shop, event, at_ms)
         case OrderRejected():
             _change(shop, event.order, status=OrderStatus.REJECTED, deadline_ms=None)
         case OrderWaiting():
@@ -120,6 +148,7 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             else:
                 shop.parked.pop(event.order.ref, None)
         case ListingRecorded() | ListingRevised():
+            _note_hidden(shop, event)
             shop.listings[event.listing.coordinate] = event.listing
             if isinstance(event, ListingRevised):
                 shop.revised_s[event.listing.coordinate] = at_ms // 1_000
@@ -127,6 +156,8 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             note_stale(shop, event.listing.coordinate)
         case ShippingOptionRecorded():
             shop.options[event.option.coordinate] = event.option
+        case CollectionRecorded():
+            shop.collections[event.collection.coordinate] = event.collection
         case Withdrawn():
             _withdraw(shop, event)
         case DeletionNoted():
@@ -139,6 +170,8 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             _withdraw_review(shop, event)
         case ShopOpened():
             shop.settings = event.settings
+            for coordinate in shop.listings:
+                note_stale(shop, coordinate)
             shop.is_open = True
         case MerchantFrozen():
             shop.is_frozen = True
@@ -154,7 +187,7 @@ def _change(shop: Shop, key: OrderKey, **changes: object) -> bool:
     order = shop.orders.get(key.ref)
     if order is None:
         return False
-    _put(shop, replace(order, **changes), order)  # type: ignore[arg-type]
+    _put(shop, order._replace(**changes), order)  # type: ignore[arg-type]
     return True
 
 
@@ -199,7 +232,7 @@ def _wait(shop: Shop, event: OrderWaiting, at_ms: int) -> None:
     order = shop.orders.get(event.order.ref)
     if order is not None:
         since_ms = (order.rate_since_ms or at_ms) if event.reason is Waiting.RATE else None
-        waiting = replace(order, status=OrderStatus.WAITING, deadline_ms=event.deadline_ms, rate_since_ms=since_ms)
+        waiting = order._replace(status=OrderStatus.WAITING, deadline_ms=event.deadline_ms, rate_since_ms=since_ms)
         _put(shop, waiting, order)
 
 
@@ -218,6 +251,7 @@ def _place(shop: Shop, event: OrderPlaced) -> None:
         shipping=event.shipping,
         destination=event.destination,
         claimed_sats=event.claimed_sats,
+        coupon=event.coupon,
         replies=before.replies if before else 0,
         refused=before.refused if before else (),
         settled=before.settled if before else (),
@@ -227,14 +261,16 @@ def _place(shop: Shop, event: OrderPlaced) -> None:
         shop.remind(Due(0, "parked", event.order))
 
 
-def _move_order(shop: Shop, event: OrderMoved) -> None:
+def _move_order(shop: Shop, event: OrderMoved, at_ms: int) -> None:
     """The order axis, and what that means for its payment."""
     order = shop.orders.get(event.order.ref)
     if order is None:
         return
     payment = payment_after_move(order.payment, event.to)
     moves = _with(order.moves, move_cause("order", event.to, event.cause))
-    _put(shop, replace(order, status=event.to, payment=payment, deadline_ms=None, moves=moves), order)
+    confirmed_s = at_ms // 1_000 if event.to is OrderStatus.CONFIRMED else order.confirmed_s
+    changed = order._replace(status=event.to, payment=payment, deadline_ms=None, moves=moves, confirmed_s=confirmed_s)
+    _put(shop, changed, order)
 
 
 def _note_cancellation(shop: Shop, event: CancellationRequested) -> None:
@@ -242,7 +278,7 @@ def _note_cancellation(shop: Shop, event: CancellationRequested) -> None:
     order = shop.orders.get(event.order.ref)
     if order is not None:
         moves = _with(order.moves, move_cause("order", OrderStatus.CANCELLED, event.cause))
-        shop.orders[event.order.ref] = replace(order, cancellation_requested=True, moves=moves)
+        shop.orders[event.order.ref] = order._replace(cancellation_requested=True, moves=moves)
 
 
 def _move_parcel(shop: Shop, event: ShippingMoved) -> None:
@@ -250,7 +286,7 @@ def _move_parcel(shop: Shop, event: ShippingMoved) -> None:
     order = shop.orders.get(event.order.ref)
     if order is not None:
         moves = _with(order.moves, move_cause("parcel", event.to, event.cause))
-        shop.orders[event.order.ref] = replace(order, parcel=event.to, moves=moves)
+        shop.orders[event.order.ref] = order._replace(parcel=event.to, moves=moves)
 
 
 def _settle(shop: Shop, event: PaymentSettled) -> None:
@@ -259,7 +295,7 @@ def _settle(shop: Shop, event: PaymentSettled) -> None:
     if order is not None:
         payment = payment_after_settlement(order.payment, order.status, event.late)
         settled = _with(order.settled, event.intent_id)
-        shop.orders[event.order.ref] = replace(order, payment=payment, settled=settled)
+        shop.orders[event.order.ref] = order._replace(payment=payment, settled=settled)
 
 
 def _remember_refusal(shop: Shop, event: MoveRefused) -> None:
@@ -267,7 +303,7 @@ def _remember_refusal(shop: Shop, event: MoveRefused) -> None:
     order = shop.orders.get(event.order.ref)
     if order is not None:
         refused = _with(order.refused, refusal_cause(event.reason, event.cause))
-        shop.orders[event.order.ref] = replace(order, refused=refused)
+        shop.orders[event.order.ref] = order._replace(refused=refused)
 
 
 def _thaw(shop: Shop, event: MerchantThawed) -> None:
@@ -282,7 +318,7 @@ def _thaw(shop: Shop, event: MerchantThawed) -> None:
             continue
         deadline_ms = max(order.deadline_ms, event.deadline_ms)
         if deadline_ms != order.deadline_ms:
-            shop.orders[ref] = replace(order, deadline_ms=deadline_ms)
+            shop.orders[ref] = order._replace(deadline_ms=deadline_ms)
         shop.remind(Due(deadline_ms, "deadline", order.key))
 
 
@@ -305,12 +341,21 @@ def _set_stock(shop: Shop, coordinate: str, stock: Stock) -> None:
 
 
 def note_stale(shop: Shop, coordinate: str) -> None:
-    """Keep the set of listings whose published stock is not what is on hand."""
-    listing, stock = shop.listings.get(coordinate), shop.stock.get(coordinate)
-    if listing and stock and stock.on_hand is not None and listing.stock != stock.on_hand:
+    """Keep the set of listings that do not say what they ought to."""
+    listing, wanted = shop.listings.get(coordinate), should_say(shop, coordinate)
+    if listing and wanted and (listing.stock, listing.visibility) != wanted:
         shop.stale.add(coordinate)
     else:
         shop.stale.discard(coordinate)
+
+
+def _note_hidden(shop: Shop, event: ListingRecorded | ListingRevised) -> None:
+    """A listing is hidden by us from the version in which we hid it, until a version shows it again."""
+    coordinate, before = event.listing.coordinate, shop.listings.get(event.listing.coordinate)
+    if event.listing.visibility is not Visibility.HIDDEN:
+        shop.hidden.pop(coordinate, None)
+    elif isinstance(event, ListingRevised) and before and before.visibility is not Visibility.HIDDEN:
+        shop.hidden[coordinate] = None
 
 
 def _note_said_stock(shop: Shop, listing: Listing) -> None:
@@ -329,10 +374,16 @@ def _withdraw_review(shop: Shop, event: ReviewWithdrawn) -> None:
 
 
 def _withdraw(shop: Shop, event: Withdrawn) -> None:
-    """Forget a listing or option that is not newer than its deletion."""
-    shop.withdrawn[event.coordinate] = event.deleted_at
-    for table in (shop.listings, shop.options):
+    """Forget a listing, option or collection that does not win over what was deleted: a time, or one version."""
+    if event.event_id is None:
+        shop.withdrawn[event.coordinate] = event.deleted_at
+    else:
+        shop.retired[event.coordinate] = (event.deleted_at, event.event_id)
+    for table in (shop.listings, shop.options, shop.collections):
         known = table.get(event.coordinate)
-        if known is not None and known.created_at <= event.deleted_at:
+        if known is None or known.created_at > event.deleted_at:
+            continue
+        wins = known.created_at == event.deleted_at and event.event_id is not None and known.event_id < event.event_id
+        if not wins:
             del table[event.coordinate]
     note_stale(shop, event.coordinate)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import ROUND_CEILING, Context, Decimal, localcontext
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal, Inexact, localcontext
+from fractions import Fraction
 
 from schemas.orders import Charge, Rate
 from schemas.values import MSAT_PER_SAT
@@ -42,14 +43,67 @@ def rates_for(currencies: Iterable[str], rates: Mapping[str, Rate], now_ms: int,
 
 def total_msat(charges: Iterable[Charge], rates: Iterable[Rate]) -> int:
     """The charges' sum in msat, rounded up once to whole sats (SHP formula, C-08)."""
+    charges = tuple(charges)
     per_unit = {rate.currency: rate.msat_per_unit for rate in rates}
+    if any(charge.ratio for charge in charges):
+        units = {c.currency: Fraction(per_unit.get(c.currency) or BITCOIN_UNITS[c.currency]) for c in charges}
+        sats = _just_above(sum((exact(charge) * units[charge.currency] for charge in charges), Fraction()))
+        return int(sats.to_integral_value(rounding=ROUND_CEILING)) * MSAT_PER_SAT
     with localcontext(EXACT):
-        exact = sum(
+        msat = sum(
             (charge.amount * (per_unit.get(charge.currency) or BITCOIN_UNITS[charge.currency]) for charge in charges),
             Decimal(0),
         )
-        sats = (exact / MSAT_PER_SAT).to_integral_value(rounding=ROUND_CEILING)
+        sats = (msat / MSAT_PER_SAT).to_integral_value(rounding=ROUND_CEILING)
     return int(sats) * MSAT_PER_SAT
+
+
+def _just_above(msat: Fraction) -> Decimal:
+    """Sats that round as the exact sum does, for a sum that has no end as a decimal."""
+    whole, rest = divmod(msat / MSAT_PER_SAT, 1)
+    return Decimal(whole) + (Decimal("0.5") if rest else 0)
+
+
+def exact(charge: Charge) -> Fraction:
+    """What a charge comes to, without any rounding."""
+    return Fraction(charge.amount) if charge.ratio is None else Fraction(charge.ratio[0]) / Fraction(charge.ratio[1])
+
+
+def charge_of(label: str, value: Fraction, currency: str) -> Charge:
+    """A charge of an exact value, whether it has an end as a decimal or not."""
+    with localcontext(EXACT) as context:
+        context.clear_flags()
+        numerator, denominator = Decimal(value.numerator), Decimal(value.denominator)
+        amount = numerator / denominator
+        ratio = (numerator, denominator) if context.flags[Inexact] else None
+    return Charge(label=label, amount=amount, currency=currency, ratio=ratio)
+
+
+def share_charge(label: str, amount: Decimal, currency: str, part: Decimal, whole: Decimal) -> Charge:
+    """A price of so much a unit for part of, or several, units: divided last."""
+    with localcontext(EXACT) as context:
+        context.clear_flags()
+        product = amount * part
+        quotient = product / whole
+        ratio = (product, whole) if context.flags[Inexact] else None
+    return Charge(label=label, amount=quotient, currency=currency, ratio=ratio)
+
+
+_WHOLE = (
+    *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF"),
+    *("XOF", "XPF", "SAT", "SATS", "MSAT", "MSATS"),
+)
+_THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+_MINOR_PLACES: Mapping[str, int] = {**dict.fromkeys(_WHOLE, 0), **dict.fromkeys(_THOUSANDTHS, 3), "BTC": 8}
+"""Places of a currency's smallest unit where they are not two (ISO 4217, and bitcoin's own)."""
+
+
+def in_smallest_units(value: Fraction, currency: str) -> Decimal:
+    """The value to the nearest smallest unit of its currency: for showing, never for reckoning on."""
+    places = _MINOR_PLACES.get(currency, 2)
+    with localcontext(EXACT):
+        scaled = Decimal(value.numerator * 10**places) / Decimal(value.denominator)
+        return scaled.to_integral_value(rounding=ROUND_HALF_UP).scaleb(-places)
 
 
 def times(amount: Decimal, factor: int | Decimal) -> Decimal:

@@ -29,9 +29,10 @@ from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, S
 from schemas.values import Actor, OrderKey, Refusal, Waiting
 from streams.domain import buyers, parking, wording
 from streams.domain.decision import Decision
-from streams.domain.pricing import Rejected, Wait, quote
+from streams.domain.pricing import quote
 from streams.domain.shop import Order, move_cause, refusal_cause
 from streams.domain.transitions import OPEN, ORDER_MOVES, PAID, SHIPPING_MOVES
+from streams.domain.wanted import Rejected, Wait
 
 RETRY_RATE_MS = 30_000
 """How often an order that waits for an exchange rate is priced anew."""
@@ -76,6 +77,7 @@ def place(decision: Decision, command: PlaceOrder, rates: Mapping[str, Rate]) ->
             destination=command.destination,
             details=command.details,
             claimed_sats=command.claimed_sats,
+            coupon=command.coupon,
             warnings=command.warnings,
         )
     )
@@ -88,6 +90,7 @@ def place(decision: Decision, command: PlaceOrder, rates: Mapping[str, Rate]) ->
         shipping=command.shipping,
         destination=command.destination,
         claimed_sats=command.claimed_sats,
+        coupon=command.coupon,
     )
     if too_much is not None:
         reject(decision, placed, (too_much,))
@@ -262,6 +265,7 @@ def move_shipping(decision: Decision, command: MoveShipping) -> None:
         detail = f"{order.status}, parcel {order.parcel}→{command.to}"
         refuse(decision, order.key, command.actor, "illegal_transition", detail, command.cause)
         return
+    eta = expected_at(order, command, decision.at_ms // 1_000) if command.eta is None else command.eta
     decision.emit(
         ShippingMoved(
             order=order.key,
@@ -269,7 +273,7 @@ def move_shipping(decision: Decision, command: MoveShipping) -> None:
             cause=command.cause,
             tracking=command.tracking,
             carrier=command.carrier,
-            eta=command.eta,
+            eta=eta,
         )
     )
     if command.announce:
@@ -277,7 +281,7 @@ def move_shipping(decision: Decision, command: MoveShipping) -> None:
             status=command.to,
             tracking=command.tracking,
             carrier=command.carrier,
-            eta=command.eta,
+            eta=eta,
             text=wording.parcel(command.to, command.tracking, command.carrier),
         )
         decision.tell(order.key, order.dialect, order.answers, reply)
@@ -286,6 +290,16 @@ def move_shipping(decision: Decision, command: MoveShipping) -> None:
         decision.emit(moved)
         status, text = WireStatus.COMPLETED, wording.COMPLETED
         decision.tell_status(order.key, order.dialect, order.answers, status, text)
+
+
+def expected_at(order: Order, command: MoveShipping, now_s: int) -> int | None:
+    """When a parcel that leaves now should arrive by its option's own word (SHP-16); nothing that is past already."""
+    if command.to is not ShippingStatus.SHIPPED or not command.announce or order.quote is None:
+        return None
+    if order.confirmed_s is None or order.quote.delivery_max_h is None:
+        return None
+    at = order.confirmed_s + order.quote.delivery_max_h * 3_600
+    return at if at > now_s else None
 
 
 def reach_deadline(decision: Decision, command: ReachDeadline, rates: Mapping[str, Rate]) -> None:

@@ -1,55 +1,23 @@
-"""From wanted lines to a quote: what may be ordered, how it may be sent, what it costs, or why not."""
+"""From wanted lines to a quote: how an order may be sent and what it costs, or why not."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Iterable, Mapping
 
-from schemas.catalogue import Format, Listing, ShippingOption, Structure, Visibility
-from schemas.orders import (
-    LINES_MAX,
-    QUANTITY_MAX,
-    Charge,
-    Finding,
-    Quote,
-    QuotedLine,
-    Rate,
-)
+from schemas.catalogue import ShippingOption, Sides
+from schemas.orders import Finding, Quote, QuotedLine, Rate
+from schemas.shops import ShopSettings
 from schemas.stock import StockLine
 from schemas.values import MSAT_PER_SAT, Destination, Refusal, Waiting
-from streams.domain.buyers import units_left
-from streams.domain.money import NoRate, plus, rates_for, share, times, total_msat
+from streams.domain import choices
+from streams.domain.charges import Bill, bill, shipping_charges
+from streams.domain.measures import Missing, sides_cm, total_weight_g
+from streams.domain.money import NoRate, rates_for, total_msat
+from streams.domain.offers import is_expired
+from streams.domain.rating import Rates
 from streams.domain.shop import Order, Shop
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """The order cannot be served as it is."""
-
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """The order could be served if something more were known."""
-
-    reason: Waiting
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One line joined with the listing it names, as it stands now."""
-
-    listing: Listing
-    quantity: int
-    tracked: bool
-
-    @property
-    def physical(self) -> bool:
-        """Whether this line needs shipping (CAT-04)."""
-        return self.listing.format is Format.PHYSICAL
+from streams.domain.wanted import Rejected, Wait, Wanted, wanted_lines
+from streams.domain.wording import plain
 
 
 def quote(
@@ -64,22 +32,40 @@ def quote(
     `released` counts as available: an amended order gives it back in the same decision.
     The buyer's own idea of the total is never looked at (PAY-06).
     """
-    wanted = wanted_lines(shop, order, at_ms // 1_000, {r.coordinate: r.quantity for r in released})
+    now_s = at_ms // 1_000
+    wanted = wanted_lines(shop, order, now_s, {r.coordinate: r.quantity for r in released})
     if isinstance(wanted, Rejected):
         return wanted
-    option = choose_shipping(shop, wanted, order.shipping, order.destination)
-    if isinstance(option, Rejected | Wait):
-        return option
-    charges = charges_of(wanted, option)
-    if isinstance(charges, Wait):
-        return charges
+    snapshot = Rates(rates, at_ms, shop.settings.rate_age_max_s)
     try:
-        used = rates_for((charge.currency for charge in charges), rates, at_ms, shop.settings.rate_age_max_s)
+        option = choose_shipping(shop, wanted, order.shipping, order.destination, snapshot, now_s)
+        if isinstance(option, Rejected | Wait):
+            return option
+        billed = bill(shop, order, wanted, option, snapshot, now_s)
+        if isinstance(billed, Rejected | Wait):
+            return billed
+        currencies = {charge.currency for charge in billed.charges} | snapshot.asked
+        used = rates_for(currencies, rates, at_ms, shop.settings.rate_age_max_s)
     except NoRate as missing:
         return Wait(Waiting.RATE, missing.currency)
-    total = total_msat(charges, used)
+    total = total_msat(billed.charges, used)
     if total > shop.settings.order_sats_max * MSAT_PER_SAT:
         return Rejected((Finding(refusal=Refusal.TOO_EXPENSIVE, subject=f"{shop.settings.order_sats_max} sats"),))
+    return _quote(order, wanted, option, billed, used, total, now_s, shop.settings)
+
+
+def _quote(
+    order: Order,
+    wanted: tuple[Wanted, ...],
+    option: ShippingOption | None,
+    billed: Bill,
+    used: tuple[Rate, ...],
+    total: int,
+    now_s: int,
+    settings: ShopSettings,
+) -> Quote:
+    """Everything the promise was made from, so that no later edit changes it (CAT-11)."""
+    least_h, most_h = choices.delivery_h(option, settings.handling_h)
     return Quote(
         lines=tuple(
             QuotedLine(
@@ -90,6 +76,7 @@ def quote(
                 unit_price=line.listing.price,
                 physical=line.physical,
                 tracked=line.tracked,
+                pre_order=line.is_pre_order,
             )
             for line in wanted
         ),
@@ -97,74 +84,31 @@ def quote(
         shipping_event_id=option.event_id if option else None,
         shipping_title=option.title if option else None,
         pickup_place=(option.location or option.geohash) if option and option.is_pickup else None,
-        charges=charges,
+        charges=billed.charges,
         rates=used,
         total_msat=total,
-        valid_until=at_ms // 1_000 + shop.settings.request_ttl_s,
+        valid_until=now_s + settings.request_ttl_s,
+        taxes=billed.taxes,
+        coupon=order.coupon,
+        coupon_counts=billed.coupon is not None,
+        delivery_min_h=least_h,
+        delivery_max_h=most_h,
     )
 
 
-def wanted_lines(shop: Shop, order: Order, now_s: int, released: Mapping[str, int]) -> tuple[Wanted, ...] | Rejected:
-    """Every line joined with its listing, repeats summed; or every fault found, lines before stock."""
-    quantities: dict[str, int] = {}
-    findings: list[Finding] = []
-    for line in order.lines:
-        if not 1 <= line.quantity <= QUANTITY_MAX:
-            findings.append(Finding(refusal=Refusal.BAD_QUANTITY, subject=line.coordinate))
-        quantities[line.coordinate] = quantities.get(line.coordinate, 0) + line.quantity
-    if not 1 <= len(quantities) <= LINES_MAX or any(q > QUANTITY_MAX for q in quantities.values()):
-        findings.append(Finding(refusal=Refusal.BAD_QUANTITY, subject="order"))
-    wanted: list[Wanted] = []
-    for coordinate, quantity in quantities.items():
-        listing = shop.listings.get(coordinate)
-        refusal = line_refusal(shop, coordinate, listing, now_s)
-        if refusal or listing is None:
-            findings.append(Finding(refusal=refusal or Refusal.UNKNOWN_ITEM, subject=coordinate))
-            continue
-        stock = shop.stock.get(coordinate)
-        available = stock.available_with(released.get(coordinate, 0)) if stock else None
-        enough = available is None or quantity <= available
-        if not enough and listing.visibility is not Visibility.PRE_ORDER:
-            findings.append(Finding(refusal=Refusal.INSUFFICIENT_STOCK, subject=listing.title))
-        elif stock and stock.on_hand is not None and enough:
-            left = units_left(shop, order.key.buyer, order.key.ref, coordinate, stock.on_hand)
-            if quantity > left:
-                findings.append(Finding(refusal=Refusal.STOCK_SHARE, subject=f"{listing.title} ({left} more)"))
-        wanted.append(Wanted(listing, quantity, tracked=available is not None and enough))
-    return in_precedence(findings) if findings else tuple(wanted)
-
-
-def line_refusal(shop: Shop, coordinate: str, listing: Listing | None, now_s: int) -> Refusal | None:
-    """Why this listing cannot be ordered from this shop at all, or None."""
-    if coordinate.split(":", 2)[1:2] != [shop.merchant]:
-        return Refusal.WRONG_MERCHANT
-    if listing is None:
-        return Refusal.UNKNOWN_ITEM
-    expired = listing.expires_at is not None and listing.expires_at <= now_s
-    hidden = listing.visibility is Visibility.HIDDEN or listing.structure is Structure.VARIABLE
-    return Refusal.NOT_FOR_SALE if listing.sold or expired or hidden else None
-
-
-def in_precedence(findings: list[Finding]) -> Rejected:
-    """All findings, the one that counts first (ORD-04)."""
-    rank = list(Refusal)
-    return Rejected(tuple(sorted(findings, key=lambda finding: rank.index(finding.refusal))))
-
-
 def choose_shipping(
-    shop: Shop, wanted: tuple[Wanted, ...], asked: str | None, destination: Destination
+    shop: Shop, wanted: tuple[Wanted, ...], asked: str | None, destination: Destination, rates: Rates, now_s: int
 ) -> ShippingOption | Rejected | Wait | None:
     """The option that carries every physical line to the destination; None where nothing needs carrying.
 
-    Without a wish, one is picked only when a single one can serve (SHP-10).
+    Without a wish, one is picked only when a single one can serve (SHP-10). Raises `NoRate`.
     """
     physical = [line for line in wanted if line.physical]
     if not physical:
         return None
     if asked is not None:
-        return check_option(shop, physical, asked, destination)
-    offered = [ref.coordinate for ref in physical[0].listing.shipping]
-    served = [check_option(shop, physical, coordinate, destination) for coordinate in offered]
+        return check_option(shop, physical, asked, destination, now_s)
+    served = [check_option(shop, physical, coordinate, destination, now_s) for coordinate in physical[0].offers]
     usable = [option for option in served if isinstance(option, ShippingOption)]
     waits = [option for option in served if isinstance(option, Wait)]
     if addresses := [wait for wait in waits if wait.reason is Waiting.ADDRESS]:
@@ -173,42 +117,70 @@ def choose_shipping(
         return waits[0]
     if not usable:
         rejections = [option for option in served if isinstance(option, Rejected)]
-        return rejections[0] if rejections else Wait(Waiting.SHIPPING_CHOICE, "no option is offered yet")
-    priceable = [option for option in usable if isinstance(charges_of(wanted, option), tuple)]
+        nothing = f"no option is offered yet for {', '.join(line.listing.title for line in physical)}"
+        return rejections[0] if rejections else Wait(Waiting.SHIPPING_CHOICE, nothing)
+    if len(usable) == 1:
+        return usable[0]
+    costs = [(option, shipping_charges(shop, physical, option, destination, rates)) for option in usable]
+    priceable = [(option, cost) for option, cost in costs if not isinstance(cost, Wait)]
     if len(priceable) > 1:
-        offers = (f"{o.title} ({o.base.amount:f} {o.base.currency})" for o in priceable)
-        return Wait(Waiting.SHIPPING_CHOICE, ", ".join(offers))
-    return priceable[0] if priceable else usable[0]
+        return Wait(Waiting.SHIPPING_CHOICE, choices.listed(priceable, destination))
+    return priceable[0][0] if priceable else usable[0]
 
 
 def check_option(
-    shop: Shop, physical: list[Wanted], coordinate: str, destination: Destination
+    shop: Shop, physical: list[Wanted], coordinate: str, destination: Destination, now_s: int
 ) -> ShippingOption | Rejected | Wait:
-    """One option held against lines, destination and weight bounds (SHP-07, SHP-08, SHP-09, SHP-12)."""
+    """One option held against lines, destination and bounds (SHP-07, SHP-08, SHP-09, SHP-12)."""
     option = shop.options.get(coordinate)
-    if option is None:
-        return Rejected((Finding(refusal=Refusal.UNKNOWN_SHIPPING, subject=coordinate),))
-    without = [
-        line.listing.title for line in physical if coordinate not in {ref.coordinate for ref in line.listing.shipping}
-    ]
+    if option is None or is_expired(option, now_s):
+        return _refused(Refusal.UNKNOWN_SHIPPING, coordinate, physical, coordinate)
+    without = [line for line in physical if coordinate not in line.offers]
     if without:
-        subject = f"{option.title}: {', '.join(without)}"
-        return Rejected((Finding(refusal=Refusal.OPTION_NOT_FOR_ALL, subject=subject),))
+        return _refused(Refusal.OPTION_NOT_FOR_ALL, option.title, without, coordinate)
     if not option.is_pickup:
         if destination.country is None and (option.countries or option.service != "digital"):
             return Wait(Waiting.ADDRESS, "the country to ship to")
         if not serves(option, destination):
-            subject = f"{option.title}: {destination.country}"
-            return Rejected((Finding(refusal=Refusal.COUNTRY_NOT_SERVED, subject=subject),))
+            where = destination.region or destination.country
+            return _refused(Refusal.COUNTRY_NOT_SERVED, f"{option.title} to {where}", physical, coordinate)
         if regions_of(option, destination) and destination.region is None:
             return Wait(Waiting.ADDRESS, "the region to ship to")
     elif not (option.location or option.geohash):
-        return Rejected((Finding(refusal=Refusal.UNKNOWN_SHIPPING, subject=option.title),))
-    weight = total_weight_g(physical)
-    if weight is None and (option.weight_min_g is not None or option.weight_max_g is not None):
-        return Wait(Waiting.PRICING, f"{option.title}: a weight is missing")
-    if weight is not None and not within(option, weight):
-        return Rejected((Finding(refusal=Refusal.WEIGHT_OVER_MAX, subject=option.title),))
+        return _refused(Refusal.UNKNOWN_SHIPPING, option.title, physical, coordinate)
+    return check_bounds(option, physical, shop.settings)
+
+
+def check_bounds(
+    option: ShippingOption, physical: list[Wanted], settings: ShopSettings
+) -> ShippingOption | Rejected | Wait:
+    """The weight of all against the option's bounds, and the size of each piece whichever way it is turned (A-14)."""
+    least, most = option.weight_min_g, option.weight_max_g
+    if least is not None or most is not None:
+        try:
+            weight = total_weight_g(physical, settings)
+        except Missing as missing:
+            return Wait(Waiting.PRICING, f"{option.title}: {missing}")
+        if most is not None and weight > most:
+            about = f"{option.title} takes {plain(most)} g at most, and this is {plain(weight)} g"
+            return _refused(Refusal.WEIGHT_OVER_MAX, about, physical, option.coordinate)
+        if least is not None and weight < least:
+            about = f"{option.title} takes {plain(least)} g at least, and this is {plain(weight)} g"
+            return _refused(Refusal.WEIGHT_UNDER_MIN, about, physical, option.coordinate)
+    smallest, largest = option.sides_min_cm, option.sides_max_cm
+    if smallest is None and largest is None:
+        return option
+    sizes = [(line, sides_cm(line.listing, settings)) for line in physical]
+    if unknown := [line.listing.title for line, size in sizes if size is None]:
+        return Wait(Waiting.PRICING, f"{option.title}: the size of {', '.join(unknown)} is missing")
+    over = [line for line, size in sizes if size and largest and not _fits(size, largest)]
+    if largest and over:
+        about = f"{option.title} takes {_box(largest)} at most"
+        return _refused(Refusal.SIZE_OVER_MAX, about, over, option.coordinate)
+    under = [line for line, size in sizes if size and smallest and not _fits(smallest, size)]
+    if smallest and under:
+        about = f"{option.title} takes {_box(smallest)} at least"
+        return _refused(Refusal.SIZE_UNDER_MIN, about, under, option.coordinate)
     return option
 
 
@@ -225,57 +197,18 @@ def regions_of(option: ShippingOption, destination: Destination) -> list[str]:
     return [r for r in option.regions if destination.country and r.startswith(f"{destination.country}-")]
 
 
-def within(option: ShippingOption, weight_g: Decimal) -> bool:
-    """Whether a total weight lies inside the option's inclusive bounds."""
-    above = option.weight_min_g is None or weight_g >= option.weight_min_g
-    return above and (option.weight_max_g is None or weight_g <= option.weight_max_g)
+def _fits(inner: Sides, outer: Sides) -> bool:
+    """Whether each side is no longer than its counterpart, both from the shortest to the longest."""
+    return all(short <= long for short, long in zip(inner, outer, strict=True))
 
 
-def total_weight_g(physical: list[Wanted]) -> Decimal | None:
-    """The exact weight of all physical lines, or None where one is not known."""
-    total = Decimal(0)
-    for line in physical:
-        if line.listing.weight_g is None:
-            return None
-        total = plus(total, times(line.listing.weight_g, line.quantity))
-    return total
+def _box(sides: Sides) -> str:
+    return f"{'x'.join(plain(side) for side in sides)} cm"
 
 
-def charges_of(wanted: tuple[Wanted, ...], option: ShippingOption | None) -> tuple[Charge, ...] | Wait:
-    """The exact terms of the total, each in its own currency (requirements §6)."""
-    goods = [
-        Charge(
-            label=f"{line.quantity} × {line.listing.title}",
-            amount=times(line.listing.price.amount, line.quantity),
-            currency=line.listing.price.currency,
-        )
-        for line in wanted
-    ]
-    if option is None:
-        return tuple(goods)
-    if option.unsupported:
-        return Wait(Waiting.PRICING, f"{option.title}: {', '.join(option.unsupported)}")
-    physical = [line for line in wanted if line.physical]
-    charges = [*goods, Charge(label=option.title, amount=option.base.amount, currency=option.base.currency)]
-    for line in physical:
-        extra = next(r.extra for r in line.listing.shipping if r.coordinate == option.coordinate)
-        if extra:
-            charges.append(
-                Charge(
-                    label=f"{option.title}, extra for {line.listing.title}",
-                    amount=times(extra, line.quantity),
-                    currency=line.listing.price.currency,
-                )
-            )
-    if option.per_weight is not None:
-        weight = total_weight_g(physical)
-        if weight is None:
-            return Wait(Waiting.PRICING, f"{option.title}: a weight is missing")
-        charges.append(
-            Charge(
-                label=f"{option.title}, by weight",
-                amount=share(option.per_weight.amount, weight, option.per_weight.unit_g),
-                currency=option.per_weight.currency,
-            )
-        )
-    return tuple(charges)
+def _refused(refusal: Refusal, about: str, lines: Iterable[Wanted], option: str) -> Rejected:
+    """A refusal that names the option and the lines it is about."""
+    lines = tuple(lines)
+    subject = f"{about}: {', '.join(line.listing.title for line in lines)}"
+    coordinates = tuple(line.listing.coordinate for line in lines)
+    return Rejected((Finding(refusal=refusal, subject=subject, lines=coordinates, option=option),))

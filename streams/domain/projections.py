@@ -7,7 +7,7 @@ so tables ahead of or behind the log end up right all the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.catalogue import ListingRecorded, ListingRevised, Withdrawn
 from schemas.messages import Event, JournalRecord
@@ -39,8 +39,7 @@ from streams.domain.wording import plain
 Row = OrderRow | InventoryRow | ReviewRow
 
 
-@dataclass(frozen=True, slots=True)
-class RowKey:
+class RowKey(NamedTuple):
     """A row's table and its key in it, as text."""
 
     table: str
@@ -50,8 +49,7 @@ class RowKey:
 GetRow = Callable[[RowKey], Row | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """When and where the record stands that is being folded."""
 
     merchant: str
@@ -220,5 +218,7 @@ def _review(row: ReviewRow | None, event: Event, stamp: Stamp) -> ReviewRow | No
 
 def _with[R: (OrderRow, InventoryRow, ReviewRow)](row: R, stamp: Stamp, **changes: object) -> R:
     """The row changed, and marked with the record it now reflects."""
+    if not changes and row.sequence == stamp.sequence:
+        return row  # marked by an earlier event of the same record
     marked = {"updated_ms": stamp.at_ms, "partition": stamp.partition, "sequence": stamp.sequence}
     return row.model_copy(update={**changes, **marked})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from schemas.catalogue import Listing, ShippingOption
+from schemas.catalogue import Collection, Listing, ShippingOption
 from schemas.orders import OrderLine, OrderStatus, Quote, ShippingStatus
 from schemas.parking import Early
 from schemas.payments import PaymentAxis
@@ -19,8 +20,7 @@ CAUSES_MAX = 64
 """Causes an order remembers, so that a message relays bring again decides nothing; the oldest go first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """One order on its three axes, with what later decisions need to know of it."""
 
     key: OrderKey
@@ -31,6 +31,7 @@ class Order:
     shipping: str | None
     destination: Destination
     claimed_sats: int | None = None
+    coupon: str | None = None
     rate_since_ms: int | None = None
     """Since when it waits for an exchange rate, if it does."""
     status: OrderStatus = OrderStatus.WAITING
@@ -41,6 +42,8 @@ class Order:
     held: tuple[StockLine, ...] = ()
     cancellation_requested: bool = False
     deadline_ms: int | None = None
+    confirmed_s: int | None = None
+    """When its payment was there, unix seconds."""
     replies: int = 0
     moves: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
@@ -63,8 +66,7 @@ def refusal_cause(reason: str, cause: str) -> str:
     return f"{reason}:{cause}"
 
 
-@dataclass(frozen=True, slots=True)
-class Stock:
+class Stock(NamedTuple):
     """Units of one listing: on hand (None: untracked) and, of these, promised to unpaid orders."""
 
     on_hand: int | None = None
@@ -80,21 +82,26 @@ class Stock:
         return None if self.on_hand is None else max(0, self.on_hand - self.held + released)
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
+class Parked(NamedTuple):
     """A message waiting for its order."""
 
     command: Early
     deadline_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """A moment at which the shop has to be asked again: an order's deadline, or a parked message's."""
 
     at_ms: int
     kind: str
     order_key: OrderKey
+
+
+class Master(NamedTuple):
+    """Who keeps a listing's count, and as of which of its versions; None: the listings again."""
+
+    source: str | None
+    version: int
 
 
 @dataclass(slots=True)
@@ -107,7 +114,11 @@ class Shop:
     settings: ShopSettings = field(default_factory=ShopSettings)
     listings: dict[str, Listing] = field(default_factory=dict)
     options: dict[str, ShippingOption] = field(default_factory=dict)
+    collections: dict[str, Collection] = field(default_factory=dict)
     withdrawn: dict[str, int] = field(default_factory=dict)
+    """By address, the time up to which its versions were deleted."""
+    retired: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """By address, the newest version that was deleted by its id, as time and id: what it replaced stays replaced."""
     stock: dict[str, Stock] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     parked: dict[str, tuple[Parked, ...]] = field(default_factory=dict)
@@ -120,6 +131,12 @@ class Shop:
     """Listings whose published stock is not what is on hand."""
     said_stock: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Numbers that versions of a listing named since its base was set: one of them in an edit may be an old one."""
+    masters: dict[str, Master] = field(default_factory=dict)
+    """By listing, the system that keeps its count."""
+    stock_refusals: tuple[str, ...] = ()
+    """Causes of the last counts refused."""
+    hidden: dict[str, None] = field(default_factory=dict)
+    """Listings that are hidden because we hid them."""
     deleted_ids: dict[str, None] = field(default_factory=dict)
     """Events of the merchant's that were deleted by id before they were seen, the newest last."""
     open_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -132,6 +149,11 @@ class Shop:
     """Hours since 1970; and of that hour, by buyer, the messages that led to something and the orders not paid."""
     agenda: list[tuple[int, int, Due]] = field(default_factory=list)
     agenda_count: int = 0
+
+    def on_hand(self, coordinate: str) -> int | None:
+        """Units of a listing that are there, held ones too; None where they are not counted."""
+        stock = self.stock.get(coordinate)
+        return stock.on_hand if stock else None
 
     def order(self, key: OrderKey) -> Order | None:
         """The order of this key, if it was ever placed."""
@@ -154,6 +176,8 @@ class Shop:
 
         A revision dated in the future, by a clock that was wrong then, holds the next one back no longer.
         """
+        if not self.stale:
+            return []
         ready = [coordinate for coordinate in self.stale if self.revised_s.get(coordinate, 0) != now_s]
         self.stale.difference_update(ready)
         return sorted(ready)

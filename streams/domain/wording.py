@@ -8,8 +8,8 @@ from schemas import limits
 from schemas.orders import Finding, Quote, ShippingStatus
 from schemas.values import MSAT_PER_SAT, Refusal, Waiting
 
-TERMS_MAX = limits.REPLY_TEXT.most - 300
-"""What is listed or quoted in a reply; the sentence round it has the rest."""
+TERMS_MAX = limits.REPLY_TEXT.most - 1_000
+"""What is listed or quoted in a reply; the sentences round it have the rest."""
 SUBJECT_MAX = 200
 
 _REFUSALS: dict[Refusal, str] = {
@@ -21,14 +21,20 @@ _REFUSALS: dict[Refusal, str] = {
     Refusal.WRONG_MERCHANT: "this shop does not sell {subject}",
     Refusal.UNKNOWN_ITEM: "there is no listing {subject}",
     Refusal.NOT_FOR_SALE: "{subject} is not for sale",
+    Refusal.CHOOSE_VARIATION: "please choose one of its variations: {subject}",
+    Refusal.ORPHAN_VARIATION: "{subject}",
     Refusal.BAD_QUANTITY: "the quantity of {subject} is not a whole number within limits",
     Refusal.INSUFFICIENT_STOCK: "not enough of {subject} is in stock",
     Refusal.STOCK_SHARE: "before you have paid, the shop sets no more pieces aside for you than it says: {subject}",
     Refusal.UNKNOWN_SHIPPING: "the shipping option {subject} is not offered",
     Refusal.OPTION_NOT_FOR_ALL: "not every item can be sent with {subject}",
     Refusal.COUNTRY_NOT_SERVED: "shipping does not go there ({subject})",
-    Refusal.WEIGHT_OVER_MAX: "the order's weight is outside what {subject} carries",
+    Refusal.WEIGHT_OVER_MAX: "the order is too heavy ({subject})",
+    Refusal.WEIGHT_UNDER_MIN: "the order is too light ({subject})",
+    Refusal.SIZE_OVER_MAX: "something in the order is too large ({subject})",
+    Refusal.SIZE_UNDER_MIN: "something in the order is too small ({subject})",
     Refusal.UNPRICEABLE: "no exchange rate was to be had for {subject}",
+    Refusal.BELOW_MINIMUM: "the shop takes orders from {subject} on",
     Refusal.TOO_EXPENSIVE: "its price is above what the shop takes for one order ({subject})",
 }
 
@@ -59,6 +65,7 @@ def payment_request(quote: Quote, claimed_sats: int | None) -> str:
     total_sats = quote.total_msat // MSAT_PER_SAT
     terms = _short("; ".join(f"{c.label}: {plain(c.amount)} {c.currency}" for c in quote.charges), TERMS_MAX)
     text = f"Please pay {total_sats} sats. {terms}."
+    text += _included(quote) + _coupon(quote) + _pre_order(quote)
     if claimed_sats is not None and claimed_sats != total_sats:
         text += f" Your order named {claimed_sats} sats; the shop's own prices give {total_sats}."
     return text
@@ -79,7 +86,36 @@ def confirmed(quote: Quote | None) -> str:
     """Thanks for the payment if there was one, with the place for a pickup (SHP-11)."""
     place = f" You can collect it at: {_short(quote.pickup_place, TERMS_MAX)}." if quote and quote.pickup_place else ""
     is_free = quote is not None and quote.total_msat == 0
-    return f"{'Your order is' if is_free else 'Your payment has arrived and your order is'} confirmed.{place}"
+    more = f"{place}{_arrival(quote)}{_pre_order(quote)}" if quote else ""
+    return f"{'Your order is' if is_free else 'Your payment has arrived and your order is'} confirmed.{more}"
+
+
+def _included(quote: Quote) -> str:
+    """How much tax the prices include (C-09)."""
+    taxes = ", ".join(f"{plain(t.tax)} {t.currency} of {t.name}" for t in quote.taxes if t.is_included and t.tax)
+    return f" This includes {_short(taxes, SUBJECT_MAX)}." if taxes else ""
+
+
+def _coupon(quote: Quote) -> str:
+    """That a coupon was named and does not count."""
+    return "" if quote.coupon is None or quote.coupon_counts else f" The coupon {quote.coupon} is not valid for this."
+
+
+def _pre_order(quote: Quote) -> str:
+    """Which goods are not there yet (CAT-05)."""
+    titles = ", ".join(line.title for line in quote.lines if line.pre_order)
+    return f" Pre-order, sent as soon as it is there: {_short(titles, SUBJECT_MAX)}." if titles else ""
+
+
+def _arrival(quote: Quote) -> str:
+    """Within what time the goods arrive (SHP-16)."""
+    least, most = quote.delivery_min_h, quote.delivery_max_h
+    if least is None or most is None:
+        return ""
+    in_days = least % 24 == 0 and most % 24 == 0
+    least, most = (least // 24, most // 24) if in_days else (least, most)
+    span = f"{most}" if least == most else f"{least} to {most}"
+    return f" It should arrive within {span} {'days' if in_days else 'hours'}."
 
 
 def parcel(status: ShippingStatus, tracking: str | None, carrier: str | None) -> str:

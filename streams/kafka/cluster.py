@@ -157,7 +157,9 @@ class Kafka:
         missing = [s.topic for s in states if s.partitions is None]
         if missing:
             await self._create(missing, replication)
-        return await self.topic_states()
+            states = await self.topic_states()
+            self._refuse_wrong(states)  # somebody else may have made one in the same moment
+        return states
 
     def _refuse_wrong(self, states: list[TopicState]) -> None:
         wrong = [state for state in states if state.partitions not in (None, self.partitions)]

@@ -133,10 +133,16 @@ async def test_one_topic_with_another_count_stops_the_making_of_the_others(bare:
     """Nothing is made beside a topic that does not fit."""
     async with cluster.admin_of(bare) as admin:
         await admin.create_topics([NewTopic(name=COMMANDS.name, num_partitions=1, replication_factor=1)])
+    await until(lambda: is_there(bare), "the broker to show the topic it made")
     with pytest.raises(TopicsRefused, match=r"^ncc\.commands has 1 partitions"):
         await bare.ensure_topics()
 
     assert await cluster.topic_names(bare) == {COMMANDS.name}
+
+
+async def is_there(kafka: Kafka) -> bool:
+    """Whether the broker's metadata has caught up with its own answer."""
+    return await cluster.topic_names(kafka) == {COMMANDS.name}
 
 
 # Transactions

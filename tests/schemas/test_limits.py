@@ -11,7 +11,7 @@ import pytest
 
 from schemas import limits
 from schemas.catalogue import RecordListing
-from schemas.dialects.contract import MessageRefused
+from schemas.dialects.contract import MessageRefused, OrderDraft
 from schemas.dialects.gamma import DIALECT
 from schemas.limits import LIMITS, Limit
 from schemas.market.listing import read_listing
@@ -219,6 +219,41 @@ def title(count: int) -> str:
     return warnings_of(limits.TITLE, listing.warnings, "title_cut")
 
 
+def place(count: int) -> str:
+    """A listing in a place of so many characters."""
+    tags = (("d", "x"), ("title", "X"), ("price", "1", "SATS"), ("location", "x" * count))
+    listing = read_listing(an_event(Kind.PRODUCT, *tags))
+    assert len(listing.location or "") == min(count, limits.PLACE.most)
+    return warnings_of(limits.PLACE, listing.warnings, "location_cut")
+
+
+def ordered(tag: str, value: str) -> OrderDraft:
+    """What an order with one more tag says."""
+    tags = (("p", MERCHANT), ("type", "1"), ("order", "1"), ("item", product()), (tag, value))
+    draft = DIALECT.read(a_rumor(Kind.ORDER, *tags))
+    assert isinstance(draft, OrderDraft)
+    return draft
+
+
+def destination_cell(count: int) -> str:
+    """An order that names a geohash of so many characters."""
+    return FINE if len(ordered("g", "u" * count).geohash or "") == count else limits.DESTINATION_CELL.refused
+
+
+def coupon(count: int) -> str:
+    """An order with a coupon of so many characters."""
+    return warnings_of(limits.COUPON, ordered("coupon", "x" * count).warnings, "bad_coupon")
+
+
+def rules(count: int, **rule: str) -> str:
+    """Settings with so many of a shop's rules: coupons where they have a code, else taxes."""
+    try:
+        ShopSettings.model_validate({"coupons" if "code" in rule else "taxes": [{"percent": "1", **rule}] * count})
+    except ValueError:
+        return limits.TAXES.refused
+    return FINE
+
+
 def categories(count: int) -> str:
     """A review of so many categories."""
     ratings = (("rating", "1", "thumb"), *(("rating", "1", f"c{n}") for n in range(count)))
@@ -263,6 +298,11 @@ PROBES: dict[str, Probe] = {
     limits.PARKED.what: parked,
     limits.STOCK.what: stock,
     limits.TITLE.what: title,
+    limits.PLACE.what: place,
+    limits.DESTINATION_CELL.what: destination_cell,
+    limits.COUPON.what: coupon,
+    limits.TAXES.what: rules,
+    limits.COUPONS.what: lambda count: rules(count, code="x"),
     limits.REVIEW_CATEGORIES.what: categories,
     limits.TIME.what: time,
     limits.DENIED.what: denied,
@@ -282,6 +322,8 @@ ELSEWHERE: dict[str, str] = {
     limits.BUYER_STOCK_UNITS.what: "tests/streams/domain/test_buyers.py::test_a_few_pieces_are_anybodys",
     limits.ORDER_SATS.what: "tests/streams/domain/test_buyers.py::test_an_order_may_cost_what_the_shop_says",
     limits.OPEN_INVOICES.what: "tests/streams/domain/test_buyers.py::test_a_shop_takes_so_many_unpaid_orders",
+    limits.FOREIGN_OFFERS.what: "tests/streams/domain/test_offers.py::test_what_a_stranger_publishes_is_kept_in_small",
+    limits.VARIATIONS.what: "tests/streams/domain/test_variations.py::test_so_many_variations_are_named_and_no_more",
     limits.ADDRESS.what: "tests/schemas/test_limits.py::test_an_address_is_searched_so_far_and_no_further",
     limits.RECORD.what: "tests/integration/test_kafka_edge.py::MESSAGE_BYTES_MAX + 1",
 }
@@ -351,11 +393,7 @@ async def test_the_frame_figures_are_those_of_every_socket() -> None:
 def test_an_address_is_searched_so_far_and_no_further() -> None:
     """A country at the figure's end is found; beyond it nobody looks."""
 
-    def country(letters: int) -> str | None:
-        address = "x" * letters + "\nDE"
-        tags = (("p", MERCHANT), ("type", "1"), ("order", "1"), ("item", product()), ("address", address))
-        draft = DIALECT.read(a_rumor(Kind.ORDER, *tags))
-        return getattr(draft, "country", None)
+    at_the_end, past_it = ("x" * (limits.ADDRESS.most - count) + "\nDE" for count in (3, 2))
 
-    assert country(limits.ADDRESS.most - 3) == "DE"
-    assert country(limits.ADDRESS.most - 2) is None
+    assert ordered("address", at_the_end).country == "DE"
+    assert ordered("address", past_it).country is None

@@ -228,7 +228,7 @@ HOSTILE: tuple[tuple[str, Hostile], ...] = (
     ("before_start", _said(16, *_ORDER, _ITEM, at_s=-5 * 86_400)),
     ("future_dated", _said(16, *_ORDER, _ITEM, at_s=90 * 86_400)),
     (MessageFault.UNKNOWN_KIND, _said(7)),
-    ("unknown_kind", _public("merchant", 30403, (("d", "x"),))),
+    ("unknown_kind", _public("merchant", 30404, (("d", "x"),))),
     (MessageFault.NO_TYPE, _said(16, ("order", "x"))),
     (MessageFault.NO_TYPE, _said(16, ("type", "9"), ("order", "x"))),
     (MessageFault.NO_ORDER, _said(16, ("type", "1"), _ITEM)),

@@ -9,7 +9,7 @@ import hashlib
 import time as real_time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import ROUND_FLOOR
 from typing import Any
 
@@ -62,7 +62,7 @@ def _with_order(function: Callable[..., Any], **changes: Any) -> Callable[..., A
         order = known.get(command.order.ref)
         if order is None:
             return function(decision, command, *rest)
-        known[command.order.ref] = replace(order, **changes)
+        known[command.order.ref] = order._replace(**changes)
         try:
             return function(decision, command, *rest)
         finally:

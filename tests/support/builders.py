@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from schemas.catalogue import (
+    Collection,
     Format,
     Listing,
     ShippingOption,
@@ -129,6 +130,31 @@ def an_option(
     )
 
 
+def collection(d: str = "pottery", author: str = MERCHANT) -> str:
+    """A collection's address."""
+    return f"30405:{author}:{d}"
+
+
+def a_collection(
+    d: str = "pottery",
+    members: tuple[str, ...] = (),
+    shipping: tuple[str, ...] = (),
+    author: str = MERCHANT,
+    created_at: int = NOW_S - 1_000,
+    **more: str | int | None,
+) -> Collection:
+    """A collection without a place; `more` are further fields."""
+    made = Collection(
+        coordinate=collection(d, author),
+        event_id=an_id(f"{author}/{d}@{created_at}"),
+        created_at=created_at,
+        title=d.title(),
+        members=members,
+        shipping=shipping,
+    )
+    return made.model_copy(update=more)
+
+
 def an_order(
     *lines: tuple[str, int],
     key: OrderKey | None = None,
@@ -137,6 +163,8 @@ def an_order(
     country: str | None = None,
     region: str | None = None,
     claimed_sats: int | None = None,
+    geohash: str | None = None,
+    coupon: str | None = None,
 ) -> PlaceOrder:
     """An order for one tea; `lines` name listings by their `d` and a quantity."""
     return PlaceOrder(
@@ -145,8 +173,9 @@ def an_order(
         rumor_id=an_id(rumor),
         lines=tuple(OrderLine(coordinate=product(d), quantity=q) for d, q in lines or (("tea", 1),)),
         shipping=shipping,
-        destination=Destination(country=country, region=region),
+        destination=Destination(country=country, region=region, geohash=geohash),
         claimed_sats=claimed_sats,
+        coupon=coupon,
     )
 
 

@@ -63,7 +63,8 @@ def _of_type(kind: Any, metadata: tuple[Any, ...] = ()) -> st.SearchStrategy[Any
     origin = get_origin(kind)
     if origin is Annotated:
         inner, *more = get_args(kind)
-        return _of_type(inner, (*metadata, *more))
+        said = [one for m in more for one in (m.metadata if isinstance(m, FieldInfo) else (m,))]
+        return _of_type(inner, (*metadata, *said))
     if origin in (Union, types.UnionType):
         return st.one_of([_of_type(member) for member in get_args(kind)])
     if origin is Literal:
@@ -90,7 +91,8 @@ def _of_scalar(kind: Any, metadata: tuple[Any, ...]) -> st.SearchStrategy[Any]:
         least = _bound(metadata, "ge", -(2**40))
         return st.integers(least, max(least, _bound(metadata, "le", 2**53)))
     if kind is Decimal:
-        return st.decimals(_bound(metadata, "ge", -(10**18)), 10**18, allow_nan=False, allow_infinity=False, places=8)
+        least, most = _bound(metadata, "ge", -(10**18)), _bound(metadata, "le", 10**18)
+        return st.decimals(least, most, allow_nan=False, allow_infinity=False, places=8)
     if kind is str:
         return _text(metadata)
     raise NotImplementedError(f"no values for {kind}")

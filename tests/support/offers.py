@@ -2,20 +2,41 @@
 
 from collections.abc import Mapping
 
-from schemas.catalogue import Listing, RecordListing, RecordShippingOption, ShippingOption
+from schemas.catalogue import (
+    Collection,
+    Listing,
+    RecordCollection,
+    RecordListing,
+    RecordShippingOption,
+    ShippingOption,
+)
+from schemas.messages import CommandBody
 from schemas.orders import OrderQuoted, OrderRejected, OrderWaiting, PlaceOrder, Quote, Rate
+from schemas.shops import OpenShop, ShopSettings
 from tests.support.story import RATES, Story
 
+Offer = Listing | ShippingOption | Collection
 
-def shop(*things: Listing | ShippingOption, rates: Mapping[str, Rate] = RATES) -> Story:
-    """A shop that offers these listings and options."""
+
+def shop(*things: Offer, rates: Mapping[str, Rate] = RATES, rules: ShopSettings | None = None) -> Story:
+    """A shop that offers these listings, options and collections, by its own rules if it has any."""
     story = Story(rates)
+    if rules is not None:
+        story.when(OpenShop(settings=rules))
     for thing in things:
-        if isinstance(thing, Listing):
-            story.when(RecordListing(listing=thing))
-        else:
-            story.when(RecordShippingOption(option=thing))
+        story.when(recorded(thing))
     return story
+
+
+def recorded(thing: Offer) -> CommandBody:
+    """The command that brings it."""
+    match thing:
+        case Listing():
+            return RecordListing(listing=thing)
+        case ShippingOption():
+            return RecordShippingOption(option=thing)
+        case Collection():
+            return RecordCollection(collection=thing)
 
 
 def quoted(story: Story, order: PlaceOrder) -> Quote:

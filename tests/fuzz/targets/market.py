@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from string import ascii_lowercase
 
-from schemas.catalogue import RecordListing, RecordShippingOption
+from schemas.catalogue import RecordCollection, RecordListing, RecordShippingOption
 from schemas.codec import decode, encode
 from schemas.dialects import DIALECTS, recognise
 from schemas.dialects.address import destination_of
 from schemas.dialects.contract import MessageRefused, OrderDraft, PersonalDetails, Said
+from schemas.market.collection import read_collection
 from schemas.market.listing import read_listing, with_stock
 from schemas.market.reading import MarketRefused
 from schemas.market.review import read_review
@@ -30,7 +31,7 @@ from tests.support.builders import BUYER as BUYER_KEY
 from tests.support.builders import MERCHANT as MERCHANT_KEY
 from tests.support.builders import a_command, an_id, post, product
 
-_KINDS = (30402, 30406, 31555, 5)
+_KINDS = (30402, 30406, 31555, 5, 30405)
 _MESSAGE_KINDS = (16, 17, 14, 1)
 
 
@@ -55,6 +56,8 @@ def read_any_market_event(data: bytes) -> None:
             assert with_stock(listing, MERCHANT_KEY, 3, PLACED_AT + 1).stock == 3
         case 30406:
             _same_after_the_topic(RecordShippingOption(option=read_shipping_option(event)))
+        case 30405:
+            _same_after_the_topic(RecordCollection(collection=read_collection(event)))
         case 31555:
             _same_after_the_topic(RecordReview(review=read_review(event)))
         case _:
@@ -77,7 +80,13 @@ LISTING = (
     ("expiration", "1800000000"),
     ("shipping_option", post(), "1.5"),
     ("shipping", "post"),
-    ("image", "https://r.example/i.png"),
+    ("image", "https://r.example/i.png", "800x600", "2"),
+    ("dim", "10x20x5", "cm"),
+    ("volume", "2", "l"),
+    ("spec", "color", "red"),
+    ("location", "30405:" + MERCHANT_KEY + ":k"),
+    ("g", "u33dc"),
+    ("a", "30405:" + MERCHANT_KEY + ":k"),
 )
 OPTION = (
     ("d", "post"),
@@ -90,6 +99,20 @@ OPTION = (
     ("weight-max", "30", "kg"),
     ("price-weight", "1", "EUR", "kg"),
     ("dim-max", "1x1x1", "m"),
+    ("dim-min", "1", "1", "1", "mm"),
+    ("price-volume", "1", "l"),
+    ("price-distance", "1", "EUR", "km"),
+    ("duration", "1", "3", "D"),
+    ("location", MARK),
+    ("g", "u33dc"),
+)
+COLLECTION = (
+    ("d", "k"),
+    ("title", f"K {MARK}"),
+    ("a", product()),
+    ("shipping_option", post(), "1"),
+    ("shipping", "post"),
+    ("g", "u33"),
 )
 REVIEW = (
     ("d", f"a:{product()}"),
@@ -103,6 +126,8 @@ def _market_events() -> Iterator[bytes]:
     for number, tags in enumerate((LISTING, OPTION, REVIEW)):
         yield with_choices(written(tags, MARK), number, 0)
         yield with_choices(written(marked(tags)), number, 0)
+    yield with_choices(written(COLLECTION, MARK), 4, 0)
+    yield with_choices(written(marked(COLLECTION)), 4, 0)
     yield with_choices(written((*LISTING[:3], ("shipping_option", "post-#", "1.#"))), 0, 3)
     yield with_choices(written((*OPTION[:3], ("country", *(f"zz{MARK[:3]}{n}#" for n in range(20))))), 1, 3)
     yield with_choices(written((*OPTION[:3], ("region", *(f"US-{n}#" for n in range(20))))), 1, 3)

@@ -173,7 +173,7 @@ def test_a_frequency_has_many_spellings_and_five_meanings(
     ("tag", "structure", "format_", "warnings"),
     [
         (("type", "variable", "physical"), Structure.VARIABLE, Format.PHYSICAL, ()),
-        (("type", "Variation", "DIGITAL"), Structure.VARIATION, Format.DIGITAL, ()),
+        (("type", "Variable", "DIGITAL"), Structure.VARIABLE, Format.DIGITAL, ()),
         (("type", "simple"), Structure.SIMPLE, Format.DIGITAL, ()),
         (("type", "bundle", "digital"), Structure.SIMPLE, Format.DIGITAL, ("unknown_type",)),
         (("type", "simple", "solid"), Structure.SIMPLE, Format.DIGITAL, ()),
@@ -246,6 +246,7 @@ def test_a_stock_that_is_no_number_sells_nothing(text: str, stock: int, warnings
     assert (listing.stock, listing.warnings) == (stock, warnings)
 
 
+@pytest.mark.req("T402-10")
 @pytest.mark.parametrize(
     ("value", "unit", "grams"),
     [
@@ -341,6 +342,19 @@ def test_unknown_tags_and_extra_elements_do_no_harm_and_stay() -> None:
 
     assert listing.template.tags == (*BASE, *extra)
     assert listing.warnings == ()
+
+
+@pytest.mark.req("T402-15")
+@pytest.mark.parametrize(
+    ("word", "physical"), [("Added Cost", True), ("Free", True), ("Free/Pickup", True), ("N/A", False)]
+)
+def test_a_shipping_price_in_the_listing_itself_is_no_reference(word: str, physical: bool) -> None:
+    """Four elements under the old name, as Shopstr writes them: nobody publishes an option called "Free"."""
+    listing = read(("shipping", word, "5", "USD"))
+
+    assert listing.shipping == ()
+    assert "inline_shipping" in listing.warnings
+    assert (listing.format is Format.PHYSICAL) is physical
 
 
 @pytest.mark.req("EVT-01")

@@ -15,7 +15,7 @@ from schemas.market.reading import (
     unix_seconds,
     whole_number,
 )
-from schemas.market.units import GRAMS, grams, unit_in_grams
+from schemas.market.units import GRAMS, in_unit, measured
 from tests.support.builders import an_event
 
 HOSTILE = [
@@ -136,12 +136,12 @@ def test_no_region_is_guessed(country: str, text: str) -> None:
 def test_the_units_are_exact_by_definition() -> None:
     """Sixteen ounces are a pound; nothing is rounded."""
     assert GRAMS["oz"] * 16 == GRAMS["lb"] == Decimal("453.59237")
-    assert grams(("weight", "10", "lb")) == Decimal("4535.9237")
-    assert grams(("weight", "999999999999999999", "oz")) == Decimal("28349523124999999971.650476875")
+    assert measured(("weight", "10", "lb"), GRAMS) == Decimal("4535.9237")
+    assert measured(("weight", "999999999999999999", "oz"), GRAMS) == Decimal("28349523124999999971.650476875")
 
 
 @pytest.mark.parametrize("unit", ["", "stone", "kgs", "m", "ｋｇ"])
 def test_other_units_are_not_guessed(unit: str) -> None:
     """The table is closed (A-11)."""
-    assert unit_in_grams(unit) is None
-    assert grams(("weight", "1", unit)) is None
+    assert in_unit(unit, GRAMS) is None
+    assert measured(("weight", "1", unit), GRAMS) is None

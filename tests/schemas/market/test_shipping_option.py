@@ -53,8 +53,10 @@ def test_the_market_specs_own_pickup_is_read() -> None:
     assert (option.warnings, option.unsupported) == ((), ())
 
 
-def test_the_market_specs_standard_shipping_is_read_but_for_its_size_limit() -> None:
-    """Duration and carrier do no harm; the size limit keeps it from being used silently."""
+@pytest.mark.req("T406-06")
+@pytest.mark.req("T406-09")
+def test_the_market_specs_standard_shipping_is_read_whole() -> None:
+    """As the spec prints it, with a carrier."""
     option = read(
         ("region", "US-FL"),
         ("duration", "24", "72", "H"),
@@ -66,7 +68,9 @@ def test_the_market_specs_standard_shipping_is_read_but_for_its_size_limit() -> 
 
     assert option.weight_max_g == 30_000
     assert option.per_weight is not None
-    assert option.unsupported == ("dim-max",)
+    assert option.sides_max_cm == (60, 60, 120)
+    assert (option.duration_min_h, option.duration_max_h, option.carrier) == (24, 72, "Post")
+    assert (option.unsupported, option.warnings) == ((), ())
     assert option.created_at == NOW_S
 
 
@@ -189,6 +193,89 @@ def test_a_price_by_weight_has_two_or_three_values(tag: Tag, currency: str, unit
     assert (price.amount, price.currency, price.unit_g) == (Decimal("0.75"), currency, Decimal(unit_g))
 
 
+@pytest.mark.req("T406-10")
+@pytest.mark.parametrize(
+    ("tag", "unit"),
+    [
+        (("price-volume", "2", "l"), 1_000),
+        (("price-volume", "2", "USD", "l"), 1_000),
+        (("price-volume", "2", "cm"), 1),
+        (("price-volume", "2", "m3"), 1_000_000),
+        (("price-distance", "2", "km"), 1_000),
+        (("price-distance", "2", "USD", "mi"), Decimal("1609.344")),
+    ],
+)
+def test_prices_by_volume_and_distance_are_read_like_the_one_by_weight(tag: Tag, unit: object) -> None:
+    """With their own currency or the option's."""
+    option = read(tag)
+    price = option.per_volume or option.per_distance
+
+    assert price is not None
+    assert (price.amount, price.currency) == (Decimal(2), "USD")
+    assert (getattr(price, "unit_cm3", None) or getattr(price, "unit_m", None)) == unit
+    assert option.unsupported == ()
+
+
+@pytest.mark.req("T406-09")
+def test_bounds_of_size_are_read_in_either_form() -> None:
+    """Three values in one, or in three."""
+    for tag in (("dim-max", "120x60x60", "cm"), ("dim-max", "120", "60", "60", "cm")):
+        assert read(tag).sides_max_cm == (60, 60, 120)
+    assert read(("dim-min", "1x2x3", "in")).sides_min_cm == tuple(map(Decimal, ("2.54", "5.08", "7.62")))
+
+
+@pytest.mark.req("T406-06")
+@pytest.mark.parametrize(
+    ("tag", "hours"),
+    [
+        (("duration", "24", "72"), (24, 72)),
+        (("duration", "24", "72", ""), (24, 72)),
+        (("duration", "24", "72", "H"), (24, 72)),
+        (("duration", "1", "3", "d"), (24, 72)),
+        (("duration", "1", "2", "W"), (168, 336)),
+        (("duration", "0", "1", "M"), (0, 720)),
+        (("duration", "2", "2", "D"), (48, 48)),
+    ],
+)
+def test_a_duration_is_kept_in_hours(tag: Tag, hours: tuple[int, int]) -> None:
+    """Hours where no unit is given, as the early protocol had it."""
+    option = read(tag)
+
+    assert (option.duration_min_h, option.duration_max_h) == hours
+    assert option.warnings == ()
+
+
+@pytest.mark.req("T406-06")
+@pytest.mark.parametrize(
+    "tag",
+    [
+        ("duration", "3", "1", "D"),
+        ("duration", "1", "3", "Y"),
+        ("duration", "1.5", "3", "D"),
+        ("duration", "-1", "3", "D"),
+        ("duration", "soon"),
+        ("duration", "1"),
+        ("duration", "1", "9" * 18, "D"),
+    ],
+)
+def test_a_duration_that_is_none_is_left_out_with_a_warning(tag: Tag) -> None:
+    """The option is used all the same: it promises nothing."""
+    option = read(tag)
+
+    assert (option.duration_min_h, option.duration_max_h) == (None, None)
+    assert option.warnings == ("bad_duration",)
+
+
+def test_a_third_partys_own_tags_do_no_harm() -> None:
+    """Postal patterns and pickup streets of other clients stay in the template."""
+    extra: tuple[Tag, ...] = (("restrict", "US", "100**"), ("pickup-street", "Main St 1"))
+    option = read(*extra)
+
+    assert option.warnings == ()
+    assert option.template is not None
+    assert option.template.tags[-2:] == extra
+
+
 @pytest.mark.req("SHP-06")
 @pytest.mark.parametrize(
     "tag",
@@ -197,10 +284,13 @@ def test_a_price_by_weight_has_two_or_three_values(tag: Tag, currency: str, unit
         ("price-weight", "-1", "kg"),
         ("price-weight", "1"),
         ("price-weight", "1", "€", "kg"),
-        ("price-volume", "1", "l"),
-        ("price-distance", "1", "km"),
-        ("dim-min", "1x1x1", "cm"),
-        ("dim-max", "1x1x1", "cm"),
+        ("price-volume", "1", "pint"),
+        ("price-volume", "1", "USD", "kg"),
+        ("price-distance", "1", "league"),
+        ("price-distance", "1e3", "km"),
+        ("dim-min", "1x1", "cm"),
+        ("dim-max", "1x1x1", "yard"),
+        ("dim-max", "big", "cm"),
         ("weight-max", "30", "stone"),
         ("weight-min", "-1", "kg"),
         ("weight-max", "lots"),

@@ -159,6 +159,18 @@ def test_json_within_content_is_no_duplicate_key() -> None:
 
 
 @pytest.mark.req("REL-06")
+@pytest.mark.parametrize("content", ['{"a":1}', 'a \\" : b', '\\"', '"": ""', '\\\\":'])
+def test_a_key_given_twice_is_found_behind_any_content(content: str) -> None:
+    """Quotes and backslashes within a text neither make a duplicate nor hide one."""
+    event = an_event(kind=0, content=content)
+    text = nip01.to_json(event)
+    assert nip01.read_event(text) == event
+    with pytest.raises(nip01.EventRefused) as refused:
+        nip01.parse_event(text[:-1] + ',"kind":0}')
+    assert refused.value.reason is nip01.EventFault.BAD_JSON
+
+
+@pytest.mark.req("REL-06")
 @pytest.mark.parametrize(
     "text",
     [

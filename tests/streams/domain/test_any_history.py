@@ -14,6 +14,8 @@ from schemas.messages import Command, CommandBody, Event
 from schemas.orders import MoveRefused, OrderStatus, ReachDeadline, ShippingStatus
 from schemas.parking import CommandParked, ReleaseParked
 from schemas.payments import RecordPaymentFailure, intent_id
+from schemas.shops import OpenShop, ShopSettings
+from schemas.stock import SetStock
 from schemas.values import Actor, OrderKey
 from services.audit.books import Books
 from streams.domain.decide import decide
@@ -41,6 +43,7 @@ GOODS = st.sampled_from(["tea", "cup", "song", "vase", "gift"])
 REVISIONS = st.integers(1, 3)
 PRICES = {"tea": "10", "cup": "3", "song": "1", "vase": "20", "gift": "0"}
 CAUSES = st.integers(0, 3)
+STATE = ("orders", "stock", "listings", "options", "withdrawn", "parked", "settings", "freezes", "masters", "hidden")
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -79,6 +82,16 @@ class AnyHistory(RuleBasedStateMachine):
         shipping = ((post(), "1"),) if d == "vase" else ()
         listing = a_listing(d, PRICES[d], stock=stock, shipping=shipping, created_at=at)
         self.hear(RecordListing(listing=listing))
+
+    @rule(d=GOODS, on_hand=st.sampled_from([None, 0, 2, 5]), source=st.sampled_from(["erp", "shelf"]), back=REVISIONS)
+    def count(self, d: str, on_hand: int | None, source: str, back: int) -> None:
+        version = next(self.versions) - (back if back > 2 else 0)
+        cause = f"{source} {next(self.versions)}"
+        self.hear(SetStock(coordinate=product(d), on_hand=on_hand, source=source, version=version, cause=cause))
+
+    @rule(hides=st.booleans(), low=st.integers(0, 2))
+    def change_the_rules(self, hides: bool, low: int) -> None:
+        self.hear(OpenShop(settings=ShopSettings(hide_sold_out=hides, low_stock=low)))
 
     @rule(d=st.sampled_from(["cup", "vase"]), ago=st.integers(0, 6))
     def delete(self, d: str, ago: int) -> None:
@@ -190,7 +203,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         refolded = self.story.refolded()
-        for name in ("orders", "stock", "listings", "options", "withdrawn", "parked", "settings", "freezes"):
+        for name in STATE:
             assert getattr(refolded, name) == getattr(self.story.shop, name), name
         events = [event for record in self.story.journal for event in record.events]
         laws.fold_never_fails(MERCHANT, events[::-1], NOW_MS)

@@ -199,11 +199,13 @@ def test_a_republished_listing_takes_orders_again_with_its_stock() -> None:
 
 @pytest.mark.req("REL-16")
 def test_a_deletion_by_id_before_its_event_is_remembered() -> None:
-    """Relays bring the two in any order; another version of the same listing is welcome."""
-    gone, other = version(90, "gone"), version(95, "other")
+    """Relays bring the two in any order; a newer version of the same listing is welcome, an older one is not."""
+    gone, other, older = version(90, "gone"), version(95, "other"), version(85, "older")
 
-    story = given(deletion(at=100, events=(gone.listing.event_id,))).when(gone)
-    story.then_nothing()
+    story = given(deletion(at=100, events=(gone.listing.event_id,)), gone)
+    assert story.shop.listings == {}
+    story.when(gone).then_nothing()
+    story.when(older).then_nothing()
 
     story.when(other).one(ListingRecorded)
     story.when(deletion(at=101, events=(gone.listing.event_id,))).then_nothing()
@@ -213,7 +215,9 @@ def test_an_options_deletion_by_id_is_remembered_too() -> None:
     """For the merchant's own; a carrier's option of that id cannot be the merchant's."""
     gone = option(90)
 
-    given(deletion(at=100, events=(gone.option.event_id,))).when(gone).then_nothing()
+    story = given(deletion(at=100, events=(gone.option.event_id,)), gone)
+    assert story.shop.options == {}
+    story.when(gone).then_nothing()
 
 
 def test_a_version_deleted_by_id_does_not_come_back_as_an_older_copy() -> None:

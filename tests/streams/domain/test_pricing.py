@@ -213,13 +213,12 @@ def test_an_order_without_lines_is_refused() -> None:
         (a_listing(visibility=Visibility.HIDDEN), "not_for_sale"),
         (a_listing(sold=True), "not_for_sale"),
         (a_listing(expires_at=NOW_S), "not_for_sale"),
-        (a_listing(structure=Structure.VARIABLE), "not_for_sale"),
         (a_listing("other"), "unknown_item"),
         (a_listing(stock=0), "insufficient_stock"),
     ],
 )
 def test_what_may_not_be_ordered(listing: Listing, refusal: str) -> None:
-    """Hidden, sold, expired, the root of variations, unknown, or not there."""
+    """Hidden, sold, expired, unknown, or not there."""
     assert refusals(shop(listing), an_order()) == [refusal]
 
 

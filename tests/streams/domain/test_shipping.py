@@ -93,8 +93,11 @@ def test_weight_bounds_are_inclusive_and_count_the_whole_order(grams: str, fits:
     if fits:
         quoted(story, order)
     else:
-        assert refusals(story, order) == ["weight_over_max"]
-        assert "A" in story.told()[1]
+        assert refusals(story, order) == ["weight_under_min" if grams == "999" else "weight_over_max"]
+        finding = story.one(OrderRejected).findings[0]
+        assert (finding.option, finding.lines) == (A, (product("vase"),))
+        assert "A takes" in story.told()[1]
+        assert "Vase" in story.told()[1]
 
 
 @pytest.mark.parametrize("bound", ["weight_min_g", "weight_max_g"])
@@ -103,7 +106,10 @@ def test_a_weight_nobody_knows_passes_no_bounds(bound: str) -> None:
     option = an_option("a", weight_max_g="1000") if bound == "weight_max_g" else an_option("a", weight_min_g="1000")
     story = shop(a_listing("vase", shipping=((A, "0"),)), option)
 
-    assert waits(story, an_order(("vase", 1), shipping=A, country="DE")) == ("needs_pricing", "A: a weight is missing")
+    assert waits(story, an_order(("vase", 1), shipping=A, country="DE")) == (
+        "needs_pricing",
+        "A: the weight of Vase is missing",
+    )
 
 
 @pytest.mark.req("SHP-10")
