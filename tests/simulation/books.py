@@ -10,7 +10,6 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from schemas.catalogue import ListingRecorded, Withdrawn
-from schemas.codec import encode
 from schemas.messages import Event, JournalRecord
 from schemas.orders import (
     CancellationRequested,
@@ -31,9 +30,11 @@ from schemas.payments import (
     PaymentWanted,
 )
 from schemas.replies import ReplyPromised
+from schemas.shops import ShopSettings
 from services.audit.books import Books as AuditBooks
 
 RATE_AGE_MAX_MS = 900_000
+REQUEST_TTL_S = ShopSettings().request_ttl_s
 
 
 class Breach(Exception):
@@ -71,22 +72,24 @@ class Books:
         self.quiet: set[str] = set()
         """Orders a person moved, with a word of their own to the other side."""
 
-    def enter(self, partition: int, record: JournalRecord, committed_ms: int) -> None:
-        """One record, and when it was committed. Raises `Breach`."""
+    def enter(self, partition: int, record: JournalRecord, data: bytes, committed_ms: int) -> None:
+        """One record, its bytes, and when it was committed. Raises `Breach`."""
         if record.seq != self.seq[partition] + 1:
             raise Breach(f"D2: journal {partition} goes from record {self.seq[partition]} to {record.seq}")
         if record.covers < self.covers[partition] or (record.events and record.covers == self.covers[partition]):
             raise Breach(f"D2: record {record.seq} covers command {record.covers} once more")
         self.seq[partition], self.covers[partition] = record.seq, record.covers
         self.records.append((partition, record))
-        for found in self.auditors[partition].enter_bytes(encode(record)):
+        for found in self.auditors[partition].enter_bytes(data):
             raise Breach(f"{found.code}: {found.sentence}")
         for event in record.events:
-            order: Any = getattr(event, "order", None)
-            if order is not None and order.merchant != record.merchant:
-                raise Breach(f"I8: an order of another merchant in record {record.seq}")
-            if order is not None and self.keys.setdefault(order.ref, order) != order:
-                raise Breach(f"I8: two buyers' orders share the name {order.ref}")
+            order: Any = event.__dict__.get("order")
+            if order is not None:
+                if order.merchant != record.merchant:
+                    raise Breach(f"I8: an order of another merchant in record {record.seq}")
+                known = self.keys.setdefault(order.ref, order)
+                if known is not order and known != order:
+                    raise Breach(f"I8: two buyers' orders share the name {order.ref}")
             self._note(event, record.at_ms, committed_ms)
 
     def _note(self, event: Event, at_ms: int, committed_ms: int) -> None:
@@ -196,7 +199,9 @@ def _check_move(before: str, event: OrderMoved, parcel: str | None) -> None:
 
 
 def _check_quote(quote: Quote, at_ms: int) -> None:
-    """The price is the sum of its terms, and made with rates that were fresh."""
+    """The price is the sum of its terms, made with fresh rates, and stands as long from now on as the shop says."""
+    if quote.valid_until != at_ms // 1_000 + REQUEST_TTL_S:
+        raise Breach(f"I9: a quote made at {at_ms // 1_000} is valid until {quote.valid_until}")
     for rate in quote.rates:
         if at_ms - rate.as_of_ms > RATE_AGE_MAX_MS:
             raise Breach("I9: a quote was made with a rate that was too old")

@@ -52,3 +52,25 @@ def id_of(text: str) -> str:
 def received(now_ms: int) -> tuple[str, bytes]:
     """The header that says when a sighting was made."""
     return "received_ms", str(now_ms).encode()
+
+
+class Texts:
+    """What events' texts claim of themselves; each is looked at once."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, str] = {}
+        self._meta: dict[str, Meta] = {}
+
+    def id_of(self, text: str) -> str:
+        """The id."""
+        known = self._ids.get(text)
+        if known is None:
+            known = self._ids[text] = id_of(text)
+        return known
+
+    def meta(self, text: str) -> Meta:
+        """What filters look at."""
+        known = self._meta.get(text)
+        if known is None:
+            known = self._meta[text] = meta_of(text)
+        return known

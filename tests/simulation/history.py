@@ -17,7 +17,7 @@ from tests.simulation.patches import installed
 from tests.simulation.plan import Action, Plan, draw
 from tests.simulation.world import World
 
-GARBAGE_EVERY = 100
+GARBAGE_EVERY = 25
 TRIES_MAX = 400
 """Runs spent on making a failing history small."""
 
@@ -46,6 +46,7 @@ def run(plan: Plan) -> Result:
     """Run a plan to its end, or to its first breach."""
     result = Result()
     world = World(plan.config, result.coverage)
+    result.journal = world.books.records
     step = 0
     with installed(world.clock, plan.config.as_bytes, plan.config.is_real):
         crash_points.arm(world.at_point)
@@ -62,12 +63,18 @@ def run(plan: Plan) -> Result:
         finally:
             crash_points.arm(None)
             world.close()
-    result.steps, result.journal = step, world.books.records
+    result.steps = step
     return result
 
 
 def run_many(seeds: Iterable[int]) -> Iterator[Result]:
-    """The histories of many seeds; the garbage collector, which would cost a fifth, comes by now and then."""
+    """The histories of many seeds; the garbage collector, which would cost a fifth, comes by now and then.
+
+    It leaves out what was there before, and a history leaves little behind: `World.close` takes apart what it made.
+    """
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
     gc.disable()
     try:
         for number, seed in enumerate(seeds, 1):

@@ -37,6 +37,13 @@ class Wire:
         """Whether nothing gets out any more."""
         return self.loop.dead
 
+    def forget(self) -> None:
+        """Let go of what holds on to this in turn, once the history is over."""
+        for consumer in self.consumers:
+            consumer.on_assigned = consumer.on_revoked = None
+        self.consumers.clear()
+        self.producers.clear()
+
     def take_fault(self) -> str | None:
         """The fault of the transaction that ends now: `before` or `after` its commit, or none."""
         fault, self.fail_next = self.fail_next, None
@@ -188,6 +195,7 @@ class SimConsumer(Consumer):
         self.wire, self.topic, self.committed_only = wire, topic, committed_only
         self.group_name = group
         self.group: Group | None = wire.broker.group(group) if group else None
+        self._logs = wire.broker.topic(topic)
         self.on_assigned, self.on_revoked = on_assigned, on_revoked
         self.held: set[int] = set()
         self.positions: dict[int, int] = {}
@@ -209,7 +217,7 @@ class SimConsumer(Consumer):
             self._waiting = asyncio.Future(loop=cast(Any, self.wire.loop))
             await self._waiting
         limit, self.credit = min(self.credit, records_max), None
-        chosen = self.held if partitions is None else self.held & set(partitions)
+        chosen = self.held if partitions is None else self.held.intersection(partitions)
         return self._fetch(limit, sorted(chosen - self.paused))
 
     def _fetch(self, limit: int, chosen: list[int]) -> dict[int, list[Any]]:
@@ -217,11 +225,12 @@ class SimConsumer(Consumer):
         if self.wire.is_cut:
             return found
         for number in chosen:
-            log = self.wire.broker.log(self.topic, number)
+            log = self._logs[number]
             at = self.stale.pop(number, None) if self.stale else None
-            if at is None and self.positions.get(number, 0) >= len(log.entries):
+            position = self.positions.get(number, 0)
+            if at is None and position >= len(log.entries):
                 continue
-            start = self.positions.get(number, 0) if at is None else min(at, len(log.entries))
+            start = position if at is None else min(at, len(log.entries))
             records, end = log.read(start, limit, self.committed_only)
             if at is None:
                 self.positions[number] = end
@@ -246,7 +255,7 @@ class SimConsumer(Consumer):
 
     async def seek_to_end(self, partitions: Sequence[int]) -> None:
         for number in partitions:
-            self.positions[number] = self.wire.broker.log(self.topic, number).end(self.committed_only)
+            self.positions[number] = self._logs[number].end(self.committed_only)
 
     def pause(self, partitions: Sequence[int]) -> None:
         self.paused |= set(partitions)
@@ -261,7 +270,7 @@ class SimConsumer(Consumer):
         return 0
 
     async def end_offset(self, partition: int) -> int:
-        return self.wire.broker.log(self.topic, partition).end(self.committed_only)
+        return self._logs[partition].end(self.committed_only)
 
     async def position(self, partition: int) -> int:
         return self.positions.get(partition, 0)
@@ -295,12 +304,11 @@ class SimConsumer(Consumer):
 
     def has_news(self) -> bool:
         """Whether a poll would give something."""
-        if self.stale or self.paused & self.held:
+        if self.stale or (self.paused and self.paused & self.held):
             return True
-        logs = self.wire.broker.logs
         for number in self.held:
-            log = logs.get((self.topic, number))
-            if log is not None and self.positions.get(number, 0) < log.end(self.committed_only):
+            log, position = self._logs[number], self.positions.get(number, 0)
+            if position < len(log.entries) and position < log.end(self.committed_only):
                 return True
         return False
 

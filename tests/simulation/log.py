@@ -33,17 +33,21 @@ class Entry:
 class PartitionLog:
     """One partition: every offset is taken by a record or by a transaction's marker."""
 
-    __slots__ = ("entries", "number", "open_from", "topic")
+    __slots__ = ("entries", "is_plain", "number", "open_from", "topic")
 
     def __init__(self, topic: str, number: int) -> None:
         self.topic, self.number = topic, number
         self.entries: list[Entry] = []
+        self.is_plain = True
+        """Whether no transaction ever wrote here, so that every entry may be read."""
         self.open_from: dict[int, int] = {}
 
     def append(self, timestamp: int, key: bytes, value: Any, headers: Any = (), state: int = COMMITTED) -> Entry:
         """Add a record at the end."""
         entry = Entry(self.topic, self.number, len(self.entries), timestamp, key, value, headers, state)
         self.entries.append(entry)
+        if state != COMMITTED:
+            self.is_plain = False
         return entry
 
     def end(self, committed_only: bool) -> int:
@@ -54,6 +58,9 @@ class PartitionLog:
 
     def read(self, start: int, limit: int, committed_only: bool) -> tuple[list[Entry], int]:
         """Up to `limit` records from an offset on, and the offset to go on at; markers are never shown."""
+        if self.is_plain:
+            shown = self.entries[start : start + limit]
+            return shown, max(start, start + len(shown))
         end = self.end(committed_only)
         found: list[Entry] = []
         at = start
@@ -97,7 +104,7 @@ class Broker:
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
-        self.logs: dict[tuple[str, int], PartitionLog] = {}
+        self.logs: dict[str, list[PartitionLog]] = {}
         self.epochs: dict[str, int] = {}
         self.under_way: dict[str, Transaction] = {}
         self.positions: dict[tuple[str, str, int], int] = {}
@@ -106,16 +113,20 @@ class Broker:
 
     def log(self, topic: str, partition: int) -> PartitionLog:
         """One partition of a topic."""
-        found = self.logs.get((topic, partition))
+        return self.topic(topic)[partition]
+
+    def topic(self, name: str) -> list[PartitionLog]:
+        """Every partition of a topic."""
+        found = self.logs.get(name)
         if found is None:
-            found = self.logs[topic, partition] = PartitionLog(topic, partition)
+            found = self.logs[name] = [PartitionLog(name, number) for number in range(self.partitions)]
         return found
 
     def all(self, topic: str, committed_only: bool = True) -> list[Entry]:
         """Every readable record of a topic."""
         found: list[Entry] = []
-        for partition in range(self.partitions):
-            found.extend(self.log(topic, partition).read(0, 1_000_000, committed_only)[0])
+        for log in self.topic(topic):
+            found.extend(log.read(0, 1_000_000, committed_only)[0])
         return found
 
     def fence(self, transactional_id: str, timestamp: int) -> int:

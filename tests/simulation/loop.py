@@ -118,6 +118,8 @@ class Loop:
         if not ready:
             return
         steps = 0
+        callback: Any = None
+        args: Any = ()
         asyncio._set_running_loop(cast(Any, self))
         try:
             while ready and not self.dead:
@@ -129,6 +131,7 @@ class Loop:
                 steps += 1
                 if steps > STEPS_MAX:
                     self._spun()
+            callback = args = None  # this frame stands in the tracebacks of what failed, and would keep that alive
         finally:
             asyncio._set_running_loop(None)
 
@@ -143,11 +146,13 @@ class Loop:
         self.dead = True
         self._timers.clear()
         pending = [task for task in self._tasks if not task.done()]
+        callback: Any = None
+        args: Any = ()
         asyncio._set_running_loop(cast(Any, self))
         try:
             for _ in range(20):
-                for task in pending:
-                    task.cancel()
+                while pending:
+                    pending.pop(0).cancel()
                 while self._ready:
                     callback, args = self._ready.popleft()
                     with suppress(Killed):
@@ -157,11 +162,9 @@ class Loop:
                     break
         finally:
             asyncio._set_running_loop(None)
-        for task in self._tasks:
-            if task.done() and not task.cancelled():
-                with suppress(BaseException):
-                    task.exception()
-        self._tasks.clear()
+        while self._tasks:
+            _look_at(self._tasks.pop())
+        callback = args = None  # this frame stands in the tracebacks of what was cancelled, and would keep that alive
 
     def failures(self) -> list[BaseException]:
         """What ended tasks of a living process by surprise."""
@@ -175,3 +178,10 @@ class Loop:
 
     def _spun(self) -> Never:
         raise AssertionError(f"a role took {STEPS_MAX} steps without a pause")
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    """Take a task's failure, so that nobody is told that no one did."""
+    if task.done() and not task.cancelled():
+        with suppress(BaseException):
+            task.exception()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas import topics
 from schemas.bolt11 import Network
-from schemas.codec import encode
 from schemas.merchants import Merchant
 from schemas.messages import Command
 from services.brake import Brake
@@ -28,11 +26,12 @@ from streams.kafka import KafkaError
 from streams.reading import Reader
 from streams.sinks import Sinks
 from streams.stretch import journal_stretch
-from streams.views import Views, newest
+from streams.views import Views
 from tests.simulation.kafka import SimConsumer, SimKafka, Wire
 from tests.simulation.loop import Loop
 from tests.simulation.outside import Account, Relay, SimDirectory
 from tests.simulation.signers import CheapVault, WatchedSigner
+from tests.simulation.tables import Table
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -58,6 +57,7 @@ class Process:
         self.decider: Decider | None = None
         self.follower: Follower | None = None
         self.tables: dict[str, Table] = {}
+        self.parts: list[Any] = []
 
     def start(self) -> None:
         """Compose the role and let it run up to its first wait."""
@@ -87,14 +87,22 @@ class Process:
             return not self.decider._opening and not self.wire.consumers[0].has_news()
         if not self.loop.is_idle:
             return False
+        for consumer in self.wire.consumers:
+            if consumer.has_news():
+                return False
         for producer in self.wire.producers:
             if producer.held:
                 return False
-        if self.pool is not None and self.pool.has_news():
-            return False
-        if self.follower is not None and self.follower._target:
-            return False
-        return all(not consumer.has_news() for consumer in self.wire.consumers)
+        if self.follower is not None:
+            return not self.follower._target
+        return self.pool is None or not self.pool.has_news()
+
+    def forget(self) -> None:
+        """Take everything apart, once the history is over: what refers to itself waits for the garbage collector."""
+        self.wire.forget()
+        for part in self.parts:
+            vars(part).clear()
+        vars(self).clear()
 
     def broken(self) -> BaseException | None:
         """What ended a part of it, if anything did."""
@@ -119,6 +127,7 @@ def _ingest(process: Process) -> list[Main]:
         pool = ingest._pool
         assert isinstance(pool, SimPool)
         pool.world, process.pool = world, pool
+        process.parts.append(pool)
         await ingest.run()
 
     return [run()]
@@ -223,33 +232,6 @@ def _decider(process: Process) -> list[Main]:
     return [process.decider.run()]
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
-    """A row in a changelog, as bytes for the production rule, and as the history carries it."""
-
-    key: bytes
-    value: bytes
-    row: Any
-
-
-def recovered(entries: Iterable[Any]) -> dict[bytes, Any]:
-    """The rows that a recovery takes from a changelog."""
-    puts = (Put(e.key, e.value if isinstance(e.value, bytes) else encode(e.value), e.value) for e in entries)
-    return {put.key: put.row for put in newest(lambda _key: None, puts)}
-
-
-class Table(dict[bytes, Any]):
-    """One of Faust's tables: puts go to the changelog with the next flush."""
-
-    def __init__(self, puts: list[tuple[str, bytes, Any]], name: str) -> None:
-        super().__init__()
-        self._puts, self._name = puts, name
-
-    def __setitem__(self, key: bytes, value: Any) -> None:
-        super().__setitem__(key, value)
-        self._puts.append((self._name, key, value))
-
-
 def _views(process: Process) -> list[Main]:
     world = process.world
     puts: list[tuple[str, bytes, Any]] = []
@@ -262,9 +244,7 @@ def _views(process: Process) -> list[Main]:
         for name, table in tables.items():
             table.clear()
             for number in partitions:
-                entries_now = world.broker.log(topics.changelog(name).name, number).read(0, 1_000_000, False)[0]
-                for key, row in recovered(entries_now).items():
-                    dict.__setitem__(table, key, row)
+                dict.update(table, {key: put.row for key, put in world.changelogs[name][number].recovered().items()})
 
     async def lost(partitions: set[int]) -> None:
         views.forget(partitions)
@@ -281,8 +261,7 @@ def _views(process: Process) -> list[Main]:
                     entries.setdefault(partition, []).append([record.offset, 1])
                     for name, key, value in puts:
                         if not process.wire.is_cut:
-                            log = world.broker.log(topics.changelog(name).name, partition)
-                            log.append(world.clock.now_ms, key, value)
+                            world.changelogs[name][partition].log.append(world.clock.now_ms, key, value)
                     puts.clear()
             await _store(consumer, entries, world)
 
@@ -308,6 +287,7 @@ def _payments(process: Process) -> list[Main]:
         producers.append(await process.kafka.producer())
         role = PaymentsRole(accounts.__getitem__, Network.REGTEST, PREIMAGE_SECRET, send)
         process.failures.append(role.failure)
+        process.parts.append(role)
         process.mains.append(asyncio.get_running_loop().create_task(role.sweep()))
         process.follower = Follower(process.kafka, "ncc-payments", _brake(process, role))
         await process.follower.run()

@@ -23,7 +23,7 @@ from schemas.values import Origin
 from streams.kafka import Fenced
 from tests.simulation.books import Books, Breach
 from tests.simulation.clock import START_S, Clock, Dice
-from tests.simulation.events import Meta, id_of, matches, meta_of, received
+from tests.simulation.events import Texts, matches, received
 from tests.simulation.kafka import SimConsumer, rebalance
 from tests.simulation.log import Broker
 from tests.simulation.loop import Killed, Loop
@@ -32,6 +32,7 @@ from tests.simulation.people import GOODS, People
 from tests.simulation.plan import Action, Config
 from tests.simulation.processes import RESTARTABLE, ROLES, Process, SimStore
 from tests.simulation.signers import CheapCrypto, Crypto, Made, RealCrypto, digest
+from tests.simulation.tables import changelogs
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """A folder that costs no disk, where there is one."""
@@ -47,6 +48,8 @@ class World:
         self.clock = Clock()
         self.dice = Dice(config.seed + 77)
         self.broker = Broker(config.partitions)
+        self._journal = self.broker.topic(topics.JOURNAL.name)
+        self.changelogs = changelogs(self.broker)
         self.books = Books(config.partitions, coverage)
         self.made = Made()
         self.crypto: Crypto = RealCrypto() if config.is_real else CheapCrypto()
@@ -72,6 +75,7 @@ class World:
         absent = {"metrics": not config.has_metrics, "ingest": not config.has_ingest}
         self.roles = tuple(role for role in ROLES if not absent.get(role))
         self.processes: dict[str, list[Process]] = {role: [] for role in self.roles}
+        self._every: list[Process] = []
         self.armed: dict[str, int] = {}
         self.points: Counter[Point] = Counter()
         self.texts: list[tuple[str, str]] = []
@@ -80,7 +84,7 @@ class World:
         self._name_of = {self.crypto.key(name): name for name in (*self.names, *self.buyers)}
         self.goods: dict[str, list[str]] = {name: [] for name in self.names}
         self.placed: list[tuple[str, str, str]] = []
-        self._meta: dict[str, Meta] = {}
+        self.said = Texts()
         self._sent = self._looks = 0
 
     # What the roles' stand-ins ask
@@ -117,18 +121,11 @@ class World:
         """Whether a relay gives this event for a filter; our own messages come back only where the history has that."""
         if event_id in self.made.by_event and not self.config.own_copies:
             return False
-        return matches(self.meta(text), wanted)
-
-    def meta(self, text: str) -> Meta:
-        """What an event's text says of itself."""
-        known = self._meta.get(text)
-        if known is None:
-            known = self._meta[text] = meta_of(text)
-        return known
+        return matches(self.said.meta(text), wanted)
 
     def is_own_listing(self, text: str) -> bool:
         """Whether a text is a listing that the coordinator itself published: its echo is no news."""
-        return self.meta(text)[0] in (30402, 10050, 10002)
+        return self.said.meta(text)[0] in (30402, 10050, 10002)
 
     def _stored(self, event_id: str) -> None:
         """A relay has one of our messages: whom it is for can read it now."""
@@ -146,16 +143,17 @@ class World:
     def check(self) -> None:
         """Enter what was committed since, and look at what was said and paid."""
         books = self.books
-        for number in range(self.broker.partitions):
-            log = self.broker.log("ncc.journal", number)
-            if books.at[number] < log.end(True):
+        for number, log in enumerate(self._journal):
+            if books.at[number] < len(log.entries) and books.at[number] < log.end(True):
                 entries, books.at[number] = log.read(books.at[number], 1_000_000, True)
                 for entry in entries:
                     value = entry.value
-                    record = value if isinstance(value, JournalRecord) else decode(JournalRecord, value)
-                    books.enter(number, record, entry.timestamp)
-        for fault in (*self.made.faults, *self.wallet.faults):
-            raise Breach(fault)
+                    if isinstance(value, JournalRecord):
+                        books.enter(number, value, encode(value), entry.timestamp)
+                    else:
+                        books.enter(number, decode(JournalRecord, value), value, entry.timestamp)
+        if self.made.faults or self.wallet.faults:
+            raise Breach((*self.made.faults, *self.wallet.faults)[0])
 
     def at_point(self, point: Point) -> None:
         loop = asyncio._get_running_loop()
@@ -175,7 +173,10 @@ class World:
     def turn(self, role: str, place: int, limit: int) -> None:
         """Let one process of a role run; one is started where there is none."""
         running = self.processes[role]
-        if not [process for process in running if not process.asleep]:
+        for process in running:
+            if not process.asleep:
+                break
+        else:
             self.start(role)
             return
         process = running[place % len(running)]
@@ -184,7 +185,6 @@ class World:
             if process.asleep > 1:
                 return
             if process.asleep == 0:
-                process.asleep = 0
                 self._rejoin(process)
                 return
         if not process.asleep and process.is_idle() and (process.decider is None or self._looks_later()):
@@ -214,6 +214,7 @@ class World:
 
     def start(self, role: str) -> None:
         process = Process(self, role, self._sent)
+        self._every.append(process)
         process.loop.role = role
         process.wire.holds_sends = False
         process.start()
@@ -267,7 +268,7 @@ class World:
 
     def say(self, text: str, dice: Dice) -> None:
         """Publish a text on some relays."""
-        event_id = id_of(text)
+        event_id = self.said.id_of(text)
         self.texts.append((event_id, text))
         if text.startswith('{"id"') and dice.chance(3):  # a copy that anybody may have changed comes first
             self.put_raw(event_id, text[:-4] + '00"}')
@@ -358,7 +359,7 @@ class World:
                 process.wire.holds_sends = False
 
     def close(self) -> None:
-        """End every process that is left, and count what was passed."""
+        """End every process that is left, count what was passed, and leave no work for the garbage collector."""
         for point, count in self.points.items():
             self.coverage[f"point {point.value}"] += count
         for processes in self.processes.values():
@@ -366,6 +367,11 @@ class World:
                 process.loop.discard()
         if self._folder is not None:
             self._folder.cleanup()
+        for process in self._every:
+            process.forget()
+        for group in self.broker.groups.values():
+            group.members.clear()
+        vars(self).clear()
 
     def thaw(self, name: str) -> None:
         """The operator looked, and a merchant's effects may go out again; says nothing where they may already."""
