@@ -23,6 +23,9 @@ FROZEN = (
     " GROUP BY merchant HAVING argMax(type, sequence) = 'MerchantFrozen'"
 )
 
+SOLD_OUT = "SELECT title FROM inventory_now WHERE on_hand = 0 AND NOT withdrawn ORDER BY title LIMIT 100"
+TITLES_SHOWN = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -32,10 +35,6 @@ class Finding:
     what: str
     finding: str
     advice: str = ""
-
-    @property
-    def __dict__(self) -> dict[str, object]:  # type: ignore[override]
-        return {"ok": self.ok, "what": self.what, "finding": self.finding, "advice": self.advice}
 
 
 def lags_of(home: Home) -> dict[str, dict[int, int]]:
@@ -97,6 +96,7 @@ async def examine(home: Home) -> list[Finding]:
         )
     )
     findings.append(_frozen(merchants, stack.post("/sql", {"sql": FROZEN})))
+    findings.append(_sold_out(stack.post("/sql", {"sql": SOLD_OUT})))
     findings.extend(_queues(lags_of(home)))
     day_ago = "SELECT count() AS n FROM quarantine_now WHERE at > now() - INTERVAL 1 DAY"
     refused = int(stack.post("/sql", {"sql": day_ago})[0]["n"])
@@ -141,6 +141,14 @@ def _frozen(merchants: list[dict[str, Any]], rows: list[dict[str, Any]]) -> Find
     names = {m["public_key"]: m["name"] for m in merchants}
     said = "; ".join(f"{names.get(row['merchant'], row['merchant'][:8])}: {row['why']}" for row in rows)
     return Finding(False, "frozen shops", said, "ncc audit, then ncc merchant thaw NAME --reason …")
+
+
+def _sold_out(rows: list[dict[str, Any]]) -> Finding:
+    """Listings nobody can order (INV-09): no fault of the stack, but somebody has to know."""
+    titles = [str(row["title"]) for row in rows]
+    more = f" and {len(titles) - TITLES_SHOWN} more" if len(titles) > TITLES_SHOWN else ""
+    said = f"{len(titles)} sold out: {', '.join(titles[:TITLES_SHOWN])}{more}" if titles else "nothing is sold out"
+    return Finding(True, "stock", said, "ncc stock" if titles else "")
 
 
 def _queues(lags: dict[str, dict[int, int]]) -> list[Finding]:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -113,7 +114,7 @@ def doctor(home: Home = None, json_: Json = False) -> None:
 
     findings = asyncio.run(examine(HomeFolder(home or Path())))
     if json_:
-        as_json([finding.__dict__ for finding in findings])
+        as_json([asdict(finding) for finding in findings])
     else:
         table(
             "Examination",

@@ -98,6 +98,37 @@ async def test_every_listing_is_a_table_for_people_and_json_for_programs(stack: 
         assert shop.merchant.public_key in mine
 
 
+@pytest.mark.req("INV-11")
+async def test_another_system_keeps_the_count_until_it_gives_it_back(stack: RunningStack) -> None:
+    """What it says is published; an old version and a stranger are refused in a sentence, and change nothing."""
+    home = stack.home.root
+
+    async def run(*words: str, code: int = 0) -> str:
+        return await asyncio.to_thread(ncc, *words, home=home, code=code)
+
+    async with Shop(stack) as shop:
+
+        async def published(number: str) -> bool | None:
+            return await shop.published_stock() == number or None
+
+        assert "4 on hand" in await run("set-stock", shop.product, "4", "--source", "erp", "--version", "17")
+        await shop.until(lambda: published("4"), "the new number on the relay")
+        assert "stale_version" in await run(
+            "set-stock", shop.product, "9", "--source", "erp", "--version", "16", code=2
+        )
+        assert "erp keeps the count" in await run("set-stock", shop.product, "9", code=2)
+        assert "nothing changed" in await run("set-stock", shop.product, "4", "--source", "erp", "--version", "17")
+        assert "no listing" in await run("set-stock", "30402:mug", "4", code=1)
+
+        assert "0 on hand" in await run("set-stock", shop.product, "0", "--source", "erp", "--version", "18")
+        await shop.until(lambda: published("0"), "nothing left on the relay")
+        sold_out = "SELECT quantity FROM events WHERE type = 'StockRanLow' AND coordinate = {c:String}"
+        await shop.until(lambda: shop.operator.sql(sold_out, c=shop.product), "word of it")
+        said = await asyncio.to_thread(ncc_json, "doctor", home=home)
+        assert any("sold out" in finding["finding"] for finding in said)
+        assert "listings count again" in await run("set-stock", shop.product, "--source", "erp", "--version", "19")
+
+
 @pytest.mark.req("ID-10")
 @pytest.mark.parametrize("form", ["nsec", "hex", "ncryptsec"])
 def test_a_merchants_key_is_read_from_a_file_in_any_form(stack: RunningStack, tmp_path: Path, form: str) -> None:
