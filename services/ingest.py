@@ -9,24 +9,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 import structlog
 
-from schemas import limits
 from schemas.crash_points import Point, reach
 from schemas.merchants import Merchant, RelayCursor
+from schemas.nostr.coordinates import Coordinate
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, EventRefused, read_event, tag_values
-from schemas.nostr.nip17 import read_inbox_relays
-from schemas.nostr.nip65 import read_relay_list
 from schemas.quarantine import Quarantined
+from services.following import FOLLOWED_KINDS, Followed, Topic, filters_of
 from services.relays import (
-    LOOK_BACK_S,
     Authenticate,
     BadRelayUrl,
     Completion,
@@ -39,9 +35,6 @@ from services.relays import (
     normalise_relay_url,
 )
 
-CATALOGUE_KINDS = (Kind.DELETION, Kind.RELAY_LIST, Kind.INBOX_RELAYS, Kind.PRODUCT, Kind.SHIPPING_OPTION)
-REVIEWERS_MAX = limits.REVIEWERS.most
-"""Authors of reviews whose deletions are followed, per merchant; the least recent is forgotten."""
 REPLAN_AFTER_S = 0.3
 """News about relays and products is gathered this long before subscriptions change."""
 
@@ -50,17 +43,6 @@ BUCKETS = 4
 CURSOR_STEP_S = 600
 """How much further a relay must be read before its cursor is stored again; the look-back is two days anyway."""
 
-
-class Topic(StrEnum):
-    """What is asked of a relay, each in filters of its own."""
-
-    INBOX = "inbox"
-    CATALOGUE = "catalogue"
-    REVIEWS = "reviews"
-    REVIEWERS = "reviewers"
-
-
-_FOLLOWED = frozenset({Kind.RELAY_LIST, Kind.INBOX_RELAYS, Kind.PRODUCT, Kind.REVIEW})
 
 log = structlog.get_logger(role="ingest")
 
@@ -76,47 +58,6 @@ class RawLog(Protocol):
 
     async def put_cursor(self, key_hex: str, cursor: RelayCursor) -> None:
         """Store a cursor, after everything queued before it is acknowledged."""
-
-
-class Followed:
-    """What one merchant's own events say about where to listen, and for what."""
-
-    def __init__(self) -> None:
-        self.lists: dict[int, Event] = {}
-        self.products: set[str] = set()
-        self.reviewers: OrderedDict[str, None] = OrderedDict()
-
-    def learn(self, event: Event) -> bool:
-        """Take a verified event in; True where what to listen to has changed."""
-        if event.kind == Kind.PRODUCT:
-            new = tag_values(event, "d")[:1]
-            changed = not self.products.issuperset(new)
-            self.products.update(new)
-            return changed
-        known = self.lists.get(event.kind)
-        if known is not None and (event.created_at, known.id) <= (known.created_at, event.id):
-            return False
-        self.lists[event.kind] = event
-        return True
-
-    def learn_reviewer(self, author: str) -> bool:
-        """Follow a reviewer's deletions; True where they are new."""
-        new = author not in self.reviewers
-        self.reviewers[author] = None
-        self.reviewers.move_to_end(author)
-        if len(self.reviewers) > REVIEWERS_MAX:
-            self.reviewers.popitem(last=False)
-        return new
-
-    def relays(self) -> list[str]:
-        """The relays the merchant names: inboxes (10050), then read and write relays (10002)."""
-        urls: list[str] = []
-        if inbox := self.lists.get(Kind.INBOX_RELAYS):
-            urls.extend(read_inbox_relays(inbox))
-        if listed := self.lists.get(Kind.RELAY_LIST):
-            relays = read_relay_list(listed)
-            urls.extend((*relays.read, *relays.write))
-        return urls
 
 
 class Ingest:
@@ -197,9 +138,9 @@ class Ingest:
                 groups.setdefault((topic, bucket), []).append(merchant)
         subscriptions: list[Subscription] = []
         for (topic, bucket), members in groups.items():
-            wanted = filter_of(topic, members, self._followed)
-            if wanted is not None:
-                subscription = Subscription(f"{topic}:{bucket}", (wanted,))
+            filters = filters_of(topic, members, self._followed)
+            if filters:
+                subscription = Subscription(f"{topic}:{bucket}", filters)
                 self._members[subscription.cursor_key] = tuple(f"{topic}:{m.public_key}" for m in members)
                 subscriptions.append(subscription)
         return tuple(subscriptions)
@@ -224,10 +165,17 @@ class Ingest:
         reach(Point.INGEST_QUEUED)
 
     def _tenants(self, sighting: RawSighting) -> list[str]:
-        """The merchants a reviewer's deletion may concern; every other event names its merchant itself."""
-        if Topic.REVIEWERS not in sighting.subscription:
+        """The merchants whom somebody else's event may concern; every other event names its merchant itself."""
+        is_reviewers, is_offers = Topic.REVIEWERS in sighting.subscription, Topic.OFFERS in sighting.subscription
+        if not (is_reviewers or is_offers):
             return []
-        return [key for key, followed in self._followed.items() if _author(sighting.text) in followed.reviewers]
+        author = _author(sighting.text)
+        return [
+            key
+            for key, followed in self._followed.items()
+            if (is_reviewers and author in followed.reviewers)
+            or (is_offers and any(offer.pubkey == author for offer in followed.offers))
+        ]
 
     def _learn(self, sighting: RawSighting) -> None:
         """Relay lists, products and reviews say what else to follow; wraps, nearly all traffic, cost nothing here."""
@@ -237,17 +185,26 @@ class Ingest:
             event = read_event(sighting.text)
         except EventRefused:
             return
-        if event.kind not in _FOLLOWED:
-            return
-        if event.kind == Kind.REVIEW:
-            merchant = next(iter(tag_values(event, "d")), "").split(":")[2:3]
-            followed = self._followed.get(merchant[0]) if merchant else None
-            if followed is not None and followed.learn_reviewer(event.pubkey):
-                self._changed.set()
-            return
-        followed = self._followed.get(event.pubkey)
-        if followed is not None and followed.learn(event):
+        if event.kind in FOLLOWED_KINDS and self._learn_from(event):
             self._changed.set()
+
+    def _learn_from(self, event: Event) -> bool:
+        """Whether a verified event changes what to listen to."""
+        own = self._followed.get(event.pubkey)
+        match event.kind:
+            case Kind.REVIEW:
+                merchant = next(iter(tag_values(event, "d")), "").split(":")[2:3]
+                reviewed = self._followed.get(merchant[0]) if merchant else None
+                return reviewed is not None and reviewed.learn_reviewer(event.pubkey)
+            case Kind.COLLECTION if own is None:
+                address = Coordinate.of(event)
+                changed = False
+                for key, followed in self._followed.items():
+                    if address in followed.offers:  # each of them learns, whatever the others did
+                        changed |= followed.learn_offers(event, key)
+                return changed
+            case _:
+                return own is not None and own.learn(event)
 
     async def _complete(self, completion: Completion) -> None:
         """Store how far each member of the subscription is read; a member's first time makes it join the others."""
@@ -282,23 +239,6 @@ class Ingest:
         task = asyncio.ensure_future(self._raw.put_quarantine(record))
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
-
-
-def filter_of(topic: Topic, members: Sequence[Merchant], followed: dict[str, Followed]) -> dict[str, Any] | None:
-    """What to ask a relay for several merchants at once; None where there is nothing to ask (REL-07…09)."""
-    keys = sorted(merchant.public_key for merchant in members)
-    match topic:
-        case Topic.INBOX:
-            since_s = max(0, min(merchant.added_ms for merchant in members) // 1_000 - LOOK_BACK_S)
-            return {"kinds": [int(Kind.GIFT_WRAP)], "#p": keys, "since": since_s}
-        case Topic.CATALOGUE:
-            return {"kinds": [int(kind) for kind in CATALOGUE_KINDS], "authors": keys}
-        case Topic.REVIEWS:
-            targets = [f"a:{int(Kind.PRODUCT)}:{key}:{d}" for key in keys for d in sorted(followed[key].products)]
-            return {"kinds": [int(Kind.REVIEW)], "#d": targets} if targets else None
-        case Topic.REVIEWERS:
-            authors = sorted({author for key in keys for author in followed[key].reviewers})
-            return {"kinds": [int(Kind.DELETION)], "authors": authors} if authors else None
 
 
 def _normal(urls: Sequence[str]) -> set[str]:

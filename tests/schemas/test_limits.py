@@ -27,7 +27,7 @@ from schemas.nostr.nip65 import RelayList, read_relay_list, relay_list_tags
 from schemas.nostr.relay_urls import is_relay_url
 from schemas.orders import MoveRefused, OrderRejected
 from schemas.shops import ShopSettings
-from services.ingest import Followed
+from services.following import Followed
 from services.relays.connection import Connection, ConnectionSettings
 from services.relays.frames import BadFrame, FrameTooBig, read_frame
 from services.relays.urls import relays_named_by_stranger

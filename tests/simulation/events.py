@@ -12,7 +12,7 @@ from tests.simulation.signers import digest
 Meta = tuple[int, str, tuple[str, ...], str]
 """Kind (-1 where the text is no event), author, `p` tags, `d`."""
 
-SUBSCRIBED = frozenset({5, 10_002, 10_050, 30_402, 30_406, 1_059, 31_555})
+SUBSCRIBED = frozenset({0, 5, 10_002, 10_013, 10_050, 30_402, 30_403, 30_405, 30_406, 1_059, 31_234, 31_555})
 
 
 def matches(meta: Meta, wanted: Mapping[str, Any]) -> bool:

@@ -1,0 +1,144 @@
+"""What merchants' own events say about where to listen and for what, and the filters that follow from it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from schemas import limits
+from schemas.merchants import Merchant
+from schemas.nostr.coordinates import Coordinate, CoordinateRefused
+from schemas.nostr.kinds import Kind
+from schemas.nostr.nip01 import Event, tag_values
+from schemas.nostr.nip17 import read_inbox_relays
+from schemas.nostr.nip65 import read_relay_list
+from services.relays import LOOK_BACK_S
+from services.relays.frames import Filter
+
+OWN_KINDS = (
+    Kind.METADATA,
+    Kind.DELETION,
+    Kind.RELAY_LIST,
+    Kind.DRAFT_RELAYS,
+    Kind.INBOX_RELAYS,
+    Kind.PRODUCT,
+    Kind.PRODUCT_DRAFT,
+    Kind.COLLECTION,
+    Kind.SHIPPING_OPTION,
+    Kind.DRAFT_WRAP,
+)
+"""What a merchant publishes that a shop is made of, or that is at least counted (REL-08)."""
+
+OFFER_KINDS = frozenset({Kind.COLLECTION, Kind.SHIPPING_OPTION})
+"""What a listing may point at though somebody else wrote it (SHP-12)."""
+
+FOLLOWED_KINDS = frozenset({Kind.RELAY_LIST, Kind.INBOX_RELAYS, Kind.PRODUCT, Kind.COLLECTION, Kind.REVIEW})
+"""Kinds that say what else to follow."""
+
+REVIEWERS_MAX = limits.REVIEWERS.most
+"""Authors of reviews whose deletions are followed, per merchant; the least recent is forgotten."""
+OFFERS_MAX = limits.FOREIGN_OFFERS.most
+"""Addresses of others that are followed, per merchant; the least recent is forgotten."""
+
+
+class Topic(StrEnum):
+    """What is asked of a relay, each in filters of its own."""
+
+    INBOX = "inbox"
+    CATALOGUE = "catalogue"
+    REVIEWS = "reviews"
+    REVIEWERS = "reviewers"
+    OFFERS = "offers"
+
+
+class Followed:
+    """One merchant's: lists, products, those who reviewed them, and others' options and collections in use."""
+
+    def __init__(self) -> None:
+        self.lists: dict[int, Event] = {}
+        self.products: set[str] = set()
+        self.reviewers: OrderedDict[str, None] = OrderedDict()
+        self.offers: OrderedDict[Coordinate, None] = OrderedDict()
+
+    def learn(self, event: Event) -> bool:
+        """Take a verified event of the merchant's in; True where what to listen to has changed."""
+        match event.kind:
+            case Kind.PRODUCT:
+                new = tag_values(event, "d")[:1]
+                changed = not self.products.issuperset(new)
+                self.products.update(new)
+                return self.learn_offers(event, event.pubkey) or changed
+            case Kind.COLLECTION:
+                return self.learn_offers(event, event.pubkey)
+        known = self.lists.get(event.kind)
+        if known is not None and (event.created_at, known.id) <= (known.created_at, event.id):
+            return False
+        self.lists[event.kind] = event
+        return True
+
+    def learn_offers(self, event: Event, merchant: str) -> bool:
+        """Follow what a listing or a collection points at and the merchant did not write; True where that is new."""
+        new = False
+        for text in (*tag_values(event, "shipping_option"), *tag_values(event, "shipping")):
+            try:
+                offer = Coordinate.parse(text)
+            except CoordinateRefused:
+                continue
+            if offer.kind in OFFER_KINDS and offer.pubkey != merchant:
+                new |= offer not in self.offers
+                _remember(self.offers, offer, OFFERS_MAX)
+        return new
+
+    def learn_reviewer(self, author: str) -> bool:
+        """Follow a reviewer's deletions; True where they are new."""
+        new = author not in self.reviewers
+        _remember(self.reviewers, author, REVIEWERS_MAX)
+        return new
+
+    def relays(self) -> list[str]:
+        """The relays the merchant names: inboxes (10050), then read and write relays (10002)."""
+        urls: list[str] = []
+        if inbox := self.lists.get(Kind.INBOX_RELAYS):
+            urls.extend(read_inbox_relays(inbox))
+        if listed := self.lists.get(Kind.RELAY_LIST):
+            relays = read_relay_list(listed)
+            urls.extend((*relays.read, *relays.write))
+        return urls
+
+
+def filters_of(topic: Topic, members: Sequence[Merchant], followed: Mapping[str, Followed]) -> tuple[Filter, ...]:
+    """What to ask a relay for several merchants at once; nothing where there is nothing to ask (REL-07…09)."""
+    keys = sorted(merchant.public_key for merchant in members)
+    match topic:
+        case Topic.INBOX:
+            since_s = max(0, min(merchant.added_ms for merchant in members) // 1_000 - LOOK_BACK_S)
+            return ({"kinds": [int(Kind.GIFT_WRAP)], "#p": keys, "since": since_s},)
+        case Topic.CATALOGUE:
+            return ({"kinds": [int(kind) for kind in OWN_KINDS], "authors": keys},)
+        case Topic.REVIEWS:
+            targets = [f"a:{int(Kind.PRODUCT)}:{key}:{d}" for key in keys for d in sorted(followed[key].products)]
+            return ({"kinds": [int(Kind.REVIEW)], "#d": targets},) if targets else ()
+        case Topic.REVIEWERS:
+            authors = sorted({author for key in keys for author in followed[key].reviewers})
+            return ({"kinds": [int(Kind.DELETION)], "authors": authors},) if authors else ()
+        case Topic.OFFERS:
+            return _offers({offer for key in keys for offer in followed[key].offers})
+
+
+def _offers(offers: set[Coordinate]) -> tuple[Filter, ...]:
+    """Others' events by kind, author and name, and what those authors delete."""
+    if not offers:
+        return ()
+    authors = sorted({offer.pubkey for offer in offers})
+    kinds = sorted({offer.kind for offer in offers})
+    wanted: Filter = {"kinds": kinds, "authors": authors, "#d": sorted({offer.d for offer in offers})}
+    return wanted, {"kinds": [int(Kind.DELETION)], "authors": authors}
+
+
+def _remember[T](known: OrderedDict[T, Any], new: T, most: int) -> None:
+    known[new] = None
+    known.move_to_end(new)
+    if len(known) > most:
+        known.popitem(last=False)
