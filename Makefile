@@ -15,10 +15,14 @@ SECONDS ?= 60
 TARGET ?=
 # How many histories `make simulate` runs.
 SEEDS ?= 2000
+# How many processes `make chaos` kills, and by which schedule; how long `make soak` runs.
+KILLS ?= 20
+SEED ?= 1
+MINUTES ?= 90
 # More arguments for the command that a target runs: `make bench ARGS='--seconds 30'`.
 ARGS ?=
 
-.PHONY: help setup check test demo bench fuzz simulate sabotage requirements lock clean
+.PHONY: help setup check test demo bench fuzz simulate sabotage chaos soak requirements lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' '$(firstword $(MAKEFILE_LIST))' | expand -t 22
@@ -47,6 +51,12 @@ simulate: setup  ## whole histories from seeds, with every fault (SEEDS=2000 of 
 
 sabotage: setup  ## plant bugs one by one and see who catches each, and after how many seeds
 	@.venv/bin/python -m tests.simulation.sabotage $(ARGS)
+
+chaos: setup  ## kill, pause and lie to a whole running stack (KILLS=20, SEED=1)
+	@.venv/bin/python -m tests.chaos --kills $(KILLS) --seed $(SEED) $(ARGS)
+
+soak: setup  ## chaos, simulation and fuzzing beside each other (MINUTES=90); figures in build/soak
+	@.venv/bin/python -m tests.chaos.soak --minutes $(MINUTES) $(ARGS)
 
 requirements: setup  ## which requirement rows the tests claim
 	@.venv/bin/python -m tools.requirements $(ARGS)

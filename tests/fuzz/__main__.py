@@ -53,6 +53,7 @@ def _plain(outcome: Outcome) -> dict[str, object]:
         "target": outcome.target,
         "executions": outcome.executions,
         "per_second": round(outcome.per_second),
+        "read_bytes": outcome.read_bytes,
         "features": outcome.features,
         "corpus": outcome.corpus,
         "findings": [{"complaint": found.complaint, "size_bytes": len(found.data)} for found in outcome.found],

@@ -37,6 +37,8 @@ class Outcome:
 
     target: str
     executions: int
+    read_bytes: int
+    """Of all inputs together."""
     seconds: float
     features: int
     corpus: int
@@ -128,6 +130,7 @@ def _outcome(target: Target, folder: Path, seconds: float, status: int, *, keep:
     return Outcome(
         target=target.name,
         executions=int(executed[-1]) if executed else 0,
+        read_bytes=int.from_bytes((folder / "read").read_bytes(), sys.byteorder),
         seconds=float(searched[-1]) if searched else seconds,
         features=int(reached[-1][1]) if reached else 0,
         corpus=len(corpus_of(target.name)),

@@ -3,7 +3,7 @@
 The product is instrumented while it is imported, so that the search sees which branches an input takes;
 that takes seconds, so one process imports and a copy of it searches each target, one after another.
 After each it prints `TARGET STATUS`. `FOLDER/TARGET` holds the search's `log`, what it kept (`inputs`), what it
-started from (`starts`), and what it found fault with (`suspects`).
+started from (`starts`), what it found fault with (`suspects`), and how many bytes it has read (`read`).
 
 A search does not end at a finding: it writes the input down and goes on.
 Instrumented code is slow, so what is found here is judged again in a process without instrumentation.
@@ -13,6 +13,7 @@ A crash of the interpreter or a hang ends the search; the engine then leaves the
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import signal
 import sys
@@ -71,8 +72,10 @@ def _search(target: Target, folder: Path, seconds: float, seed: int) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     suspects: dict[str, int] = {}
+    read = _counter(folder / "read")
 
     def take(data: bytes) -> None:
+        read[0] += len(data)
         complaint = judge(target, data)
         if complaint is not None and suspects.get(complaint, 0) < SUSPECTS_MAX:
             suspects[complaint] = suspects.get(complaint, 0) + 1
@@ -104,6 +107,13 @@ def _search(target: Target, folder: Path, seconds: float, seed: int) -> None:
     else:
         atheris.Setup(arguments, take, custom_mutator=partial(_mutated, target.json_after))
     atheris.Fuzz()
+
+
+def _counter(path: Path) -> memoryview:
+    """One number of 64 bits in a file, which stays there however this process ends."""
+    path.write_bytes(bytes(8))
+    with path.open("r+b") as file:
+        return memoryview(mmap.mmap(file.fileno(), 8)).cast("Q")
 
 
 def _mutated(choices: int, data: bytes, size_max: int, seed: int) -> bytes:

@@ -52,9 +52,12 @@ class RunningStack:
     def start(self) -> None:
         """Start it and wait until everything answers."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("NCC_")} | self._environment
-        self._process = subprocess.Popen(
-            self._argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, start_new_session=True
-        )
+        self.home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A pipe that nobody reads would hold the supervisor up once it has told of many deaths.
+        with (self.home.root / "up.log").open("ab") as said:
+            self._process = subprocess.Popen(
+                self._argv, stdout=subprocess.DEVNULL, stderr=said, env=environment, start_new_session=True
+            )
         give_up_s = time.monotonic() + START_S
         while self.home.ready() is None:
             if self._process.poll() is not None or time.monotonic() > give_up_s:
@@ -73,9 +76,6 @@ class RunningStack:
             self._process.kill()
             self._process.wait()
             raise StackFailed(f"the stack did not stop within {STOP_S} s:\n{self.logs()}") from None
-        finally:
-            if self._process.stderr is not None:
-                self._process.stderr.close()
 
     def kill_supervisor(self) -> None:
         """Kill -9 the supervisor itself; its children go with it."""
@@ -117,7 +117,7 @@ class RunningStack:
 
     def logs(self, name: str | None = None, lines: int = 15) -> str:
         """The ends of the children's logs."""
-        files = sorted((self.home.root / "logs").glob(f"{name or '*'}.log"))
+        files = [*sorted((self.home.root / "logs").glob(f"{name or '*'}.log")), self.home.root / "up.log"]
         return "\n".join(
             f"== {f.name}\n" + "\n".join(f.read_text(errors="replace").splitlines()[-lines:]) for f in files
         )
