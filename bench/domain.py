@@ -19,7 +19,7 @@ from schemas.orders import OrderLine, OrderQuoted, PlaceOrder, Rate
 from schemas.payments import BackendState, ObservePayment, RecordPaymentRequest, intent_id
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import Destination, OrderKey, Origin, SealedDetails
-from services.rates import FixedRates
+from services.rates.fixed import FixedRates
 from streams.checkpoint import Keeper, Place
 from streams.domain import shop as state
 from streams.domain.decide import decide

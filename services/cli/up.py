@@ -22,7 +22,9 @@ from services.embedded import kafka as embedded_kafka
 from services.embedded.ports import LOOPBACK, KeptPorts, PortTakenError
 from services.home import Home as HomeFolder
 from services.home import HomeBusyError, Ready
-from services.rates import BadRates, FixedRates
+from services.rates.fixed import BadRates, FixedRates
+from services.rates.sources import BadSources
+from services.rates.sources import parse as parse_sources
 from services.relays.errors import BadRelayUrl
 from services.relays.urls import normalise_relay_url
 from services.supervision.launchers import ForkServer
@@ -55,7 +57,10 @@ def up(
     relay: Annotated[
         list[str] | None, typer.Option(help="Use this relay instead of an embedded one; may be given again.")
     ] = None,
-    rates: Annotated[str, typer.Option(envvar="NCC_RATES", help="Sats a unit: USD=1000,EUR=1100.")] = "",
+    rates: Annotated[str, typer.Option(envvar="NCC_RATES", help="Pinned, sats a unit: USD=1000,EUR=1100.")] = "",
+    rate_sources: Annotated[
+        str, typer.Option(envvar="NCC_RATE_SOURCES", help="Live, two or more: coinbase,kraken,mempool.")
+    ] = "",
     kafka_port: Annotated[int | None, typer.Option(help="Port of the broker; a free one without it.")] = None,
     relay_port: Annotated[int | None, typer.Option(help="Port of the relay; a free one without it.")] = None,
     api_port: Annotated[int | None, typer.Option(help="Port of the API; a free one without it.")] = None,
@@ -67,12 +72,13 @@ def up(
     folder = HomeFolder(home or Path())
     try:
         FixedRates.parse(rates)
+        parse_sources(rate_sources)
         relays = [normalise_relay_url(url) for url in relay or []]
-    except (BadRates, BadRelayUrl) as error:
+    except (BadRates, BadSources, BadRelayUrl) as error:
         fail(str(error), 2)
 
     def compose() -> tuple[Sequence[Child], Ready]:
-        return _compose(folder, relays, rates, partitions, kafka_port, relay_port, api_port)
+        return _compose(folder, relays, rates, rate_sources, partitions, kafka_port, relay_port, api_port)
 
     watch = _Watch(folder)
     try:
@@ -89,6 +95,7 @@ def _compose(
     folder: HomeFolder,
     relays: list[str],
     rates: str,
+    rate_sources: str,
     partitions: int,
     kafka_port: int | None,
     relay_port: int | None,
@@ -104,6 +111,7 @@ def _compose(
         partitions=partitions,
         relays=",".join(relays or [own_relay or ""]),
         rates=rates,
+        rate_sources=rate_sources,
         instance="1",
         metrics_url=f"http://{LOOPBACK}:{ports.take('metrics')}",
         api_url=f"http://{LOOPBACK}:{ports.take('api', api_port)}",

@@ -6,7 +6,7 @@ from bench import domain
 from bench.shop import RATES, Shop, a_secret
 from schemas.codec import encode
 from schemas.orders import OrderStatus
-from services.rates import FixedRates
+from services.rates.fixed import FixedRates
 from streams.domain import shop as state
 
 SHOP = Shop(a_secret("merchant of tests"))

@@ -20,7 +20,7 @@ from schemas.nostr.nip65 import read_relay_list, relay_list_tags
 from schemas.nostr.relay_urls import is_relay_url, keep_relay_urls
 from services.metrics.gate import admit, has_parameters
 from services.metrics.port import BadQuery
-from services.rates import BadRates, FixedRates
+from services.rates.fixed import BadRates, FixedRates
 from services.relays import BadRelayUrl
 from services.relays.urls import host_and_port, normalise_relay_url, relays_named_by_stranger
 from tests.fuzz.tagged import read_tags, written
