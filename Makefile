@@ -10,6 +10,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?=
 # Anything but empty keeps the demo running after its order is done: `make demo STAY=1`.
 STAY ?=
+# How many tests with real parts run at once; most of their time they wait for processes of their own.
+WORKERS ?= 3
 # How long each target of `make fuzz` is searched, and which one when not all.
 SECONDS ?= 60
 TARGET ?=
@@ -35,7 +37,7 @@ check: setup  ## format, lint, types, tidy and the fast tests
 
 test: check  ## everything: set-up, check, and the tests with real parts
 	@echo 'test    real parts'
-	@.venv/bin/python -m pytest -q -m real -n auto --maxprocesses 4 --dist loadgroup
+	@.venv/bin/python -m pytest -q -m real -n $(WORKERS) --dist loadgroup
 
 demo: setup  ## one order through the whole stack (STAY=1 keeps it running)
 	@.venv/bin/ncc demo $(if $(STAY),--stay) $(ARGS)
