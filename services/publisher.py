@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -37,6 +38,9 @@ GIVE_UP_S = 600.0
 PAUSE_MAX_S = 60.0
 SIGNER_PAUSE_S = 2.0
 """Between two questions to a signer that denies."""
+
+Work = Callable[[asyncio.Future[None]], Awaitable[None]]
+"""What a message or listing takes; it sets the future as soon as the next one of its chain may go."""
 
 log = structlog.get_logger(role="publisher")
 
@@ -73,7 +77,8 @@ class PublisherRole:
         self._under_way: dict[int, dict[asyncio.Task[None], int]] = {}
         self._task_of: dict[asyncio.Task[None], str] = {}
         """Task → the merchant it works for."""
-        self._last_of: dict[str, asyncio.Task[None]] = {}
+        self._last_of: dict[str, asyncio.Future[None]] = {}
+        """Chain → whether its newest message is placed, so that the next one may go."""
         self._newest: dict[str, str] = {}
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -90,11 +95,13 @@ class PublisherRole:
         for event in record.events:
             match event:
                 case ReplyPromised():
-                    await self._start(partition, offset, record.merchant, event.order.ref, self._reply(record, event))
+                    await self._start(
+                        partition, offset, record.merchant, event.order.ref, partial(self._reply, record, event)
+                    )
                 case ListingRevised(listing=listing):
                     self._newest[listing.coordinate] = listing.event_id
                     await self._start(
-                        partition, offset, record.merchant, listing.coordinate, self._listing(record, event)
+                        partition, offset, record.merchant, listing.coordinate, partial(self._listing, record, event)
                     )
                 case _:
                     pass
@@ -122,18 +129,19 @@ class PublisherRole:
     async def thaw(self, partition: int, merchant: str) -> None:
         """Nothing is owed beyond the records themselves."""
 
-    async def _start(self, partition: int, offset: int, merchant: str, chain: str, work: Awaitable[None]) -> None:
+    async def _start(self, partition: int, offset: int, merchant: str, chain: str, work: Work) -> None:
         await self._slots.acquire()
-        before = self._last_of.get(chain)
-        task = asyncio.ensure_future(_after(before, work))
-        self._last_of[chain] = task
+        before, placed = self._last_of.get(chain), asyncio.get_running_loop().create_future()
+        task = asyncio.ensure_future(_after(before, work(placed)))
+        self._last_of[chain] = placed
         self._under_way[partition][task] = offset
         self._task_of[task] = merchant
 
         def finished(done: asyncio.Task[None]) -> None:
             self._slots.release()
             self._task_of.pop(done, None)
-            if self._last_of.get(chain) is done:
+            _let_pass(placed)
+            if self._last_of.get(chain) is placed:
                 del self._last_of[chain]
             error = None if done.cancelled() else done.exception()
             if error is not None and not self.failure.done():
@@ -144,8 +152,8 @@ class PublisherRole:
 
         task.add_done_callback(finished)
 
-    async def _reply(self, record: JournalRecord, promised: ReplyPromised) -> None:
-        """Wrap a reply to the buyer and to the merchant's own inbox, and publish both."""
+    async def _reply(self, record: JournalRecord, promised: ReplyPromised, placed: asyncio.Future[None]) -> None:
+        """Wrap a reply to the buyer and to the merchant's own inbox, and publish both; nobody waits for the copy."""
         merchant = record.merchant
         draft = DIALECTS[promised.dialect].write(promised)
         tags = tuple(tuple(writable(text) for text in tag) for tag in draft.tags)
@@ -168,6 +176,7 @@ class PublisherRole:
         own = asyncio.ensure_future(self._publish_all(home[:RELAYS_PER_MESSAGE], to_self))
         try:
             results = await self._until_stored(route.relays, to_buyer)
+            _let_pass(placed)
             copies = await own
         finally:
             own.cancel()  # a message that is stopped stops with its copy
@@ -175,7 +184,7 @@ class PublisherRole:
         await self._record(record, promised, to_buyer, results, route, copies=copies)
         reach(Point.PUBLISHER_RECORDED)
 
-    async def _listing(self, record: JournalRecord, revised: ListingRevised) -> None:
+    async def _listing(self, record: JournalRecord, revised: ListingRevised, _placed: asyncio.Future[None]) -> None:
         """Sign and publish a new version, unless a newer one is already behind it."""
         listing = revised.listing
         if self._newest.get(listing.coordinate) != listing.event_id:
@@ -276,8 +285,13 @@ class PublisherRole:
         )
 
 
-async def _after(before: asyncio.Task[None] | None, work: Awaitable[None]) -> None:
-    """Do the work once what comes before it in its chain is over, however that ended."""
+def _let_pass(placed: asyncio.Future[None]) -> None:
+    if not placed.done():
+        placed.set_result(None)
+
+
+async def _after(before: asyncio.Future[None] | None, work: Awaitable[None]) -> None:
+    """Do the work once what comes before it in its chain is placed or over, however that ended."""
     try:
         if before is not None and not before.done():
             await asyncio.wait([before])

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from schemas.deliveries import Delivery, DeliveryState
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import UnsignedEvent, sign_event, to_json
 from schemas.nostr.secp256k1 import SecretKey
-from schemas.replies import ReplyPromised, StatusReply, WireStatus
-from schemas.values import OrderKey
 from services.config import RoutePolicy
 from services.directory import Directory, Route
-from services.publisher import PublisherRole
 from services.relays import Publisher
-from services.signer.keystore import Keystore
-from services.signer.local import LocalSigner
 from tests.schemas.nostr import given
 from tests.services.relays.scripted_relay import ScriptedRelay
-from tests.services.test_frozen_effects import a_record, until
-from tests.support.builders import NOW_S, an_id
+from tests.support.builders import NOW_S
 
 BUYER, SHOP = given.BUYER, given.MERCHANT
 GONE = "ws://127.0.0.1:9"
@@ -103,46 +95,3 @@ async def test_a_list_is_asked_for_once_and_kept_for_a_while() -> None:
         for _ in range(5):
             await directory.route(BUYER.public_key, (relay.url,))
         assert len(relay.frames("REQ")) == 1
-
-
-class Log:
-    """Delivery records, in memory."""
-
-    def __init__(self) -> None:
-        self.delivered: list[Delivery] = []
-
-    async def put_delivery(self, delivery: Delivery) -> None:
-        """Note it."""
-        self.delivered.append(delivery)
-
-
-@pytest.mark.req("REL-15")
-@pytest.mark.parametrize("policy", RoutePolicy)
-async def test_the_delivery_record_says_that_there_was_no_way_or_that_it_was_a_fallback(
-    policy: RoutePolicy, tmp_path: Any
-) -> None:
-    """Strict: nothing for the buyer is published, and the operator is told; fallback: it is, and marked."""
-    keystore = Keystore(tmp_path / "keys", tmp_path / "passphrase")
-    keystore.add(SHOP)
-    log = Log()
-    async with ScriptedRelay() as relay, Publisher(is_trusted=lambda _url: True) as relays:
-        directory = Directory(relays, trusting(relay.url), policy)
-        role = PublisherRole(LocalSigner(keystore), relays, directory, lambda _key: None, (relay.url,), log)
-        await role.begin(0)
-        promised = ReplyPromised(
-            order=OrderKey(merchant=SHOP.public_key, buyer=BUYER.public_key, order_id="1"),
-            number=1,
-            dialect="gamma",
-            answers=an_id("r"),
-            at_s=NOW_S,
-            reply=StatusReply(status=WireStatus.CONFIRMED, text="Thank you."),
-        )
-        await role.take(0, 0, a_record(0, SHOP.public_key, promised))
-        await until(lambda: log.delivered)
-        to_buyer = [frame for frame in relay.frames("EVENT") if ["p", BUYER.public_key] in frame[1]["tags"]]
-
-    (record,) = log.delivered
-    if policy is RoutePolicy.STRICT:
-        assert (record.state, record.compat_route, to_buyer) == (DeliveryState.NO_ROUTE, False, [])
-    else:
-        assert (record.state, record.compat_route, len(to_buyer)) == (DeliveryState.DELIVERED, True, 1)
