@@ -93,7 +93,8 @@ def _forget() -> None:
     Those without a bound hold tables of ours, which are made once.
     """
     for cached in gc.get_objects():
-        if isinstance(cached, functools._lru_cache_wrapper) and cached.cache_parameters()["maxsize"] is not None:
+        # Its type and not its class: asked for that, a proxy of something gone raises.
+        if type(cached) is functools._lru_cache_wrapper and cached.cache_parameters()["maxsize"] is not None:
             module = getattr(cached, "__module__", None) or ""
             if module.startswith(_PRODUCT):
                 cached.cache_clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
 from functools import lru_cache
 from random import Random
@@ -61,6 +62,17 @@ def test_an_error_that_quotes_its_input_is_a_finding() -> None:
 def test_an_input_that_takes_long_is_a_finding() -> None:
     """Over 50 ms of processor time at every try."""
     assert judge(a_target(burn), b"") == "slow: more than 50 ms"
+
+
+def test_a_proxy_of_something_gone_does_not_disturb_the_judge() -> None:
+    """Libraries keep such, and looking for caches passes every object there is."""
+    gone = raises(Refused())
+    kept = weakref.proxy(gone.run)
+    del gone
+
+    assert judge(a_target(burn), b"") == "slow: more than 50 ms"
+    with pytest.raises(ReferenceError):
+        kept(b"")
 
 
 def test_one_slow_moment_is_no_finding() -> None:
