@@ -89,7 +89,7 @@ class Stack:
 
     def open_shop(self, shop: Shop) -> None:
         """Add a merchant: the key into the home's keystore, the rest through the API. Raises `StackFailed`."""
-        Keystore(self.home.keys, self.home.secrets / "keystore-passphrase").add(shop.secret)
+        Keystore.of(self.home).add(shop.secret)
         try:
             trusting = ShopSettings().without_limits().model_dump(mode="json")  # few buyers stand for a crowd
             new = {"public_key": shop.merchant, "name": f"shop-{shop.merchant[:8]}", "settings": trusting}

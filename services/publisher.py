@@ -23,7 +23,7 @@ from schemas.messages import JournalRecord
 from schemas.nostr.nip01 import Event, to_json, writable
 from schemas.nostr.nip17 import make_rumor
 from schemas.replies import ReplyPromised
-from schemas.signing import SignerDenies
+from schemas.signing import ASK_AGAIN_S, SignerDenies
 from services.directory import Directory, Route
 from services.relays import Publisher as RelayPublisher
 from services.relays import PublishResult
@@ -36,8 +36,6 @@ PUBLISH_TIMEOUT_S = 15.0
 GIVE_UP_S = 600.0
 """How long a message is tried before it is recorded as failed."""
 PAUSE_MAX_S = 60.0
-SIGNER_PAUSE_S = 2.0
-"""Between two questions to a signer that denies."""
 
 Work = Callable[[asyncio.Future[None]], Awaitable[None]]
 """What a message or listing takes; it sets the future as soon as the next one of its chain may go."""
@@ -218,7 +216,7 @@ class PublisherRole:
                 log.warning("signer denies", merchant=merchant, why=str(denied))
                 self._notify(f"messages of merchant {merchant[:8]} wait for the signer: {denied}")
                 self._denied = True
-                await asyncio.sleep(SIGNER_PAUSE_S)
+                await asyncio.sleep(ASK_AGAIN_S)
                 continue
             if self._denied:
                 self._denied = False

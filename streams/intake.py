@@ -18,7 +18,7 @@ import structlog
 from schemas import topics
 from schemas.crash_points import Point, reach
 from schemas.quarantine import Quarantined
-from schemas.signing import SignerDenies
+from schemas.signing import ASK_AGAIN_S, SignerDenies
 from streams.kafka import Producer
 from streams.quarantining import place_of
 from streams.reading import Commands, Known, Raw, Reader, Reading, quarantined
@@ -27,8 +27,6 @@ from streams.turns import Turns, lane_of
 SEEN_MAX = 50_000
 """Texts remembered, so that another relay's copy of the same event costs one hash."""
 IN_FLIGHT_MAX = 2_000
-SIGNER_PAUSE_S = 2.0
-"""Between two questions to a signer that denies."""
 WAITING_BYTES_MAX = 32 * 1_048_576
 """Records that wait for their turn: some ten thousand wraps, so that a flood is seen as one before it is read."""
 EVENT_OVERHEAD_BYTES = 1_000
@@ -87,7 +85,7 @@ class Intake:
             if isinstance(reading, SignerDenies):
                 self._notify(f"messages wait for the signer: {reading}")
                 denied = True
-                await asyncio.sleep(SIGNER_PAUSE_S)
+                await asyncio.sleep(ASK_AGAIN_S)
                 continue
             if denied:
                 self._notify("")

@@ -59,7 +59,7 @@ def demo(
             os._exit(0)  # leave without waiting for the stack, which has its own session
         _stop(stack_process)
     if not keep:
-        _remove(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     OUT.print("\nEverything was stopped; no process is left.")
     as_json(facts)
 
@@ -84,10 +84,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _how_to_use(folder: Path, pid: int) -> None:

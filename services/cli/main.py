@@ -51,7 +51,6 @@ app = typer.Typer(
     cls=Lazily,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Nostr Commerce Coordinator: shops on Nostr that sell by themselves.",
 )
 
 

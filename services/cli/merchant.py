@@ -14,6 +14,7 @@ from services.cli.client import Stack
 from services.cli.keys import read_key
 from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail, fields, table
+from services.home import Home as HomeFolder
 from services.relays.errors import BadRelayUrl
 from services.relays.urls import normalise_relay_url
 from services.signer.keystore import Keystore
@@ -46,7 +47,7 @@ def merchant_add(
     if public_key is None:
         made = SecretKey.from_bytes(secrets.token_bytes(32))
         secret = made if key_file is None else read_key(key_file, passphrase_file)
-        key = Keystore(stack.home / "keys", stack.home / "secrets" / "keystore-passphrase").add(secret)
+        key = Keystore.of(HomeFolder(stack.home)).add(secret)
     elif key_file is None:
         key = _public_key(public_key)
     else:

@@ -24,8 +24,7 @@ app.add_typer(signer_app, name="signer")
 
 
 def _keystore(home: Path | None) -> Keystore:
-    folder = HomeFolder(home or Path())
-    return Keystore(folder.keys, folder.secrets / "keystore-passphrase")
+    return Keystore.of(HomeFolder(home or Path()))
 
 
 @signer_app.command("add")

@@ -13,6 +13,7 @@ from schemas.nostr.kinds import Kind
 from services.cli.client import Stack
 from services.cli.output import OUT, table
 from services.demo.people import Buyer, Person, open_catalogue
+from services.home import Home
 from services.payments.simulated import SimulatedWallet
 from services.signer.keystore import Keystore
 
@@ -176,8 +177,7 @@ async def _play(stack: Stack, merchant: Person, buyer: Buyer) -> dict[str, Any]:
 
 
 async def _add(stack: Stack, merchant: Person) -> None:
-    keystore = Keystore(stack.home / "keys", stack.home / "secrets" / "keystore-passphrase")
-    await asyncio.to_thread(keystore.add, merchant.secret)
+    await asyncio.to_thread(Keystore.of(Home(stack.home)).add, merchant.secret)
     body = {"public_key": merchant.public_key, "name": f"camp-{merchant.public_key[:6]}"}
     await asyncio.to_thread(stack.post, "/merchants", body)
 

@@ -52,7 +52,7 @@ class Stage:
         """The signer process that the settings name, else one in this process over the home's keystore."""
         if self.settings.signer:
             return RemoteSigner(Path(self.settings.signer))
-        return LocalSigner(Keystore(self.home.keys, self.home.secrets / "keystore-passphrase"))
+        return LocalSigner(Keystore.of(self.home))
 
     def auth_events(self, among: Iterable[str] | None, relay_url: str, challenge: str) -> list[str]:
         """Answers to a relay's challenge as JSON, of every merchant we sign for (or those among some); none where

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from typing import Self
 
 from schemas.nostr.nip49 import decrypt_key, encrypt_key
 from schemas.nostr.secp256k1 import SecretKey
+from services.home import Home
 from services.signer.port import UnknownMerchant
 
 LOG_N = 14
@@ -22,6 +24,11 @@ class Keystore:
         self._folder = folder
         self._passphrase_file = passphrase_file
         self._unlocked: dict[str, SecretKey] = {}
+
+    @classmethod
+    def of(cls, home: Home) -> Self:
+        """The keystore of a home folder."""
+        return cls(home.keys, home.secrets / "keystore-passphrase")
 
     def add(self, secret: SecretKey) -> str:
         """Store a key and return its public key. Adding it again changes nothing."""

@@ -90,7 +90,7 @@ def notice_low(decision: Decision) -> None:
                     now[line.coordinate] = None if on_hand is None else max(0, on_hand - line.quantity)
     for coordinate, left in now.items():
         before = shop.on_hand(coordinate)
-        if before is not None and left is not None and left <= shop.settings.low_stock < before:
+        if before is None or left is None or left >= before:
+            continue
+        if left == 0 or left <= shop.settings.low_stock < before:
             decision.emit(StockRanLow(coordinate=coordinate, left=left))
-        elif before and left == 0:
-            decision.emit(StockRanLow(coordinate=coordinate, left=0))

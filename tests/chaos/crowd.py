@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
+from bench.shop import price_sats, signed
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, EventRefused, read_event, to_json
 from schemas.nostr.nip17 import make_rumor
@@ -25,7 +26,7 @@ from services.relays.line import LineSettings
 from services.relays.pace import Backoff
 from services.relays.session import ReadSettings
 from tests.chaos.model import Placed, Script, Told, too_much
-from tests.chaos.shops import Shop, a_secret, price_sats, signed
+from tests.chaos.shops import Shop, a_secret
 
 BUYERS = 40
 PUT_S = 20.0
@@ -97,7 +98,7 @@ class Crowd:
         buyer = self.dice.choice(self._buyers)
         quantity = 1 if script is Script.GRABS else self.dice.randint(1, 3)
         order_id = f"{shop.name}-{len(self.orders)}"
-        placed = Placed(order_id, buyer.public_key, shop.merchant, shop.product(d), quantity, script)
+        placed = Placed(order_id, buyer.public_key, shop.merchant, shop.listing(d), quantity, script)
         self.orders[order_id] = placed
         self._told[order_id] = asyncio.Event()
         self._spawn(self._live(shop, buyer, placed, d))
@@ -135,7 +136,7 @@ class Crowd:
         return found
 
     async def _live(self, shop: Shop, buyer: SecretKey, placed: Placed, d: str) -> None:
-        rumor = shop.order(buyer.public_key, placed.order_id, d, placed.quantity, int(time.time()))
+        rumor = shop.order(buyer.public_key, placed.order_id, int(time.time()), d, placed.quantity)
         wrap = make_wrap(rumor, buyer, shop.merchant, "")
         placed.sent_s = time.monotonic()
         await self.put(wrap)

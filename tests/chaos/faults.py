@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from services.supervision import processes
 from tests.chaos.liar import Liar
 from tests.chaos.model import Placed
 from tests.chaos.plan import BROKER, LIAR, RELAY, WALLET, Fault, Kind
@@ -122,7 +123,7 @@ class Faults:
         give_up_s = time.monotonic() + VICTIM_S
         while True:
             pid = self._children().get(name, {}).get("pid")
-            if pid is not None and pid != self._last_pid.get(name) and _is_alive(pid):
+            if pid is not None and pid != self._last_pid.get(name) and processes.is_alive(pid):
                 return int(pid)
             if time.monotonic() > give_up_s:
                 raise AssertionError(f"{name} was not started again:\n{self._stack.logs(name)}")
@@ -191,10 +192,3 @@ def lines(struck: Iterable[Struck], gauges: Iterable[Placed]) -> list[Line]:
                 orders += [min(after) - one.at_s] if after else []
         table.append(Line(name, len(ones), max(backs, default=None), max(orders, default=None)))
     return table
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench.shop import STOCK
 from services.signer.keystore import Keystore
 from tests.chaos import ending, faults, plan
 from tests.chaos.crowd import SHORT_SCRIPTS, Crowd
@@ -18,7 +19,7 @@ from tests.chaos.ending import Witnesses
 from tests.chaos.faults import Faults, Line
 from tests.chaos.liar import Liar
 from tests.chaos.model import Script
-from tests.chaos.shops import SCARCE, SHORT_GRACE_S, SHORT_TTL_S, STOCK, Shop, shops_of
+from tests.chaos.shops import SCARCE, SHORT_GRACE_S, SHORT_TTL_S, Shop, shops_of
 from tests.support.shop import Operator
 from tests.support.stack import RunningStack
 
@@ -166,7 +167,7 @@ def _write_timeline(file: Path, strikes: Faults, crowd: Crowd) -> None:
 async def _open_shop(see: Witnesses, shop: Shop, lying: str, stock: dict[str, int]) -> None:
     """Its key into the home, its listing on the relay, its name to the API; both relays are the merchant's own."""
     home, now_s = see.stack.home, int(time.time())
-    await asyncio.to_thread(Keystore(home.keys, home.secrets / "keystore-passphrase").add, shop.secret)
+    await asyncio.to_thread(Keystore.of(home).add, shop.secret)
     body = {
         "public_key": shop.merchant,
         "name": f"shop-{shop.name}",
@@ -180,11 +181,11 @@ async def _open_shop(see: Witnesses, shop: Shop, lying: str, stock: dict[str, in
 
 async def _list(see: Witnesses, shop: Shop, d: str, units: int, stock: dict[str, int]) -> None:
     """Offer something, and wait until the API shows it."""
-    await see.crowd.put(shop.mug(d, units, int(time.time())))
-    stock[shop.product(d)] = units
+    await see.crowd.put(shop.mug(int(time.time()), d, units))
+    stock[shop.listing(d)] = units
     sql = "SELECT count() AS n FROM inventory_now WHERE coordinate = {c:String}"
     while True:
-        rows = await see.operator.sql(sql, c=shop.product(d))
+        rows = await see.operator.sql(sql, c=shop.listing(d))
         if int(rows[0]["n"]):
             return
         await asyncio.sleep(0.2)

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
+from bench.shop import price_sats
 from schemas.nostr.nip01 import Event
 from tests.chaos import ending
 from tests.chaos.ending import Witnesses
 from tests.chaos.model import Placed, Script, Told
-from tests.chaos.shops import price_sats, shops_of
+from tests.chaos.shops import shops_of
 
 SHOP = shops_of(1)[0]
-MUG = SHOP.product("mug")
+MUG = SHOP.product
 PAID = "paid"
 LEFT = "left"
 
@@ -46,7 +47,7 @@ class Buyers:
 
     async def newest(self, _merchant: str, ds: Iterable[str]) -> dict[str, Event]:
         """What the relay shows."""
-        return {d: SHOP.mug(d, self.shown, int(time.time())) for d in ds}
+        return {d: SHOP.mug(int(time.time()), d, self.shown) for d in ds}
 
 
 def an_order(name: str, script: Script, quantity: int) -> Placed:

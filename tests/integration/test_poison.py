@@ -121,7 +121,7 @@ async def test_poison_among_ten_thousand_events_costs_nothing_but_itself(kafka: 
     """Every class once: each ends under its code, all other events become a command each, and intake has no lag."""
     merchant = a_key()
     home = Home(tmp_path)
-    Keystore(home.keys, home.secrets / "keystore-passphrase").add(merchant)
+    Keystore.of(home).add(merchant)
     poison = poison_events(merchant)
     count = COUNT - len(poison)
     tags = (("d", "tea"), ("title", "Tea"), ("price", "10", "SAT"))

@@ -9,18 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from services.supervision.processes import is_alive
 from tests.support.shop import Shop, invoice_of
 from tests.support.stack import RunningStack
 
 pytestmark = pytest.mark.real
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process still runs; one that only waits to be collected does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 async def test_after_kill_nine_of_the_supervisor_the_next_start_goes_on_with_everything(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ async def test_while_the_signer_is_away_messages_wait_and_nothing_dies(tmp_path:
             assert len(buyer.of_order(paid, "3", "confirmed")) == len(buyer.of_order(placed, "2")) == 1
         finally:
             await shop.__aexit__(None, None, None)
-        assert not Keystore(stack.home.keys, stack.home.secrets / "keystore-passphrase").public_keys()
+        assert not Keystore.of(stack.home).public_keys()
         assert {name: child["restarts"] for name, child in stack.children().items() if child["restarts"]} == {}
 
 

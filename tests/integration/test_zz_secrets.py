@@ -31,7 +31,7 @@ def canaries(stack: RunningStack, keys: list[SecretKey]) -> list[bytes]:
 
 def keys_of(stack: RunningStack) -> list[SecretKey]:
     """Every merchant key this home holds."""
-    keystore = Keystore(stack.home.keys, stack.home.secrets / "keystore-passphrase")
+    keystore = Keystore.of(stack.home)
     return [keystore.get(public_key) for public_key in sorted(keystore.public_keys())]
 
 

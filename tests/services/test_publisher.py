@@ -141,7 +141,7 @@ async def test_what_the_signer_denies_stays_owed_and_is_said_to_the_operator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is published and nothing dies; once it signs again, the message goes out and the word is taken back."""
-    monkeypatch.setattr(publisher, "SIGNER_PAUSE_S", 0.05)
+    monkeypatch.setattr(publisher, "ASK_AGAIN_S", 0.05)
     async with ScriptedRelay() as relay, office(tmp_path, relay.url) as made:
         made.signer.denies = True
         await made.promise(4, 1)

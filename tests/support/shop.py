@@ -92,8 +92,7 @@ class Shop:
 
     async def add(self, relays: tuple[str, ...] = ()) -> None:
         """Have the stack run this shop."""
-        keystore = Keystore(self.keys.keys, self.keys.secrets / "keystore-passphrase")
-        await asyncio.to_thread(keystore.add, self.merchant.secret)
+        await asyncio.to_thread(Keystore.of(self.keys).add, self.merchant.secret)
         body = {
             "public_key": self.merchant.public_key,
             "name": f"shop-{self.merchant.public_key[:8]}",
