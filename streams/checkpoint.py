@@ -24,7 +24,7 @@ from pydantic import TypeAdapter
 import schemas
 from schemas.messages import JournalRecord
 from streams import domain
-from streams.domain.evolve import note_stale
+from streams.domain.fold_goods import note_stale
 from streams.domain.shop import Due, Order, Shop
 from streams.kept import ABSENT, Kept, Orders
 

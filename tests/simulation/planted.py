@@ -22,7 +22,19 @@ from schemas.payments import BackendState, ObservePayment, PaymentAxis, PaymentD
 from schemas.stock import StockReleased
 from schemas.values import Actor
 from streams import partition
-from streams.domain import catalogue, decision, evolve, money, orders, parking, payments, pricing, reviews, shop
+from streams.domain import (
+    catalogue,
+    decision,
+    fold_goods,
+    fold_orders,
+    money,
+    orders,
+    parking,
+    payments,
+    pricing,
+    reviews,
+    shop,
+)
 from streams.domain.transitions import ORDER_MOVES
 
 Change = tuple[Any, str, Any]
@@ -102,9 +114,9 @@ def _confirm_without_stock() -> list[Change]:
 
 
 def _take_stock_twice() -> list[Change]:
-    right = evolve._move_stock
+    right = fold_goods.move_stock
     return [
-        (evolve, "_move_stock", lambda s, lines, held, on_hand=0: right(s, lines, held, -1 if held > 0 else on_hand))
+        (fold_goods, "move_stock", lambda s, lines, held, on_hand=0: right(s, lines, held, -1 if held > 0 else on_hand))
     ]
 
 
@@ -149,7 +161,7 @@ def _repeat_numbers() -> list[Change]:
 
 
 def _refuse_again() -> list[Change]:
-    return [(evolve, "_remember_refusal", lambda shop, event: None)]
+    return [(fold_orders, "remember_refusal", lambda shop, event: None)]
 
 
 def _park_for_ever() -> list[Change]:
@@ -226,7 +238,7 @@ def _older_wins() -> list[Change]:
 
 
 def _undelete() -> list[Change]:
-    return [(evolve, "_withdraw", _forgetful_withdraw)]
+    return [(fold_goods, "withdraw", _forgetful_withdraw)]
 
 
 def _forgetful_withdraw(shop: Any, event: Any) -> None:

@@ -1,0 +1,173 @@
+"""What facts about orders, their money and their parcels do to the shop; `evolve` says which fact does what."""
+
+from __future__ import annotations
+
+from schemas.freezes import MerchantThawed
+from schemas.orders import (
+    CancellationRequested,
+    MoveRefused,
+    OrderMoved,
+    OrderPlaced,
+    OrderStatus,
+    OrderWaiting,
+    ShippingMoved,
+)
+from schemas.payments import (
+    PaymentSettled,
+)
+from schemas.values import OrderKey, Waiting
+from streams.domain.shop import (
+    CAUSES_MAX,
+    HOUR_MS,
+    Due,
+    Order,
+    Shop,
+    move_cause,
+    refusal_cause,
+)
+from streams.domain.transitions import OPEN, payment_after_move, payment_after_settlement
+
+
+def change(shop: Shop, key: OrderKey, **changes: object) -> bool:
+    """Replace fields of an order; a fact about an order that was never placed changes nothing."""
+    order = shop.orders.get(key.ref)
+    if order is None:
+        return False
+    _put(shop, order._replace(**changes), order)  # type: ignore[arg-type]
+    return True
+
+
+def _put(shop: Shop, order: Order, before: Order | None) -> None:
+    """Keep an order, and where it is counted as its status says."""
+    ref, buyer = order.key.ref, order.key.buyer
+    shop.orders[ref] = order
+    status, former = order.status, before.status if before else None
+    if status is former:
+        return
+    if status is OrderStatus.PENDING:
+        shop.invoices[ref] = None
+    elif former is OrderStatus.PENDING:
+        shop.invoices.pop(ref, None)
+    if status in OPEN and former not in OPEN:
+        shop.open_of[buyer] = (*shop.open_of.get(buyer, ()), ref)
+    elif former in OPEN and status not in OPEN:
+        _leave(shop.open_of, buyer, ref)
+    if status is OrderStatus.CONFIRMED:
+        _leave(shop.unpaid, buyer, ref)
+
+
+def _leave(table: dict[str, tuple[str, ...]], buyer: str, ref: str) -> None:
+    """Take an order out of a buyer's; a buyer without any is not kept."""
+    rest = tuple(other for other in table.get(buyer, ()) if other != ref)
+    if rest:
+        table[buyer] = rest
+    else:
+        table.pop(buyer, None)
+
+
+def hear(shop: Shop, buyer: str, at_ms: int) -> None:
+    """Count a message of a buyer that led to something, in the hour it came; a new hour starts anew."""
+    hour = at_ms // HOUR_MS
+    if hour > shop.hour:
+        shop.hour, shop.heard, shop.unpaid = hour, {}, {}
+    shop.heard[buyer] = shop.heard.get(buyer, 0) + 1
+
+
+def wait(shop: Shop, event: OrderWaiting, at_ms: int) -> None:
+    """The order cannot be quoted; for an exchange rate it waits only so long, from the first time on."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        since_ms = (order.rate_since_ms or at_ms) if event.reason is Waiting.RATE else None
+        waiting = order._replace(status=OrderStatus.WAITING, deadline_ms=event.deadline_ms, rate_since_ms=since_ms)
+        _put(shop, waiting, order)
+
+
+def place(shop: Shop, event: OrderPlaced) -> None:
+    """A first or an amended order; an amendment starts over but keeps its rumors and its replies' numbers."""
+    before = shop.orders.get(event.order.ref)
+    ref = event.order.ref
+    if before is None:
+        shop.unpaid[event.order.buyer] = (*shop.unpaid.get(event.order.buyer, ()), ref)
+    placed = Order(
+        key=event.order,
+        dialect=event.dialect,
+        revision=event.revision,
+        rumor_ids=(*(before.rumor_ids if before else ()), event.rumor_id),
+        lines=event.lines,
+        shipping=event.shipping,
+        destination=event.destination,
+        claimed_sats=event.claimed_sats,
+        coupon=event.coupon,
+        replies=before.replies if before else 0,
+        refused=before.refused if before else (),
+        settled=before.settled if before else (),
+    )
+    _put(shop, placed, before)
+    for _ in shop.parked.get(event.order.ref, ()):
+        shop.remind(Due(0, "parked", event.order))
+
+
+def move_order(shop: Shop, event: OrderMoved, at_ms: int) -> None:
+    """The order axis, and what that means for its payment."""
+    order = shop.orders.get(event.order.ref)
+    if order is None:
+        return
+    payment = payment_after_move(order.payment, event.to)
+    moves = with_cause(order.moves, move_cause("order", event.to, event.cause))
+    confirmed_s = at_ms // 1_000 if event.to is OrderStatus.CONFIRMED else order.confirmed_s
+    changed = order._replace(status=event.to, payment=payment, deadline_ms=None, moves=moves, confirmed_s=confirmed_s)
+    _put(shop, changed, order)
+
+
+def note_cancellation(shop: Shop, event: CancellationRequested) -> None:
+    """The merchant has it to decide; the message that asked is not heard twice."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        moves = with_cause(order.moves, move_cause("order", OrderStatus.CANCELLED, event.cause))
+        shop.orders[event.order.ref] = order._replace(cancellation_requested=True, moves=moves)
+
+
+def move_parcel(shop: Shop, event: ShippingMoved) -> None:
+    """The shipping axis."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        moves = with_cause(order.moves, move_cause("parcel", event.to, event.cause))
+        shop.orders[event.order.ref] = order._replace(parcel=event.to, moves=moves)
+
+
+def settle(shop: Shop, event: PaymentSettled) -> None:
+    """Money arrived for one of the order's requests; each counts once."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        payment = payment_after_settlement(order.payment, order.status, event.late)
+        settled = with_cause(order.settled, event.intent_id)
+        shop.orders[event.order.ref] = order._replace(payment=payment, settled=settled)
+
+
+def remember_refusal(shop: Shop, event: MoveRefused) -> None:
+    """A refusal changes nothing but that it is not made twice."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        refused = with_cause(order.refused, refusal_cause(event.reason, event.cause))
+        shop.orders[event.order.ref] = order._replace(refused=refused)
+
+
+def thaw(shop: Shop, event: MerchantThawed) -> None:
+    """Effects go on; what fell due while nobody looked falls due again.
+
+    Every deadline is put on the agenda anew: one clock may have called it over that another holds to be ahead.
+    """
+    shop.is_frozen = False
+    shop.freezes = with_cause(shop.freezes, event.cause)
+    for ref, order in shop.orders.items():
+        if order.deadline_ms is None:
+            continue
+        deadline_ms = max(order.deadline_ms, event.deadline_ms)
+        if deadline_ms != order.deadline_ms:
+            shop.orders[ref] = order._replace(deadline_ms=deadline_ms)
+        shop.remind(Due(deadline_ms, "deadline", order.key))
+
+
+def with_cause(known: tuple[str, ...], cause: str) -> tuple[str, ...]:
+    """The newest causes, this one last."""
+    return (*known, cause)[-CAUSES_MAX:]
