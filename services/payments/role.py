@@ -392,6 +392,11 @@ class PaymentsRole:
 
 
 def _is_over(entry: Open, now_s: float) -> bool:
-    """Whether watching a request can end: its time is over, and what a buyer was shown was looked up after that."""
+    """Whether watching a request can end: its time is over, and what a buyer was shown was looked up after that.
+
+    One that the journal still wants may yet be shown, whatever our clock says: only the journal drops it.
+    """
     ends_s = entry.wanted.expires_at + LATE_WATCH_S
-    return ends_s < now_s and (not entry.requested or entry.gone or entry.seen_s > ends_s)
+    if not entry.requested:
+        return entry.dropped and ends_s < now_s
+    return ends_s < now_s and (entry.gone or entry.seen_s > ends_s)

@@ -128,6 +128,22 @@ def skew(world: World, role: str, ms: int) -> None:
         process.skew_ms = ms
 
 
+def test_a_request_that_was_made_is_not_forgotten_though_our_clock_says_it_is_long_over(world: World) -> None:
+    """The journal still wanted it, so the buyer is shown it in the end; it is cancelled once it is over (I5)."""
+    shop = world.crypto.key("m0")
+    tags = (("p", shop), ("type", "1"), ("order", "o1"), ("amount", "10"), ("item", f"30402:{shop}:tea", "1"))
+    world.say(world.people(Dice(1)).private("b0", "m0", 16, tags), Dice(1))
+    for role in ("intake", "decider", "payments"):
+        world.turn(role, 0, 100)
+    skew(world, "payments", 3_600_000)
+    world.clock.advance(1_300_000)
+    world.turn("payments", 0, 100)
+    world.settle()
+    (invoice, *_), *_ = world.invoices
+
+    assert not world.wallet.pay(invoice, 100, when_late=True), "it was cancelled at the wallet"
+
+
 def test_a_listing_revised_by_a_wrong_clock_is_revised_again_by_the_right_one(world: World) -> None:
     """A revision dated an hour ahead does not keep the published stock wrong for that hour."""
     shop = world.crypto.key("m0")
