@@ -118,6 +118,14 @@ PARKED_ORDERS = Limit(
     "parked_too_many",
     why="Keys cost nothing: without it a crowd of them fills the decider's memory with orders that never come.",
 )
+PAST_ORDERS = Limit(
+    "orders of one shop from before it came here",
+    100_000,
+    "orders",
+    "REL-11",
+    "past_too_many",
+    why="They are kept so that whatever relays still tell of them finds its place; a forger's keys cost nothing.",
+)
 PARKED_TTL = Limit(
     "how long a message waits for its order", 2 * DAY_S, "seconds", THREAT_MODEL, "orphan", is_setting=True
 )
@@ -281,6 +289,7 @@ LIMITS = (
     PARKED,
     PARKED_ORDERS,
     PARKED_TTL,
+    PAST_ORDERS,
     DELETED_IDS,
     BUYER_OPEN_ORDERS,
     BUYER_UNPAID_ORDERS,

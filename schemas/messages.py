@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas import catalogue, freezes, orders, parking, payments, replies, reviews, shops, stock
+from schemas import catalogue, freezes, orders, parking, past, payments, replies, reviews, shops, stock
 from schemas.values import Origin, PublicKey, Value
 
 CommandBody = Annotated[
@@ -21,6 +21,8 @@ CommandBody = Annotated[
     | orders.MoveShipping
     | orders.ReachDeadline
     | parking.ReleaseParked
+    | past.RecordPast
+    | past.AnswerPast
     | payments.RecordPaymentRequest
     | payments.RecordPaymentFailure
     | payments.ObservePayment
@@ -57,6 +59,7 @@ Event = Annotated[
     | orders.MoveRefused
     | parking.CommandParked
     | parking.ParkedReleased
+    | past.PastOrderRecorded
     | payments.PaymentWanted
     | payments.PaymentRequested
     | payments.PaymentReported

@@ -14,7 +14,6 @@ from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, tag_values
 from schemas.nostr.nip17 import read_inbox_relays
 from schemas.nostr.nip65 import read_relay_list
-from services.relays import LOOK_BACK_S
 from services.relays.frames import Filter
 
 OWN_KINDS = (
@@ -113,8 +112,7 @@ def filters_of(topic: Topic, members: Sequence[Merchant], followed: Mapping[str,
     keys = sorted(merchant.public_key for merchant in members)
     match topic:
         case Topic.INBOX:
-            since_s = max(0, min(merchant.added_ms for merchant in members) // 1_000 - LOOK_BACK_S)
-            return ({"kinds": [int(Kind.GIFT_WRAP)], "#p": keys, "since": since_s},)
+            return ({"kinds": [int(Kind.GIFT_WRAP)], "#p": keys},)
         case Topic.CATALOGUE:
             return ({"kinds": [int(kind) for kind in OWN_KINDS], "authors": keys},)
         case Topic.REVIEWS:

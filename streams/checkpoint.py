@@ -324,6 +324,9 @@ def _rebuild(shop: Shop) -> None:
     for order in shop.orders.values():
         if order.deadline_ms is not None:
             shop.remind(Due(order.deadline_ms, "deadline", order.key))
+    for past in shop.past.values():
+        if past.answer_at_ms is not None:
+            shop.remind(Due(past.answer_at_ms, "past", past.order))
     for waiting in shop.parked.values():
         for parked in waiting:
             key = parked.command.order

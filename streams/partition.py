@@ -15,6 +15,7 @@ from schemas.crash_points import Point, reach
 from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.orders import MoveRefused, Rate, ReachDeadline
 from schemas.parking import ReleaseParked
+from schemas.past import AnswerPast
 from schemas.quarantine import Quarantined
 from schemas.values import Origin
 from streams import quarantining
@@ -206,9 +207,13 @@ async def _holds(reader: Consumer, number: int, end: int, place: Place) -> bool:
 
 
 def _due_body(due: Due) -> CommandBody:
-    if due.kind == "deadline":
-        return ReachDeadline(order=due.order_key, deadline_ms=due.at_ms)
-    return ReleaseParked(order=due.order_key)
+    match due.kind:
+        case "deadline":
+            return ReachDeadline(order=due.order_key, deadline_ms=due.at_ms)
+        case "past":
+            return AnswerPast(order=due.order_key)
+        case _:
+            return ReleaseParked(order=due.order_key)
 
 
 def _now_ms() -> int:

@@ -32,7 +32,9 @@ from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, EventRefused, check_id, check_sig, parse_event, tag_values
 from schemas.nostr.nip09 import read_deletion
 from schemas.nostr.nip59 import OpenedWrap, WrapFault, WrapRefused
-from schemas.orders import PlaceOrder
+from schemas.orders import MoveOrder, MoveShipping, PlaceOrder
+from schemas.past import RecordPast
+from schemas.payments import ReportPayment
 from schemas.quarantine import Quarantined
 from schemas.reviews import RecordReview
 from schemas.values import Destination, OrderKey, Origin, SealedDetails
@@ -106,7 +108,7 @@ HostedSince = Callable[[str], int | None]
 """Since when a merchant is run here (unix seconds), or None for a stranger."""
 
 LOOK_BACK_S = 2 * 86_400 + 3_600
-"""Orders from longer before the merchant came here were never ours to answer (REL-11)."""
+"""An order from so shortly before the merchant came here is answered, where nobody else has (REL-11)."""
 
 
 class Reader:
@@ -210,7 +212,9 @@ class Reader:
         if len(hosted) != 1:
             raise Refused(WrapFault.WRONG_RECIPIENT, "no single merchant here is named")
         merchant = hosted[0]
-        if self._signer.is_own_copy(wrap, merchant):
+        started_s = self._hosted_since(merchant) or 0
+        is_own = self._signer.is_own_copy(wrap, merchant)
+        if is_own and wrap.created_at >= started_s:
             return Known("own_copy")
         check_id(wrap)
         check_sig(wrap)
@@ -219,22 +223,27 @@ class Reader:
         except WrapRefused as refused:
             raise Refused(refused.reason.value, refused.detail, merchant) from None
         rumor = opened.rumor
+        is_past = rumor.created_at < started_s
+        if is_own and not is_past:
+            return Known("own_copy")
         if rumor.created_at > raw.at_ms // 1_000 + FUTURE_MAX_S:
             raise Refused("future_dated", "the message inside", merchant)
-        if raw.replayed_ms is None and rumor.created_at < raw.received_ms // 1_000 - limits.RUMOR_AGE.most:
+        is_old = rumor.created_at < raw.received_ms // 1_000 - limits.RUMOR_AGE.most
+        if raw.replayed_ms is None and is_old and not is_past:
             raise Refused("too_old", "the message inside", merchant)
-        if rumor.created_at < (self._hosted_since(merchant) or 0) - LOOK_BACK_S:
-            raise Refused("before_start", "a message from before the shop came here", merchant)
         dialect = recognise(rumor.kind, rumor.tags)
         if dialect is None:
             raise Refused(MessageFault.UNKNOWN_KIND, f"a message of kind {rumor.kind}", merchant)
-        if self._is_burst(raw, opened):
+        if not is_past and self._is_burst(raw, opened):
             raise Refused("sender_flood", f"more than {limits.SENDER_BURST.most} in a minute", merchant)
         said = Said(rumor.id, opened.sender, merchant, rumor.kind, rumor.tags, rumor.content)
         try:
             body = self._understand(dialect, said)
         except MessageRefused as refused:
             raise Refused(refused.reason.value, refused.detail, merchant) from None
+        if is_past and isinstance(body, PlaceOrder | MoveOrder | MoveShipping | ReportPayment):
+            is_recent = rumor.created_at >= started_s - LOOK_BACK_S
+            body = RecordPast(order=body.order, said=body, said_at=rumor.created_at, is_recent=is_recent)
         return Commands((command(raw, wrap.id, merchant, body),))
 
     def _is_burst(self, raw: Raw, opened: OpenedWrap) -> bool:

@@ -50,6 +50,7 @@ from schemas.orders import (
     ShippingStatus,
 )
 from schemas.parking import CommandParked, ParkedReleased, ReleaseParked
+from schemas.past import AnswerPast, PastOrder, PastOrderRecorded, RecordPast
 from schemas.payments import (
     BackendState,
     ObservePayment,
@@ -118,6 +119,8 @@ COMMANDS: tuple[CommandBody, ...] = (
     MoveShipping.model_validate({**SHIP, "actor": Actor.MERCHANT, "eta": AT_S + 86_400, "announce": False}),
     ReachDeadline(order=ORDER, deadline_ms=AT_MS + 960_000),
     ReleaseParked(order=ORDER),
+    RecordPast(order=ORDER, said=PlaceOrder.model_validate(PLACED), said_at=AT_S - 86_400, is_recent=True),
+    AnswerPast(order=ORDER),
     RecordPaymentRequest.model_validate(REQUESTED),
     RecordPaymentFailure(order=ORDER, intent_id=INTENT, reason="the wallet refuses the amount"),
     ObservePayment(
@@ -170,6 +173,19 @@ EVENTS: tuple[Event, ...] = (
     ),
     CommandParked(order=ORDER, command=CANCEL, deadline_ms=AT_MS + 172_800_000),
     ParkedReleased(order=ORDER),
+    PastOrderRecorded(
+        past=PastOrder(
+            order=ORDER,
+            dialect="gamma",
+            lines=(OrderLine(coordinate=VASE, quantity=1),),
+            country="DE",
+            said_at=AT_S - 30 * 86_400,
+            rumor_id=RUMOR,
+            status=OrderStatus.COMPLETED,
+            shipping=ShippingStatus.DELIVERED,
+            is_reported=True,
+        )
+    ),
     PaymentWanted(
         order=ORDER,
         intent_id=INTENT,

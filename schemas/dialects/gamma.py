@@ -52,7 +52,7 @@ class Gamma:
             case "1":
                 return _read_order(said, tags)
             case "2":
-                raise MessageRefused(MessageFault.NOT_ALLOWED, "a payment request from a buyer is no request")
+                return _read_request(said, tags)
             case "3":
                 return _read_status(said, tags)
             case "4":
@@ -194,6 +194,15 @@ def _lines(said: Said, tags: _Tags) -> tuple[OrderLine, ...]:
             quantity=whole_number(item[2] if len(item) > 2 else "1", _QUANTITY_READ_MAX) or 0,
         )
         for item in items
+    )
+
+
+def _read_request(said: Said, tags: _Tags) -> MoveOrder:
+    """The merchant asked for payment with another program: the order is answered. From a buyer it is no request."""
+    if said.actor is Actor.BUYER:
+        raise MessageRefused(MessageFault.NOT_ALLOWED, "a payment request from a buyer is no request")
+    return MoveOrder(
+        order=tags.order_key(), actor=said.actor, to=OrderStatus.PENDING, cause=said.rumor_id, announce=False
     )
 
 

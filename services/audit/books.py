@@ -37,6 +37,7 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "PaymentRequested": on_money.requested,
     "PaymentDropped": on_money.dropped,
     "PaymentSettled": on_money.settled,
+    "PastOrderRecorded": on_orders.past,
     "ReplyPromised": on_money.promised,
 }
 """How each fact is entered; the others move nothing that is counted here."""

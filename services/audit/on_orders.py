@@ -30,6 +30,13 @@ def placed(ledger: Ledger, fact: Fact) -> None:
     ledger.check("I12", is_sealed and is_clean, lambda: f"{order.name} shows what should be sealed")
 
 
+def past(ledger: Ledger, fact: Fact) -> None:
+    """An order from before the shop came here is listed; it is none of those sold here."""
+    ref = ledger.ref_of(fact["past"])
+    is_ours = ref in ledger.orders or ledger.finished_order(ref) is not None
+    ledger.check("I11", not is_ours, lambda: f"order {ref[:10]} is sold here, and listed as one of the past")
+
+
 def quoted(ledger: Ledger, fact: Fact) -> None:
     """An order got its price and waits for its money."""
     order, quote = ledger.order_of(fact), fact["quote"]

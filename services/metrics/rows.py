@@ -35,6 +35,7 @@ from schemas.orders import (
     ShippingMoved,
 )
 from schemas.parking import CommandParked, ParkedReleased
+from schemas.past import PastOrderRecorded
 from schemas.payments import (
     PaymentDropped,
     PaymentReported,
@@ -204,6 +205,9 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...]) -> list[EventR
             return [row._replace(subject=event.effect_id, status=status, dialect=short(event.dialect))]
         case CommandParked():
             return [row._replace(reason=event.command.type)]
+        case PastOrderRecorded(past=past):
+            country = country_or_empty(past.country)
+            return [row._replace(status=past.status.value, reason="past", dialect=short(past.dialect), country=country)]
         case MerchantFrozen():
             return [row._replace(reason=short(event.code), subject=short(event.reason))]
         case MerchantThawed():

@@ -394,9 +394,7 @@ class PaymentsRole:
 def _is_over(entry: Open, now_s: float) -> bool:
     """Whether watching a request can end: its time is over, and what a buyer was shown was looked up after that.
 
-    One that the journal still wants may yet be shown, whatever our clock says: only the journal drops it.
+    One that the journal still wants may yet be shown, whatever our clock says.
     """
     ends_s = entry.wanted.expires_at + LATE_WATCH_S
-    if not entry.requested:
-        return entry.dropped and ends_s < now_s
-    return ends_s < now_s and (entry.gone or entry.seen_s > ends_s)
+    return ends_s < now_s and (entry.gone or entry.seen_s > ends_s if entry.requested else entry.dropped)

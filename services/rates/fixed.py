@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
+from schemas.market.reading import exact_decimal
 from schemas.orders import Rate
 from schemas.values import MSAT_PER_SAT
+
+
+SATS_EVER = 21_000_000 * 100_000_000
+"""As many sats as there will ever be."""
 
 
 class BadRates(ValueError):
@@ -24,13 +29,13 @@ class FixedRates:
         """Read `USD=1000,EUR=1100` (sats a unit). Raises `BadRates`."""
         table: dict[str, Decimal] = {}
         for entry in filter(None, (part.strip() for part in text.split(","))):
-            currency, _, sats = entry.partition("=")
-            try:
-                table[currency.strip().upper()] = Decimal(sats.strip())
-            except InvalidOperation:
-                raise BadRates(f"the rate {entry!r} is not written like USD=1000 (sats a unit)") from None
-        if any(not sats.is_finite() or sats <= 0 for sats in table.values()):
-            raise BadRates("an exchange rate must be more than zero sats a unit")
+            currency, _, figure = entry.partition("=")
+            sats = exact_decimal(figure.strip())
+            if sats is None:
+                raise BadRates(f"the rate {entry!r} is not written like USD=1000 (sats a unit)")
+            if not 0 < sats <= SATS_EVER:
+                raise BadRates("an exchange rate must be more than zero sats a unit, and not more than there are")
+            table[currency.strip().upper()] = sats
         return cls(table)
 
     def now(self, now_ms: int) -> dict[str, Rate]:

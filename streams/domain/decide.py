@@ -16,11 +16,12 @@ from schemas.freezes import FreezeMerchant, ThawMerchant
 from schemas.messages import Command, CommandBody, Event
 from schemas.orders import MoveOrder, MoveShipping, PlaceOrder, Rate, ReachDeadline
 from schemas.parking import ReleaseParked
+from schemas.past import AnswerPast, RecordPast
 from schemas.payments import ObservePayment, RecordPaymentFailure, RecordPaymentRequest, ReportPayment
 from schemas.reviews import RecordReview
 from schemas.shops import OpenShop, ShopOpened
 from schemas.stock import SetStock
-from streams.domain import catalogue, freezing, orders, parking, payments, reviews, stocktaking
+from streams.domain import catalogue, freezing, orders, parking, past, payments, reviews, stocktaking
 from streams.domain.decision import Decision
 from streams.domain.shop import Shop
 
@@ -64,6 +65,14 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             early = parking.release(decision, body.order)
             if early is not None:
                 _decide(decision, early, rates)
+        case RecordPast():
+            said = past.record(decision, body)
+            if said is not None:
+                _decide(decision, said, rates)
+        case AnswerPast():
+            unanswered = past.answer(decision, body.order)
+            if unanswered is not None:
+                orders.place(decision, unanswered, rates)
         case RecordListing():
             catalogue.record_listing(decision, body)
         case RecordShippingOption():

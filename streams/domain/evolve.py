@@ -27,6 +27,7 @@ from schemas.orders import (
     ShippingMoved,
 )
 from schemas.parking import CommandParked, ParkedReleased
+from schemas.past import PastOrderRecorded
 from schemas.payments import (
     PaymentAxis,
     PaymentDropped,
@@ -138,6 +139,10 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
                 shop.parked[event.order.ref] = rest
             else:
                 shop.parked.pop(event.order.ref, None)
+        case PastOrderRecorded(past=past):
+            shop.past[past.order.ref] = past
+            if past.answer_at_ms is not None:
+                shop.remind(Due(past.answer_at_ms, "past", past.order))
         case ListingRecorded() | ListingRevised():
             fold_goods.note_hidden(shop, event)
             shop.listings[event.listing.coordinate] = event.listing

@@ -86,6 +86,7 @@ def place(shop: Shop, event: OrderPlaced) -> None:
     """A first or an amended order; an amendment starts over but keeps its rumors and its replies' numbers."""
     before = shop.orders.get(event.order.ref)
     ref = event.order.ref
+    shop.past.pop(ref, None)
     if before is None:
         shop.unpaid[event.order.buyer] = (*shop.unpaid.get(event.order.buyer, ()), ref)
     placed = Order(

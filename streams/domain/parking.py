@@ -7,13 +7,19 @@ from schemas.orders import MoveRefused
 from schemas.parking import PARKED_MAX, CommandParked, Early, ParkedReleased
 from schemas.payments import ReportPayment
 from schemas.values import Actor, OrderKey, Origin
-from streams.domain import buyers
+from streams.domain import buyers, past
 from streams.domain.decision import Decision
 from streams.domain.shop import Parked
 
 
 def park(decision: Decision, key: OrderKey, command: Early) -> None:
     """Keep a relay's message for an order that may still come; anyone else is told that there is no such order."""
+    if (known := decision.shop.past.get(key.ref)) is not None:
+        if decision.command.origin is Origin.RELAY:
+            past.hear(decision, known, command)
+        else:
+            past.refuse(decision, key, command, "past_order", "it is from before the shop came here, and only listed")
+        return
     waiting = decision.shop.parked.get(key.ref, ())
     if decision.command.origin is not Origin.RELAY:
         decision.emit(_refused(key, command, "unknown_order", "no such order"))

@@ -22,6 +22,7 @@ from schemas.orders import (
     ShippingMoved,
     ShippingStatus,
 )
+from schemas.past import PastOrder, PastOrderRecorded
 from schemas.payments import (
     PaymentAxis,
     PaymentReported,
@@ -112,6 +113,8 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
     """An order's row; facts about an order that was never placed (a parked message) make none."""
     if isinstance(event, OrderPlaced):
         return _placed(row, event, stamp)
+    if isinstance(event, PastOrderRecorded):
+        return _past(event.past, stamp)
     if row is None:
         return None
     match event:
@@ -155,6 +158,27 @@ def _placed(row: OrderRow | None, event: OrderPlaced, stamp: Stamp) -> OrderRow:
         country=event.destination.country,
         paid_msat=row.paid_msat if row else 0,
         placed_ms=row.placed_ms if row else stamp.at_ms,
+        updated_ms=stamp.at_ms,
+        partition=stamp.partition,
+        sequence=stamp.sequence,
+    )
+
+
+def _past(past: PastOrder, stamp: Stamp) -> OrderRow:
+    """A past order as relays tell of it; its time is its writer's word."""
+    return OrderRow(
+        key=past.order,
+        ref=past.order.ref,
+        dialect=past.dialect,
+        revision=0,
+        status=past.status,
+        payment=PaymentAxis.REPORTED if past.is_reported else PaymentAxis.NONE,
+        shipping=past.shipping,
+        reason="past",
+        lines=past.lines,
+        country=past.country,
+        cancellation_requested=past.buyer_cancelled,
+        placed_ms=past.said_at * 1_000,
         updated_ms=stamp.at_ms,
         partition=stamp.partition,
         sequence=stamp.sequence,

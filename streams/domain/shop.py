@@ -9,6 +9,7 @@ from typing import NamedTuple
 from schemas.catalogue import Collection, Listing, ShippingOption
 from schemas.orders import OrderLine, OrderStatus, Quote, ShippingStatus
 from schemas.parking import Early
+from schemas.past import PastOrder
 from schemas.payments import PaymentAxis
 from schemas.reviews import Review
 from schemas.shops import ShopSettings
@@ -90,7 +91,7 @@ class Parked(NamedTuple):
 
 
 class Due(NamedTuple):
-    """A moment at which the shop has to be asked again: an order's deadline, or a parked message's."""
+    """A moment at which the shop has to be asked again: an order's deadline, a parked message's, or a past order's."""
 
     at_ms: int
     kind: str
@@ -122,6 +123,8 @@ class Shop:
     stock: dict[str, Stock] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     parked: dict[str, tuple[Parked, ...]] = field(default_factory=dict)
+    past: dict[str, PastOrder] = field(default_factory=dict)
+    """By reference, orders from before the shop came here; none that became one of ours."""
     reviews: dict[tuple[str, str], Review] = field(default_factory=dict)
     review_deletions: dict[tuple[str, str], int] = field(default_factory=dict)
     freezes: tuple[str, ...] = ()

@@ -231,6 +231,11 @@ def _flood(world: World, action: Action, dice: Dice) -> None:
         world.say(world.people(dice).status(merchant, world.buyers[0], world.buyers[0], "never placed", wish), dice)
 
 
+def _past(world: World, action: Action, dice: Dice) -> None:
+    merchant, buyer = world.names[action.a % len(world.names)], world.buyers[action.b % len(world.buyers)]
+    world.say(world.people(dice).past(merchant, buyer), dice)
+
+
 def _freeze(world: World, action: Action, dice: Dice) -> None:
     world.coverage["freeze"] += 1
     body = FreezeMerchant(code="operator", reason="drawn", cause=digest(action.salt)[:32])
@@ -276,6 +281,7 @@ ACTIONS: dict[str, Act] = {
     "wallet_forgets": _wallet_forgets,
     "forge": _forge,
     "flood": _flood,
+    "past": _past,
     "freeze": _freeze,
     "thaw": _thaw,
 }

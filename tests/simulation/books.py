@@ -22,6 +22,7 @@ from schemas.orders import (
     Quote,
     ShippingMoved,
 )
+from schemas.past import PastOrderRecorded
 from schemas.payments import (
     PaymentDropped,
     PaymentReported,
@@ -69,6 +70,7 @@ class Books:
         self.keys: dict[str, Any] = {}
         self.versions: dict[str, int] = {}
         self.withdrawn: dict[str, int] = {}
+        self.past: set[str] = set()
         self.quiet: set[str] = set()
         """Orders a person moved, with a word of their own to the other side."""
 
@@ -98,7 +100,15 @@ class Books:
                 self._newer(listing.coordinate, listing.created_at)
             case Withdrawn():
                 self.withdrawn[event.coordinate] = max(event.deleted_at, self.withdrawn.get(event.coordinate, -1))
+            case PastOrderRecorded(past=past):
+                if past.order.ref in self.orders:
+                    raise Breach(f"REL-11: order {past.order.ref} is ours, and was listed as one of the past")
+                self.past.add(past.order.ref)
+                self.coverage[f"past {past.status.value}"] += 1
             case OrderPlaced():
+                if event.order.order_id.startswith("old-"):
+                    raise Breach(f"REL-11: order {event.order.ref} is months old, and was taken for a new one")
+                self.coverage["past answered"] += event.order.ref in self.past
                 if (event.order.ref, event.rumor_id) in self.rumors:
                     raise Breach(f"I9: one message placed order {event.order.ref} twice")
                 if self.payment.get(event.order.ref) in ("requested", "reported", "paid"):

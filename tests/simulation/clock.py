@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 START_S = 1_700_000_000
+HERE_SINCE_S = START_S - 30 * 86_400
+"""When the shops came here, a month before their history begins."""
 _MASK = (1 << 64) - 1
 
 

@@ -42,6 +42,7 @@ def expected() -> list[str]:
     names.append(f"order none→{OrderStatus.WAITING.value}")
     names += [f"parcel {a.value}→{b.value}" for a, b in SHIPPING_MOVES]
     names += [f"payment {a}→{b}" for a, b in PAYMENT_MOVES]
+    names += [f"past {known}" for known in ("waiting", "pending", "confirmed", "completed", "cancelled", "answered")]
     names += [f"reason {reason}" for reason in REFUSED_MOVES]
     names += [f"refusal {refusal}" for refusal in REFUSALS]
     names += sorted({f"quarantined {reason}" for reason, _ in HOSTILE} | {"quarantined not_a_command"})

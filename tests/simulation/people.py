@@ -11,7 +11,7 @@ from schemas.dialects.contract import MessageFault
 from schemas.market.reading import MarketFault
 from schemas.nostr.nip01 import Event, EventFault, event_id, to_json
 from schemas.nostr.nip59 import Rumor, WrapFault
-from tests.simulation.clock import START_S, Dice
+from tests.simulation.clock import HERE_SINCE_S, START_S, Dice
 from tests.simulation.signers import BAD_SIG, Crypto, cheap_event, quick
 
 Tags = tuple[tuple[str, ...], ...]
@@ -90,6 +90,29 @@ class People:
         tags: Tags = (("p", self.key(buyer)), ("type", "4"), ("order", order_id), ("status", status))
         if self.dice.chance(30):
             tags += (("tracking", f"T{self.dice.below(3)}"),)
+        return self.private(merchant, merchant, 16, tags)
+
+    def past(self, merchant: str, buyer: str) -> str:
+        """Something about an order from before the shop came here: two months before, or a day."""
+        is_recent = self.dice.chance(30)
+        ago_s, name = (86_400, "recent") if is_recent else (60 * 86_400, "old")
+        then = People(self.crypto, self.merchants, HERE_SINCE_S - ago_s + self.dice.below(5), self.dice)
+        order_id, wish = f"{name}-{self.dice.below(2)}", self.dice.below(10)
+        if wish < 4:
+            return then.order(merchant, buyer, order_id)
+        if wish == 4:
+            return then.receipt(merchant, buyer, order_id)
+        if wish == 5:
+            return then.parcel(merchant, buyer, order_id, self.dice.one_of(PARCELS))
+        if wish == 6:
+            return then.request(merchant, buyer, order_id)
+        return then.status(
+            merchant, self.dice.one_of((merchant, merchant, buyer)), buyer, order_id, self.dice.one_of(WISHES)
+        )
+
+    def request(self, merchant: str, buyer: str, order_id: str) -> str:
+        """The merchant's own copy of a payment request that another program made."""
+        tags = (("p", self.key(buyer)), ("type", "2"), ("order", order_id), ("amount", "10"))
         return self.private(merchant, merchant, 16, tags)
 
     def review(self, merchant: str, buyer: str, good: str) -> str:
@@ -224,8 +247,7 @@ HOSTILE: tuple[tuple[str, Hostile], ...] = (
     (MarketFault.NO_THUMB, _public("buyer", 31555, (("d", "a:30402:" + "ab" * 32 + ":x"),))),
     ("foreign_author", _public("buyer", 30402, (("d", "x"), ("title", "x"), ("price", "1", "SATS")))),
     ("future_dated", _public("merchant", 30402, (("d", "x"), ("title", "x"), ("price", "1", "SATS")), 50_000)),
-    ("too_old", _said(16, *_ORDER, _ITEM, at_s=-90 * 86_400)),
-    ("before_start", _said(16, *_ORDER, _ITEM, at_s=-5 * 86_400)),
+    ("too_old", _said(16, *_ORDER, _ITEM, at_s=-10 * 86_400)),
     ("future_dated", _said(16, *_ORDER, _ITEM, at_s=90 * 86_400)),
     (MessageFault.UNKNOWN_KIND, _said(7)),
     ("unknown_kind", _public("merchant", 30404, (("d", "x"),))),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tests.simulation.clock import Dice
 
-VERSION = 1
+VERSION = 2
 """Part of every draw: another version of the plan makes other histories of the same seeds."""
 
 
@@ -96,6 +96,7 @@ FAULTS: dict[str, int] = {
     "wallet_forgets": 2,
     "forge": 8,
     "flood": 1,
+    "past": 12,
     "freeze": 6,
     "thaw": 8,
 }

@@ -30,6 +30,7 @@ from streams.domain import (
     money,
     orders,
     parking,
+    past,
     payments,
     pricing,
     reviews,
@@ -237,6 +238,10 @@ def _older_wins() -> list[Change]:
     return [(catalogue, "newer", lambda created_at, event_id, current: True)]
 
 
+def _answer_the_past() -> list[Change]:
+    return [(past, "record", lambda decision, command: command.said)]
+
+
 def _undelete() -> list[Change]:
     return [(fold_goods, "withdraw", _forgetful_withdraw)]
 
@@ -317,6 +322,7 @@ DOMAIN: tuple[Bug, ...] = (
     Bug("never revise", "the published stock is never brought up to date", _never_revise),
     Bug("old reviews", "an older review replaces the newer", _old_reviews, "tests/streams/domain/test_reviews.py"),
     Bug("anywhere", "goods are sent to countries not served", _anywhere, "tests/streams/domain/test_shipping.py"),
+    Bug("answer the past", "an order of two months ago is answered as if it were new", _answer_the_past),
     Bug("fresh effects", "a message has a new identity at every try", _fresh_effects),
     Bug("trust rumor", "the seal's author need not be the rumor's", _trust_rumor, "tests/schemas/nostr/test_nip59.py"),
     Bug("drop deadlines", "nothing ever expires", _drop_deadlines),

@@ -22,7 +22,7 @@ from schemas.topics import partition_of
 from schemas.values import Origin
 from streams.kafka import Fenced
 from tests.simulation.books import Books, Breach
-from tests.simulation.clock import START_S, Clock, Dice
+from tests.simulation.clock import HERE_SINCE_S, START_S, Clock, Dice
 from tests.simulation.events import Texts, matches, received
 from tests.simulation.kafka import SimConsumer, rebalance
 from tests.simulation.log import Broker
@@ -62,7 +62,7 @@ class World:
             Merchant(public_key=self.crypto.key(name), name=name, relays=(), added_ms=(START_S - 86_400) * 1_000)
             for name in self.names
         ]
-        self._since = {row.public_key: row.added_ms // 1_000 for row in self.rows}
+        self._since = dict.fromkeys((row.public_key for row in self.rows), HERE_SINCE_S)
         self.net = RelayNet(self.relays, self._stored)
         self.wallet = Wallet(self.clock, Dice(config.seed + 78), config.is_real)
         self.wallet.fails, self.wallet.loses = config.wallet_fails, config.wallet_loses

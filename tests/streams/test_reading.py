@@ -10,23 +10,27 @@ from schemas.nostr import nip01, nip04, nip59
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import to_json
 from schemas.nostr.secp256k1 import SecretKey
+from schemas.orders import PlaceOrder
+from schemas.past import RecordPast
 from schemas.quarantine import Quarantined
 from schemas.values import SealedDetails
-from streams.reading import Commands, Raw, Reader, quarantined
+from streams.reading import Commands, Known, Raw, Reader, quarantined
 from tests.schemas.nostr import given as people
 from tests.support.builders import NOW_S
 
 FINE = ""
+DAY_S = 86_400
 
 
 class Keeper:
     """Opens a merchant's wraps and keeps no details."""
 
-    def __init__(self, merchant: SecretKey = people.MERCHANT) -> None:
+    def __init__(self, merchant: SecretKey = people.MERCHANT, owns: bool = False) -> None:
         self._merchant = merchant
+        self._owns = owns
 
     def is_own_copy(self, wrap: nip01.Event, merchant: str) -> bool:
-        return False
+        return self._owns
 
     def open_wrap(self, wrap: nip01.Event, merchant: str) -> nip59.OpenedWrap:
         return nip59.open_wrap(wrap, self._merchant)
@@ -74,6 +78,46 @@ def test_a_replayed_order_is_placed_now_and_not_when_it_was_first_seen() -> None
     assert isinstance(again, Commands)
     assert [c.at_ms for c in (*first.commands, *again.commands)] == [NOW_S * 1_000, NOW_S * 1_000 + 5]
     assert first.commands[0].id == again.commands[0].id
+
+
+def read_since(since_s: int, at_s: int, owns: bool = False) -> Commands | Known | Quarantined:
+    """What an order said at `at_s` is for a shop that came here at `since_s`, received now."""
+    key = people.MERCHANT.public_key
+    tags = [["p", key], ["type", "1"], ["order", "1"], ["item", f"30402:{key}:tea"]]
+    keeper = Keeper(owns=owns)
+    wrap = people.wrapped(people.as_rumor_fields(people.an_order(tags=tags, created_at=at_s)))
+    return Reader(lambda _key: since_s, keeper, keeper).read(Raw(to_json(wrap).encode(), "", NOW_S * 1_000))
+
+
+@pytest.mark.req("REL-11")
+@pytest.mark.parametrize(
+    ("age_s", "is_recent"), [(60, True), (2 * DAY_S, True), (3 * DAY_S, False), (400 * DAY_S, False)]
+)
+def test_an_order_from_before_the_shop_came_here_is_one_of_the_past(age_s: int, is_recent: bool) -> None:
+    """However old: it is listed; only one of the last two days may still want an answer."""
+    read = read_since(NOW_S, NOW_S - age_s)
+
+    assert isinstance(read, Commands)
+    (command,) = read.commands
+    assert isinstance(command.body, RecordPast)
+    assert (command.body.said_at, command.body.is_recent) == (NOW_S - age_s, is_recent)
+    assert isinstance(command.body.said, PlaceOrder)
+
+
+@pytest.mark.req("REL-11")
+def test_an_order_older_than_a_week_is_not_placed_in_a_shop_that_was_here() -> None:
+    """Who was here would have seen it: it goes to the quarantine, from where an operator may have it read."""
+    read = read_since(NOW_S - 100 * DAY_S, NOW_S - 8 * DAY_S)
+
+    assert isinstance(read, Quarantined)
+    assert read.reason == "too_old"
+
+
+def test_own_copies_are_read_where_they_were_made_before_the_shop_came_here() -> None:
+    """They are all that is left of what a former home of the shop said; ours of today are not even opened."""
+    assert isinstance(read_since(NOW_S + 10, NOW_S - 5, owns=True), Commands)
+    assert read_since(NOW_S - 60, NOW_S - 5, owns=True) == Known("own_copy")
+    assert read_since(NOW_S - 30 * DAY_S, NOW_S - 5, owns=True) == Known("own_copy")
 
 
 @pytest.mark.req("ID-04")
