@@ -14,6 +14,7 @@ MODULES: Final = {
     "status": "running",
     "doctor": "running",
     "merchant": "merchant",
+    "try": "trial",
     "orders": "orders",
     "order": "orders",
     "stock": "orders",

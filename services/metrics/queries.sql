@@ -81,10 +81,10 @@ FROM
 );
 
 -- name: orders_by_status
--- How many orders stand where, on all three axes.
+-- How many orders stand where, on all three axes; those from before the shop came here are left out.
 SELECT status, payment, shipping, count() AS orders
 FROM orders_now
-WHERE (empty({merchant:String}) OR merchant = {merchant:String})
+WHERE (empty({merchant:String}) OR merchant = {merchant:String}) AND reason != 'past'
 GROUP BY status, payment, shipping
 ORDER BY orders DESC, status, payment, shipping;
 

@@ -9,7 +9,6 @@ from schemas.market.reading import exact_decimal
 from schemas.orders import Rate
 from schemas.values import MSAT_PER_SAT
 
-
 SATS_EVER = 21_000_000 * 100_000_000
 """As many sats as there will ever be."""
 

@@ -254,3 +254,23 @@ async def test_quarantined_input_becomes_a_fact_once_its_cause_is_cured(stack: R
 
 async def _listening(relay: ScriptedRelay) -> bool | None:
     return True if any(guest.queries for guest in relay.guests) else None
+
+
+async def test_a_trial_order_shows_what_a_buyer_is_answered(stack: RunningStack) -> None:
+    """Request and cancellation with their times and words; exit 1 and the reason where nobody is asked to pay."""
+    home = stack.home.root
+    async with Shop(stack) as shop:
+        key = shop.merchant.public_key
+        tried = await asyncio.to_thread(lambda: ncc_json("try", key, home=home))
+        assert [(step["who"], step["what"]) for step in tried["steps"]] == [
+            ("buyer", "order"),
+            ("shop", "payment request"),
+            ("buyer", "cancel"),
+            ("shop", "cancelled"),
+        ]
+        assert (tried["outcome"], tried["amount_sats"]) == ("asked_for_payment", 18_280)
+        refused = await asyncio.to_thread(ncc, "try", key, "--country", "FR", home=home, code=1)
+        assert "not asked to pay" in refused
+        assert "FR" in refused
+        nobody = await asyncio.to_thread(ncc, "try", key, "--item", "30402:x:y", home=home, code=2)
+        assert "no listing of" in nobody
