@@ -31,6 +31,8 @@ from streams.kept import ABSENT, Kept, Orders
 SAVE_RECORDS: Final = 1_000
 SAVE_EVERY_S: Final = 60.0
 """The state is saved after so many records, or so long after the last time: some 40 ms of work each."""
+BUSY_S = 5.0
+"""How long another writer is waited for."""
 
 _UPSERT: Final = """
 INSERT INTO rows (merchant, field, key, value, due_ms) VALUES (?, ?, ?, ?, ?)
@@ -71,9 +73,14 @@ class Checkpoint:
 
     @classmethod
     def open(cls, path: Path) -> Checkpoint:
-        """Take the file over, or begin a new one where it cannot be read. Raises `sqlite3.Error`, `OSError`."""
+        """Take the file over, or begin a new one where it is no database.
+
+        Raises `sqlite3.Error`, `OSError`; a file that is only locked, or on a full disk, stays as it is.
+        """
         try:
             return cls(path)
+        except sqlite3.OperationalError:
+            raise
         except sqlite3.DatabaseError:
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
@@ -82,7 +89,7 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._owner = secrets.token_hex(8)
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_TABLES)

@@ -179,6 +179,20 @@ def test_a_broken_file_is_begun_anew(path: Path) -> None:
     assert Keeper(path).place() == place(3)
 
 
+def test_a_file_that_is_only_locked_is_left_as_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A former owner that is slow to go does not cost the next start a whole fold."""
+    saved(path, Shop(MERCHANT))
+    monkeypatch.setattr(checkpoint, "BUSY_S", 0.05)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(CheckpointLost):
+        Keeper(path)
+    other.execute("ROLLBACK")
+    other.close()
+
+    assert Keeper(path).place() == place(1)
+
+
 def test_a_save_that_fails_keeps_what_it_would_have_saved(path: Path) -> None:
     """It says that the file is lost; nothing was written, and the next save has the same to write."""
     shop = a_busy_shop().shop
