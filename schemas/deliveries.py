@@ -41,3 +41,18 @@ class Delivery(Value):
     compat_route: bool = False
     outcomes: tuple[RelayOutcome, ...] = ()
     at_ms: int
+
+
+class Owed(Value):
+    """A message that one relay has, or that was given up at them all, while others are still told (`ncc.outbox`).
+
+    `delivery` is how it stands; `relays` of the recipient and `copies` of the merchant's own are those still owed it.
+    `offset` is the journal record that its bytes are made again from; `since_ms` is when it was first tried.
+    """
+
+    v: int = 1
+    delivery: Delivery
+    offset: int
+    since_ms: int
+    relays: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()

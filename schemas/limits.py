@@ -97,6 +97,14 @@ FOREIGN_RELAYS = Limit(
     why="A list of 9,025 has been seen; the first five that can be used are kept, the list itself is not refused.",
 )
 RELAY_URL = Limit("a relay's address", 512, "characters", "REL-18", "left out")
+OWED = Limit(
+    "messages that one relay has while others of their list are still told",
+    2_000,
+    "messages",
+    "REL-13",
+    "those relays are waited for 15 s and left",
+    why="A buyer may name relays that never answer: what they are owed must not fill the memory.",
+)
 
 TRACKING = Limit("a parcel's tracking number", 256, "characters", "market spec §4", "cut")
 CARRIER = Limit("a carrier's name", 128, "characters", "market spec §4", "cut")
@@ -283,6 +291,7 @@ LIMITS = (
     FUTURE,
     FOREIGN_RELAYS,
     RELAY_URL,
+    OWED,
     TRACKING,
     CARRIER,
     REVIEWERS,

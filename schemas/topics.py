@@ -85,6 +85,16 @@ DELIVERIES = Topic(
     retention_ms=28 * _DAY_MS,
     why="What became of each message on each relay.",
 )
+OUTBOX = Topic(
+    name="ncc.outbox",
+    key="effect id; its partition is that of the journal record it follows from",
+    value="schemas.deliveries.Owed, or nothing where nothing is owed any more",
+    producers=("publisher",),
+    consumers=("publisher",),
+    cleanup=Cleanup.COMPACT,
+    retention_ms=-1,
+    why="Which relays have not answered for a message that another one has, so that a restart asks only those.",
+)
 QUARANTINE = Topic(
     name="ncc.quarantine",
     key="quarantine id: sha256 of reason and original",
@@ -140,6 +150,7 @@ TOPICS: tuple[Topic, ...] = (
     COMMANDS,
     JOURNAL,
     DELIVERIES,
+    OUTBOX,
     QUARANTINE,
     MERCHANTS,
     CURSORS,

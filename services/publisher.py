@@ -1,53 +1,40 @@
 """The publisher: what the journal promises a buyer goes out on relays, the same bytes however often it is tried.
 
-Its position moves past a record only when everything that record owes has reached a relay or was given up
-with a delivery record, so a crash repeats messages that relays then drop as duplicates (D5).
+Its position moves past a record only when everything that record owes is recorded as delivered or given up, or
+stands in the outbox, so a crash repeats messages that relays then drop as duplicates (D5).
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
-from typing import Protocol
 
 import structlog
 
 from schemas.catalogue import ListingRevised
 from schemas.crash_points import Point, reach
-from schemas.deliveries import Delivery, DeliveryState, RelayOutcome
+from schemas.deliveries import Delivery, DeliveryState, Owed, RelayOutcome
 from schemas.dialects import DIALECTS
 from schemas.merchants import Merchant
 from schemas.messages import JournalRecord
-from schemas.nostr.nip01 import Event, to_json, writable
+from schemas.nostr.nip01 import Event, writable
 from schemas.nostr.nip17 import make_rumor
 from schemas.replies import ReplyPromised
 from schemas.signing import ASK_AGAIN_S, SignerDenies
-from services.directory import Directory, Route
-from services.relays import Publisher as RelayPublisher
-from services.relays import PublishResult
+from services.directory import Directory
+from services.outbox import DeliveryLog, Outbox, OutboxLog, Place, now_ms
 from services.signer.port import Signer, UnknownMerchant
+from services.telling import Relays
 
 IN_FLIGHT_MAX = 2_000
-"""Messages under way at once; beyond it the journal is not read on."""
+"""Messages under way at once that no relay has yet; beyond it the journal is not read on."""
 RELAYS_PER_MESSAGE = 3
-PUBLISH_TIMEOUT_S = 15.0
-GIVE_UP_S = 600.0
-"""How long a message is tried before it is recorded as failed."""
-PAUSE_MAX_S = 60.0
 
-Work = Callable[[asyncio.Future[None]], Awaitable[None]]
-"""What a message or listing takes; it sets the future as soon as the next one of its chain may go."""
+Work = Callable[[Place, Owed | None], Awaitable[None]]
+"""What a message or listing takes, from its start or from where the outbox has it."""
 
 log = structlog.get_logger(role="publisher")
-
-
-class DeliveryLog(Protocol):
-    """Where deliveries are recorded."""
-
-    async def put_delivery(self, delivery: Delivery) -> None:
-        """Queue one delivery record."""
 
 
 class PublisherRole:
@@ -56,106 +43,181 @@ class PublisherRole:
     def __init__(
         self,
         signer: Signer,
-        relays: RelayPublisher,
+        relays: Relays,
         directory: Directory,
         merchant_of: Callable[[str], Merchant | None],
         own_relays: Sequence[str],
         deliveries: DeliveryLog,
+        outbox: OutboxLog,
         notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._signer = signer
-        self._relays = relays
         self._directory = directory
         self._merchant_of = merchant_of
         self._own_relays = tuple(own_relays)
         self._deliveries = deliveries
+        self._reread = outbox.reread
+        self._outbox = Outbox(relays, outbox, deliveries)
         self._notify = notify
         self._denied = False
         self._slots = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._under_way: dict[int, dict[asyncio.Task[None], int]] = {}
+        """Partition → what no relay has yet, or was not written down yet, with the offset it follows from."""
+        self._kept: dict[int, dict[asyncio.Task[None], str]] = {}
+        """Partition → what the outbox has and works on, with the merchant it is for."""
         self._task_of: dict[asyncio.Task[None], str] = {}
-        """Task → the merchant it works for."""
+        """Task under way → the merchant it works for."""
         self._last_of: dict[str, asyncio.Future[None]] = {}
         """Chain → whether its newest message is placed, so that the next one may go."""
         self._newest: dict[str, str] = {}
+        self._frozen: dict[int, set[str]] = {}
+        self._is_caught_up: set[int] = set()
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def begin(self, partition: int) -> int | None:
-        """A partition is ours."""
-        self._under_way[partition] = {}
+        """A partition is ours, with what its former owner left in the outbox."""
+        self._under_way[partition], self._kept[partition], self._frozen[partition] = {}, {}, set()
+        await self._outbox.begin(partition)
         return None
 
     async def caught_up(self, partition: int) -> None:
-        """Nothing is owed beyond the records themselves."""
+        """Every freeze is known: what the outbox has goes on."""
+        self._is_caught_up.add(partition)
+        self._go_on(partition, {owed.delivery.merchant for owed in self._outbox.owed(partition)})
 
     async def take(self, partition: int, offset: int, record: JournalRecord) -> None:
         """Start what a record owes; messages of one order, and versions of one listing, keep their order."""
+        self._newest |= _versions(record)
+        for effect_id, chain, work in self._works(record):
+            if self._outbox.find(partition, effect_id) is None:
+                await self._start(partition, offset, record.merchant, chain, work)
+
+    def _works(self, record: JournalRecord) -> Iterator[tuple[str, str, Work]]:
+        """Everything a record asks to publish: the effect, the chain whose order it keeps, and how it is done."""
         for event in record.events:
             match event:
                 case ReplyPromised():
-                    await self._start(
-                        partition, offset, record.merchant, event.order.ref, partial(self._reply, record, event)
-                    )
+                    yield event.effect_id, event.order.ref, partial(self._reply, record, event)
                 case ListingRevised(listing=listing):
-                    self._newest[listing.coordinate] = listing.event_id
-                    await self._start(
-                        partition, offset, record.merchant, listing.coordinate, partial(self._listing, record, event)
-                    )
+                    yield _effect_of(event), listing.coordinate, partial(self._listing, record, event)
                 case _:
                     pass
 
     def needed_from(self, partition: int, next_offset: int) -> int:
-        """The oldest record with something still under way."""
+        """The oldest record with something under way that is not in the outbox."""
         return min(self._under_way.get(partition, {}).values(), default=next_offset)
 
     async def end(self, partition: int) -> None:
-        """Another publisher goes on from the stored position."""
-        tasks = list(self._under_way.pop(partition, {}))
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Another publisher goes on from the stored position and the outbox."""
+        await _stop([*self._under_way.pop(partition, {}), *self._kept.pop(partition, {})])
+        self._outbox.end(partition)
+        self._frozen.pop(partition, None)
+        self._is_caught_up.discard(partition)
 
     async def freeze(self, partition: int, merchant: str) -> int | None:
         """Stop what is under way for this merchant; gives the oldest record it has to be started from again."""
+        self._frozen[partition].add(merchant)
         tasks = {t: at for t, at in self._under_way.get(partition, {}).items() if self._task_of.get(t) == merchant}
         oldest = min(tasks.values(), default=None)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _stop([*tasks, *(t for t, whose in self._kept.get(partition, {}).items() if whose == merchant)])
         return oldest
 
     async def thaw(self, partition: int, merchant: str) -> None:
-        """Nothing is owed beyond the records themselves."""
+        """What the outbox has for this merchant goes on."""
+        self._frozen[partition].discard(merchant)
+        if partition in self._is_caught_up:
+            self._go_on(partition, {merchant})
 
     async def _start(self, partition: int, offset: int, merchant: str, chain: str, work: Work) -> None:
         await self._slots.acquire()
         before, placed = self._last_of.get(chain), asyncio.get_running_loop().create_future()
-        task = asyncio.ensure_future(_after(before, work(placed)))
+        task: asyncio.Task[None]
+
+        def let_go() -> None:
+            """The position may move on, and another message may be started."""
+            if self._under_way.get(partition, {}).pop(task, None) is not None:
+                self._kept[partition][task] = merchant
+                self._slots.release()
+
+        place = Place(partition, offset, partial(_let_pass, placed), let_go)
+        task = asyncio.ensure_future(_after(before, work(place, None)))
         self._last_of[chain] = placed
         self._under_way[partition][task] = offset
         self._task_of[task] = merchant
 
         def finished(done: asyncio.Task[None]) -> None:
-            self._slots.release()
+            is_kept = self._kept.get(partition, {}).pop(done, None) is not None
+            if not is_kept:
+                self._slots.release()
             self._task_of.pop(done, None)
             _let_pass(placed)
             if self._last_of.get(chain) is placed:
                 del self._last_of[chain]
-            error = None if done.cancelled() else done.exception()
-            if error is not None and not self.failure.done():
-                # The record stays in `_under_way`, so the position does not move past what was not done.
-                self.failure.set_exception(error)
-                return
-            self._under_way.get(partition, {}).pop(done, None)
+            if not self._failed(done) and not is_kept:
+                self._under_way.get(partition, {}).pop(done, None)
 
         task.add_done_callback(finished)
 
-    async def _reply(self, record: JournalRecord, promised: ReplyPromised, placed: asyncio.Future[None]) -> None:
-        """Wrap a reply to the buyer and to the merchant's own inbox, and publish both; nobody waits for the copy."""
+    def _failed(self, done: asyncio.Task[None]) -> bool:
+        """Whether a task ended with an error; its record stays in `_under_way`, so the position does not pass it."""
+        error = None if done.cancelled() else done.exception()
+        if error is not None and not self.failure.done():
+            self.failure.set_exception(error)
+            return True
+        return False
+
+    def _go_on(self, partition: int, merchants: set[str]) -> None:
+        """Go on with what the outbox has for merchants that are not frozen."""
+        owed = [
+            one for one in self._outbox.owed(partition) if one.delivery.merchant in merchants - self._frozen[partition]
+        ]
+        if owed:
+            self._keep(partition, "", self._read_back(partition, owed))
+
+    def _keep(self, partition: int, merchant: str, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._kept[partition][task] = merchant
+
+        def finished(done: asyncio.Task[None]) -> None:
+            self._kept.get(partition, {}).pop(done, None)
+            self._failed(done)
+
+        task.add_done_callback(finished)
+
+    async def _read_back(self, partition: int, owed: Sequence[Owed]) -> None:
+        """Find the records that owed messages follow from, and tell the relays that are left."""
+        wanted = {one.delivery.effect_id: one for one in owed}
+        found: list[tuple[str, Owed, Work]] = []
+        versions: dict[str, str] = {}
+        async for _, record in self._reread(partition, owed[0].offset, owed[-1].offset + 1):
+            versions |= _versions(record)
+            for effect_id, _, work in self._works(record):
+                if one := wanted.pop(effect_id, None):
+                    found.append((record.merchant, one, work))
+        self._newest = versions | self._newest
+        for merchant, one, work in found:
+            if merchant not in self._frozen[partition]:
+                self._keep(partition, merchant, work(Place(partition, one.offset, _nothing, _nothing), one))
+        for effect_id in wanted:
+            log.warning("owed by no record", effect=effect_id, partition=partition)
+            await self._outbox.forget(partition, effect_id)
+
+    async def _reply(self, record: JournalRecord, promised: ReplyPromised, place: Place, owed: Owed | None) -> None:
+        """Wrap a reply to the buyer and to the merchant's own inbox, and publish both."""
         merchant = record.merchant
         draft = DIALECTS[promised.dialect].write(promised)
         tags = tuple(tuple(writable(text) for text in tag) for tag in draft.tags)
         rumor = make_rumor(merchant, promised.at_s, draft.kind, tags, writable(draft.content))
+        delivery = Delivery(
+            effect_id=promised.effect_id,
+            merchant=merchant,
+            order_ref=promised.order.ref,
+            what=promised.reply.type,
+            event_id="",
+            sequence=record.seq,
+            state=DeliveryState.FAILED,
+            at_ms=now_ms(),
+        )
         try:
             to_buyer, to_self = await self._signed(
                 merchant,
@@ -165,47 +227,62 @@ class PublisherRole:
                 ),
             )
         except (ValueError, UnknownMerchant) as error:
-            await self._record(record, promised, None, [], Route(()), f"cannot be wrapped: {type(error).__name__}")
+            said = RelayOutcome(relay="", outcome="failed", message=f"cannot be wrapped: {type(error).__name__}")
+            await self._deliveries.put_delivery(delivery.model_copy(update={"outcomes": (said,)}))
             log.error("reply not made", order=promised.order.ref, number=promised.number, error=str(error))
             return
         reach(Point.PUBLISHER_WRAPPED)
-        home = self._home_relays(merchant)
-        route = await self._directory.route(promised.order.buyer, home)
-        own = asyncio.ensure_future(self._publish_all(home[:RELAYS_PER_MESSAGE], to_self))
-        try:
-            results = await self._until_stored(route.relays, to_buyer)
-            _let_pass(placed)
-            copies = await own
-        finally:
-            own.cancel()  # a message that is stopped stops with its copy
-        reach(Point.PUBLISHER_PUBLISHED)
-        await self._record(record, promised, to_buyer, results, route, copies=copies)
-        reach(Point.PUBLISHER_RECORDED)
+        await self._outbox.carry(
+            place, owed or await self._owed_reply(place, delivery, promised, to_buyer), to_buyer, to_self
+        )
 
-    async def _listing(self, record: JournalRecord, revised: ListingRevised, _placed: asyncio.Future[None]) -> None:
+    async def _owed_reply(self, place: Place, delivery: Delivery, promised: ReplyPromised, to_buyer: Event) -> Owed:
+        """A reply before anybody was told: to the buyer's inboxes, and to the merchant's."""
+        home = self._home_relays(delivery.merchant)
+        route = await self._directory.route(promised.order.buyer, home)
+        known = {
+            "event_id": to_buyer.id,
+            "compat_route": route.compat,
+            "state": DeliveryState.FAILED if route.relays else DeliveryState.NO_ROUTE,
+        }
+        return Owed(
+            delivery=delivery.model_copy(update=known),
+            offset=place.offset,
+            since_ms=now_ms(),
+            relays=route.relays[:RELAYS_PER_MESSAGE],
+            copies=home[:RELAYS_PER_MESSAGE],
+        )
+
+    async def _listing(self, record: JournalRecord, revised: ListingRevised, place: Place, owed: Owed | None) -> None:
         """Sign and publish a new version, unless a newer one is already behind it."""
         listing = revised.listing
-        if self._newest.get(listing.coordinate) != listing.event_id:
+
+        def is_newest() -> bool:
+            return self._newest.get(listing.coordinate) == listing.event_id
+
+        if owed is None and not is_newest():
             return
         event = await self._signed(
             record.merchant, lambda: self._signer.sign_listing(record.merchant, listing.template)
         )
         assert event.id == listing.event_id, "the journal fixes the event that is published"
-        results = await self._until_stored(self._home_relays(record.merchant), event)
-        stored = any(result.is_stored for result in results)
-        await self._deliveries.put_delivery(
-            Delivery(
-                effect_id=f"listing:{listing.event_id}",
-                merchant=record.merchant,
-                order_ref=None,
-                what="listing",
-                event_id=event.id,
-                sequence=record.seq,
-                state=DeliveryState.DELIVERED if stored else DeliveryState.FAILED,
-                outcomes=_outcomes(results),
-                at_ms=_now_ms(),
-            )
+        delivery = Delivery(
+            effect_id=_effect_of(revised),
+            merchant=record.merchant,
+            order_ref=None,
+            what="listing",
+            event_id=event.id,
+            sequence=record.seq,
+            state=DeliveryState.FAILED,
+            at_ms=now_ms(),
         )
+        fresh = Owed(
+            delivery=delivery,
+            offset=place.offset,
+            since_ms=now_ms(),
+            relays=self._home_relays(record.merchant)[:RELAYS_PER_MESSAGE],
+        )
+        await self._outbox.carry(place, owed or fresh, event, is_wanted=is_newest)
 
     async def _signed[T](self, merchant: str, act: Callable[[], T]) -> T:
         """What the signer does once it does it; what waits for it stays owed, and the operator sees why."""
@@ -223,64 +300,10 @@ class PublisherRole:
                 self._notify("")
             return done
 
-    async def _until_stored(self, relays: Sequence[str], event: Event) -> list[PublishResult]:
-        """Publish until one relay has it, every relay refused it for good, or the time to give up has come."""
-        give_up_s = time.monotonic() + GIVE_UP_S
-        pause_s = 1.0
-        while True:
-            results = await self._publish_all(relays[:RELAYS_PER_MESSAGE], event)
-            reach(Point.PUBLISHER_ON_A_RELAY)
-            final = all(result.outcome.value == "refused" for result in results)
-            if any(result.is_stored for result in results) or final or time.monotonic() >= give_up_s:
-                return results
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, PAUSE_MAX_S)
-
-    async def _publish_all(self, relays: Sequence[str], event: Event) -> list[PublishResult]:
-        text = to_json(event)
-        publishing = (self._relays.publish(relay, event.id, text, PUBLISH_TIMEOUT_S) for relay in relays)
-        return list(await asyncio.gather(*publishing))
-
     def _home_relays(self, merchant: str) -> tuple[str, ...]:
         """The operator's and this merchant's own relays: where lists are looked up and copies are kept."""
         configured = self._merchant_of(merchant)
         return tuple(dict.fromkeys((*(configured.relays if configured else ()), *self._own_relays)))
-
-    async def _record(
-        self,
-        record: JournalRecord,
-        promised: ReplyPromised,
-        event: Event | None,
-        results: Sequence[PublishResult],
-        route: Route,
-        failure: str = "",
-        copies: Sequence[PublishResult] = (),
-    ) -> None:
-        if any(result.is_stored for result in results):
-            state = DeliveryState.DELIVERED
-        elif not route.relays and not failure:
-            state = DeliveryState.NO_ROUTE
-        elif any(copy.is_stored for copy in copies):
-            state = DeliveryState.SELF_ONLY
-        else:
-            state = DeliveryState.FAILED
-        outcomes = _outcomes(results) or (
-            (RelayOutcome(relay="", outcome="failed", message=failure),) if failure else ()
-        )
-        await self._deliveries.put_delivery(
-            Delivery(
-                effect_id=promised.effect_id,
-                merchant=record.merchant,
-                order_ref=promised.order.ref,
-                what=promised.reply.type,
-                event_id=event.id if event else "",
-                sequence=record.seq,
-                state=state,
-                compat_route=route.compat,
-                outcomes=outcomes,
-                at_ms=_now_ms(),
-            )
-        )
 
 
 def _let_pass(placed: asyncio.Future[None]) -> None:
@@ -300,9 +323,21 @@ async def _after(before: asyncio.Future[None] | None, work: Awaitable[None]) -> 
         raise
 
 
-def _outcomes(results: Sequence[PublishResult]) -> tuple[RelayOutcome, ...]:
-    return tuple(RelayOutcome(relay=r.relay, outcome=r.outcome.value, message=r.message[:200]) for r in results)
+def _versions(record: JournalRecord) -> dict[str, str]:
+    """The listings a record revises, each with its newest version's event."""
+    revised = (event.listing for event in record.events if isinstance(event, ListingRevised))
+    return {listing.coordinate: listing.event_id for listing in revised}
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+def _effect_of(revised: ListingRevised) -> str:
+    return f"listing:{revised.listing.event_id}"
+
+
+async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _nothing() -> None:
+    """What is in the outbox holds nothing up."""

@@ -28,7 +28,7 @@ from schemas.catalogue import (
     Withdrawn,
 )
 from schemas.codec import encode
-from schemas.deliveries import Delivery, DeliveryState, RelayOutcome
+from schemas.deliveries import Delivery, DeliveryState, Owed, RelayOutcome
 from schemas.freezes import FreezeMerchant, MerchantFrozen, MerchantThawed, ThawMerchant
 from schemas.merchants import Merchant, RelayCursor
 from schemas.messages import Command, CommandBody, Event, JournalRecord
@@ -231,6 +231,23 @@ OTHERS: tuple[BaseModel, ...] = (
         topic="ncc.raw",
         partition=3,
         offset=1207,
+    ),
+    Owed(
+        delivery=Delivery(
+            effect_id=f"reply:{ORDER.ref}:1",
+            merchant=MERCHANT,
+            order_ref=ORDER.ref,
+            what="payment_request",
+            event_id=EVENT,
+            sequence=7,
+            state=DeliveryState.DELIVERED,
+            outcomes=(RelayOutcome(relay="wss://relay.example", outcome="accepted"),),
+            at_ms=AT_MS,
+        ),
+        offset=11,
+        since_ms=AT_MS,
+        relays=("wss://away.example",),
+        copies=("wss://home.example",),
     ),
     Delivery(
         effect_id=f"reply:{ORDER.ref}:1",

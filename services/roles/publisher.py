@@ -12,6 +12,7 @@ from services.relays import Publisher as RelayPublisher
 from services.relays import normalise_relay_url
 from services.roles.stage import Stage, follow, together
 from streams.merchants import MerchantTable
+from streams.outbox import OutboxTopic
 from streams.sinks import Sinks
 from streams.stretch import journal_stretch
 
@@ -33,8 +34,9 @@ async def run(stage: Stage) -> None:
         await table.ready.wait()
         async with RelayPublisher(authenticate=authenticate, is_trusted=is_trusted) as relays:
             directory = Directory(relays, is_trusted, stage.settings.route_policy)
+            outbox = OutboxTopic(stage.kafka, producer)
             role = PublisherRole(
-                stage.signer, relays, directory, table.get, stage.settings.relay_list, sinks, stage.notify
+                stage.signer, relays, directory, table.get, stage.settings.relay_list, sinks, outbox, stage.notify
             )
             brake = Brake(role, partial(journal_stretch, stage.kafka))
             await together(follow(stage, brake), role.failure, brake.failure, holding)

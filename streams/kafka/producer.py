@@ -53,14 +53,17 @@ class Producer:
         self,
         topic: Topic,
         key_hex: str,
-        value: BaseModel | bytes,
+        value: BaseModel | bytes | None,
         headers: Headers = (),
         partition: int | None = None,
     ) -> Placed:
-        """Queue one record; the future gives (partition, offset) once every replica has it."""
+        """Queue one record; the future gives (partition, offset) once every replica has it.
+
+        A value of None ends its key in a compacted topic.
+        """
         record: dict[str, Any] = {
             "topic": topic.name,
-            "value": value if isinstance(value, bytes) else encode(value),
+            "value": encode(value) if isinstance(value, BaseModel) else value,
             "key": key_hex.encode(),
             "partition": partition_of(key_hex, self._partitions) if partition is None else partition,
             "headers": list(headers),

@@ -81,8 +81,8 @@ KILLS_A_MINUTE_MAX = {**dict.fromkeys(ROLES, 4), RELAY: 4, BROKER: 2}
 """Of one process: with the fifth within a minute the supervisor gives a child long rests, which is not our subject.
 The broker needs some ten seconds to come back, and should be there for more than half of the time."""
 FORGET_MARGIN_S = 25.0
-"""A relay that says yes and forgets is believed where the honest one cannot be reached for a whole publication, and
-what it forgot is lost: nobody can tell. So the honest one is left alone around that."""
+"""A relay that says yes and forgets is believed, and the honest one is told once it can be reached: with pauses of up
+to a minute, which would be longer than a buyer here waits. So the honest one is left alone around that."""
 LOCK_REST_S = 20.0
 """Between two time-outs of the wallet: locks that wait for each other would make one of a minute."""
 

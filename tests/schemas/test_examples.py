@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from schemas.codec import decode, encode
-from schemas.deliveries import Delivery
+from schemas.deliveries import Delivery, Owed
 from schemas.merchants import Merchant, RelayCursor
 from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.quarantine import Quarantined
@@ -24,6 +24,7 @@ OTHERS: tuple[type[BaseModel], ...] = (
     RelayCursor,
     Quarantined,
     Delivery,
+    Owed,
     OrderRow,
     InventoryRow,
     ReviewRow,

@@ -27,11 +27,13 @@ from services.directory import Directory, Route
 from services.payments.role import PaymentsRole
 from services.payments.simulated import SimulatedWallet
 from services.publisher import PublisherRole
+from services.relays import Outcome, PublishResult
 from services.relays import Publisher as RelayPublisher
 from services.signer.port import Signer
 from tests.support.builders import MERCHANT as ANN
 from tests.support.builders import NOW_MS, NOW_S, a_key, an_event, an_id
 from tests.support.builders import OTHER_MERCHANT as BOB
+from tests.support.outbox import MemoryOutbox
 
 
 def a_record(offset: int, merchant: str, *events: Event) -> JournalRecord:
@@ -183,7 +185,7 @@ class Post:
     def __init__(self) -> None:
         self.open = asyncio.Event()
         self.sent: list[str] = []
-        self.delivered: list[Delivery] = []
+        self.outbox = MemoryOutbox()
         signer = SimpleNamespace(
             seal_and_wrap=lambda rumor, to, effect: an_event(
                 1059, ("p", to), author=an_id(effect), content=rumor.pubkey
@@ -195,8 +197,14 @@ class Post:
             cast(Directory, self),
             lambda _key: None,
             ("wss://relay.example",),
-            self,
+            self.outbox,
+            self.outbox,
         )
+
+    @property
+    def delivered(self) -> list[Delivery]:
+        """The delivery records."""
+        return self.outbox.delivered
 
     async def route(self, _recipient: str, ask: Any) -> Route:
         """Everybody reads where we write."""
@@ -206,11 +214,7 @@ class Post:
         """A relay that takes everything, in its own time."""
         await self.open.wait()
         self.sent.append(text)
-        return SimpleNamespace(is_stored=True, relay=relay, outcome=SimpleNamespace(value="stored"), message="")
-
-    async def put_delivery(self, delivery: Delivery) -> None:
-        """Note it."""
-        self.delivered.append(delivery)
+        return PublishResult(relay, Outcome.ACCEPTED, "", 1)
 
     async def promise(self, offset: int, merchant: str, number: int = 1) -> None:
         """The journal promises the merchant's buyer a message."""
@@ -218,7 +222,8 @@ class Post:
         promised = ReplyPromised(
             order=a_key(merchant=merchant), number=number, dialect="gamma", answers=an_id("r"), at_s=NOW_S, reply=reply
         )
-        await self.role.take(0, offset, a_record(offset, merchant, promised))
+        self.outbox.journal[offset] = a_record(offset, merchant, promised)
+        await self.role.take(0, offset, self.outbox.journal[offset])
 
 
 async def test_a_message_under_way_stops_and_holds_its_place() -> None:

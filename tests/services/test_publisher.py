@@ -10,50 +10,45 @@ from typing import Any
 
 import pytest
 
-from schemas.deliveries import Delivery, DeliveryState
+from schemas.deliveries import DeliveryState
 from schemas.nostr.nip01 import Event
 from schemas.nostr.nip59 import Rumor, open_wrap
 from schemas.replies import ReplyPromised, StatusReply, WireStatus
 from schemas.signing import SignerDenies
 from schemas.values import OrderKey
-from services import publisher
+from services import outbox, publisher
 from services.config import RoutePolicy
 from services.directory import Directory
 from services.publisher import PublisherRole
-from services.relays import Publisher
+from services.relays import LineSettings, Publisher
+from services.relays.pace import Backoff
 from services.signer.keystore import Keystore
 from services.signer.local import LocalSigner
 from tests.schemas.nostr import given
-from tests.services.relays.scripted_relay import Guest, ScriptedRelay
+from tests.services.relays.scripted_relay import Guest, ScriptedRelay, accept, answers
 from tests.services.test_directory import inbox
 from tests.services.test_frozen_effects import a_record, until
 from tests.support.builders import NOW_S, an_id
+from tests.support.outbox import MemoryOutbox
 
 BUYER, SHOP = given.BUYER, given.MERCHANT
-
-
-class Log:
-    """Delivery records, in memory."""
-
-    def __init__(self) -> None:
-        self.delivered: list[Delivery] = []
-
-    async def put_delivery(self, delivery: Delivery) -> None:
-        """Note it."""
-        self.delivered.append(delivery)
+SOON = Backoff(first_s=0.05, most_s=0.2)
 
 
 class Office:
     """A publisher role, its signer and what it noted."""
 
-    def __init__(self, folder: Path, relays: Publisher, home: str, policy: RoutePolicy) -> None:
+    def __init__(
+        self, folder: Path, relays: Publisher, home: str, policy: RoutePolicy, kept: MemoryOutbox | None = None
+    ) -> None:
         keystore = Keystore(folder / "keys", folder / "passphrase")
-        keystore.add(SHOP)
-        self.log, self.said = Log(), list[str]()
+        if SHOP.public_key not in keystore.public_keys():
+            keystore.add(SHOP)
+        self.log, self.said = kept or MemoryOutbox(), list[str]()
         self.signer = Moody(keystore)
         directory = Directory(relays, lambda _url: True, policy)
         self.role = PublisherRole(
-            self.signer, relays, directory, lambda _key: None, (home,), self.log, self.said.append
+            self.signer, relays, directory, lambda _key: None, (home,), self.log, self.log, self.said.append
         )
 
     async def promise(self, offset: int, number: int) -> None:
@@ -66,7 +61,8 @@ class Office:
             at_s=NOW_S,
             reply=StatusReply(status=WireStatus.CONFIRMED, text=f"Word {number}."),
         )
-        await self.role.take(0, offset, a_record(offset, SHOP.public_key, promised))
+        self.log.journal[offset] = a_record(offset, SHOP.public_key, promised)
+        await self.role.take(0, offset, self.log.journal[offset])
 
 
 class Moody(LocalSigner):
@@ -82,10 +78,13 @@ class Moody(LocalSigner):
 
 
 @asynccontextmanager
-async def office(folder: Path, home: str, policy: RoutePolicy = RoutePolicy.FALLBACK) -> AsyncIterator[Office]:
-    """A publisher that holds one partition."""
-    async with Publisher(is_trusted=lambda _url: True) as relays:
-        made = Office(folder, relays, home, policy)
+async def office(
+    folder: Path, home: str, policy: RoutePolicy = RoutePolicy.FALLBACK, kept: MemoryOutbox | None = None
+) -> AsyncIterator[Office]:
+    """A publisher that holds one partition, with what a former one left; it ends without a word to anybody."""
+    settings = LineSettings(retry=SOON, reconnect=SOON, ok_timeout_s=0.5)
+    async with Publisher(is_trusted=lambda _url: True, settings=settings) as relays:
+        made = Office(folder, relays, home, policy, kept)
         await made.role.begin(0)
         try:
             yield made
@@ -101,6 +100,9 @@ def words_to_buyer(relay: ScriptedRelay) -> list[str]:
 
 async def silence(_relay: ScriptedRelay, _guest: Guest, _event: dict[str, Any]) -> None:
     """An event is taken without a word."""
+
+
+refuse = answers((False, "blocked: not you"))
 
 
 @pytest.mark.req("REL-15")
@@ -132,8 +134,8 @@ async def test_a_silent_relay_of_the_merchants_holds_no_word_to_the_buyer_up(tmp
         await until(lambda: len(words_to_buyer(buyers)) == 3)
 
         assert words_to_buyer(buyers) == ["Word 1.", "Word 2.", "Word 3."]
-        assert made.log.delivered == []
-        assert made.role.needed_from(0, 9) == 1, "the copies are owed still, and the position with them"
+        await until(lambda: made.role.needed_from(0, 9) == 9)
+        assert [owed.copies for owed in made.log.kept.values()] == [(home.url,)] * 3, "the copies are owed still"
 
 
 @pytest.mark.req("ID-12")
@@ -155,3 +157,113 @@ async def test_what_the_signer_denies_stays_owed_and_is_said_to_the_operator(
         await until(lambda: made.log.delivered)
         assert words_to_buyer(relay) == ["Word 1."]
         assert made.said[-1] == ""
+
+
+@pytest.mark.req("REL-13")
+async def test_a_relay_that_has_acknowledged_is_not_asked_again_after_a_restart(tmp_path: Path) -> None:
+    """Two relays of the buyer's: one says yes, the other nothing. The next process asks the silent one alone."""
+    async with ScriptedRelay() as yes, ScriptedRelay(on_event=silence) as mute:
+        async with ScriptedRelay(inbox(yes.url, mute.url)) as home, office(tmp_path, home.url) as first:
+            await first.promise(3, 1)
+            await until(lambda: first.role.needed_from(0, 9) == 9)
+            left = first.log
+        assert [(owed.offset, owed.relays) for owed in left.kept.values()] == [(3, (mute.url,))]
+        before = len(mute.frames("EVENT"))
+        assert (words_to_buyer(yes), before > 0) == (["Word 1."], True)
+
+        mute.on_event = accept
+        async with ScriptedRelay() as home, office(tmp_path, home.url, kept=left) as second:
+            await second.role.take(0, 3, left.journal[3])
+            await second.role.caught_up(0)
+            await until(lambda: not left.kept)
+
+        assert words_to_buyer(yes) == ["Word 1."], "acknowledged before the restart"
+        sent = [frame[1]["id"] for frame in mute.frames("EVENT")]
+        assert (len(sent), len(set(sent))) == (before + 1, 1), "the same event as before"
+        assert home.frames("EVENT") == [], "the merchant's copy was acknowledged too"
+    states = [(record.state, [o.outcome for o in record.outcomes]) for record in left.delivered]
+    assert states[0] == (DeliveryState.DELIVERED, ["accepted"])
+    assert states[-1] == (DeliveryState.DELIVERED, ["accepted", "accepted"])
+
+
+async def test_a_message_that_every_relay_takes_at_once_costs_the_outbox_nothing(tmp_path: Path) -> None:
+    """One delivery record, and nothing written beside it."""
+    async with (
+        ScriptedRelay() as one,
+        ScriptedRelay() as two,
+        ScriptedRelay(inbox(one.url, two.url)) as home,
+        office(tmp_path, home.url) as made,
+    ):
+        await made.promise(1, 1)
+        await until(lambda: made.log.delivered)
+        (record,) = made.log.delivered
+    assert ([o.outcome for o in record.outcomes], made.log.puts) == (["accepted", "accepted"], 0)
+
+
+async def test_a_relay_that_says_yes_and_forgets_costs_the_buyer_nothing(tmp_path: Path) -> None:
+    """The honest relay of the list was away when the liar said yes; it is told once it is back."""
+    honest = ScriptedRelay()
+    await honest.start()
+    async with ScriptedRelay() as liar, ScriptedRelay(inbox(liar.url, honest.url)) as home:
+        await honest.stop()
+        async with office(tmp_path, home.url) as made:
+            await made.promise(1, 1)
+            await made.promise(2, 2)
+            await until(lambda: made.role.needed_from(0, 9) == 9)
+            assert words_to_buyer(liar) == ["Word 1.", "Word 2."], "one relay's yes lets the next message go"
+            await honest.start()
+            await until(lambda: not made.log.kept)
+            assert sorted(words_to_buyer(honest)) == ["Word 1.", "Word 2."]
+    await honest.stop()
+
+
+async def test_a_relay_that_refuses_for_good_is_owed_nothing(tmp_path: Path) -> None:
+    """What was refused stands in the delivery record; no restart asks again."""
+    async with (
+        ScriptedRelay() as yes,
+        ScriptedRelay(on_event=refuse) as no,
+        ScriptedRelay(inbox(no.url, yes.url)) as home,
+        office(tmp_path, home.url) as made,
+    ):
+        await made.promise(1, 1)
+        await until(lambda: made.log.delivered)
+        (record,) = made.log.delivered
+    assert [(o.outcome, o.message) for o in record.outcomes] == [("refused", "blocked: not you"), ("accepted", "")]
+    assert made.log.kept == {}
+
+
+async def test_a_frozen_merchants_messages_wait_in_the_outbox_until_the_thaw(tmp_path: Path) -> None:
+    """The relay that is left hears nothing meanwhile, and is told afterwards."""
+    async with (
+        ScriptedRelay() as yes,
+        ScriptedRelay(on_event=silence) as mute,
+        ScriptedRelay(inbox(yes.url, mute.url)) as home,
+        office(tmp_path, home.url) as made,
+    ):
+        await made.role.caught_up(0)
+        await made.promise(1, 1)
+        await until(lambda: made.log.kept)
+        assert await made.role.freeze(0, SHOP.public_key) is None
+        told, mute.on_event = len(mute.frames("EVENT")), accept
+        await asyncio.sleep(1.2)
+        assert len(mute.frames("EVENT")) == told, "nothing is told while the merchant is frozen"
+        await made.role.thaw(0, SHOP.public_key)
+        await until(lambda: not made.log.kept)
+
+
+async def test_what_does_not_fit_the_outbox_is_waited_for_and_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crowd of dead relays costs a wait each, no memory; the record says which relay has not answered."""
+    monkeypatch.setattr(outbox, "OWED_MAX", 0)
+    monkeypatch.setattr(outbox, "PUBLISH_TIMEOUT_S", 0.3)
+    async with (
+        ScriptedRelay() as yes,
+        ScriptedRelay(on_event=silence) as mute,
+        ScriptedRelay(inbox(yes.url, mute.url)) as home,
+        office(tmp_path, home.url) as made,
+    ):
+        await made.promise(1, 1)
+        await until(lambda: made.log.delivered)
+        (record,) = made.log.delivered
+    assert ([o.relay for o in record.outcomes], made.log.puts) == ([yes.url], 0)

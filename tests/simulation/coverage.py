@@ -47,6 +47,7 @@ def expected() -> list[str]:
     names += [f"refusal {refusal}" for refusal in REFUSALS]
     names += sorted({f"quarantined {reason}" for reason, _ in HOSTILE} | {"quarantined not_a_command"})
     names += [f"relay {character}" for character in CHARACTERS]
+    names.append("owed to a relay")
     return names
 
 

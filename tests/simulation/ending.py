@@ -108,14 +108,8 @@ def every_order_is_answered(world: World) -> None:
 def every_reply_is_delivered(world: World) -> None:
     """I4: each promised message has its delivery record, and where that says delivered a relay has it."""
     delivered: dict[str, Delivery] = {}
-    newest: dict[str, int] = {}
     for entry in world.broker.all(topics.DELIVERIES.name):
         delivery = entry.value if isinstance(entry.value, Delivery) else decode(Delivery, entry.value)
-        if delivery.order_ref is not None and delivery.effect_id not in delivered:
-            number = int(delivery.effect_id.rpartition(":")[2])
-            if number != newest.get(delivery.order_ref, 0) + 1:
-                raise Breach(f"I4: {delivery.effect_id} went out before the one it follows")
-            newest[delivery.order_ref] = number
         delivered[delivery.effect_id] = delivery
         _check_given_up(world, delivery, entry.timestamp)
     for effect_id, promised in world.books.promised.items():
@@ -132,6 +126,35 @@ def every_reply_is_delivered(world: World) -> None:
     unknown = {effect for effect in world.made.rumor_of if effect not in world.books.promised}
     if unknown:
         raise Breach(f"I4: said without a promise in the journal: {sorted(unknown)[:3]}")
+
+
+def replies_keep_their_order(world: World) -> None:
+    """I4: no message of an order is on a relay before the one it follows, by the first yes of any relay."""
+    effects = {world.made.event_of.get((e, p.order.buyer)): e for e, p in world.books.promised.items()}
+    newest: dict[str, int] = {}
+    for event_id in world.net.acknowledged:
+        if effect_id := effects.get(event_id):
+            ref, _, number = effect_id.rpartition(":")
+            if int(number) < newest.get(ref, 0):
+                raise Breach(f"I4: {effect_id} went out after one that follows it")
+            newest[ref] = int(number)
+
+
+def nothing_is_owed(world: World) -> None:
+    """I4: every relay of a route has said yes or no for good, or was tried for ten minutes; and the outbox is empty."""
+    owed = {entry.key: entry.value for entry in world.broker.all(topics.OUTBOX.name)}
+    world.coverage["owed to a relay"] += len(owed)
+    if left := [key for key, value in owed.items() if value is not None]:
+        raise Breach(f"I4: {left[0]!r} is owed to a relay for ever")
+    told: dict[str, Delivery] = {}
+    for entry in world.broker.all(topics.DELIVERIES.name):
+        delivery = entry.value if isinstance(entry.value, Delivery) else decode(Delivery, entry.value)
+        told[delivery.effect_id] = delivery
+    for effect_id, promised_ms in world.books.promised_ms.items():
+        delivery = told[effect_id]
+        final = {o.relay for o in delivery.outcomes if o.outcome in ("accepted", "duplicate", "refused")}
+        if not final.issuperset(world.buyer_relays[:3]) and delivery.at_ms - promised_ms < 590_000:
+            raise Breach(f"I4: {effect_id} was told to {len(final)} relays, and the others were left")
 
 
 def _check_given_up(world: World, delivery: Delivery, at_ms: int) -> None:
@@ -265,6 +288,8 @@ CHECKS = (
     every_failed_order_had_a_reason,
     every_order_is_answered,
     every_reply_is_delivered,
+    replies_keep_their_order,
+    nothing_is_owed,
     every_payment_is_known,
     every_refusal_is_kept,
     tables_are_the_journal,

@@ -95,7 +95,7 @@ class SimProducer(Producer):
         self,
         topic: Topic,
         key_hex: str,
-        value: BaseModel | bytes,
+        value: BaseModel | bytes | None,
         headers: Headers = (),
         partition: int | None = None,
     ) -> asyncio.Future[tuple[int, int]]:

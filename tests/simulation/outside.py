@@ -59,10 +59,17 @@ class RelayNet:
     def __init__(self, relays: dict[str, Relay], on_stored: Callable[[str], None]) -> None:
         self._relays = relays
         self._on_stored = on_stored
+        self.acknowledged: dict[str, None] = {}
+        """Events that a relay said yes to, in the order of the first yes."""
 
     async def publish(self, relay: str, event_id: str, text: str, timeout_s: float) -> PublishResult:
         """One event to one relay."""
-        at = self._relays[relay]
+        result = await self._answer(self._relays[relay], relay, event_id, text)
+        if result.is_stored:
+            self.acknowledged.setdefault(event_id)
+        return result
+
+    async def _answer(self, at: Relay, relay: str, event_id: str, text: str) -> PublishResult:
         match at.character:
             case 1:
                 await asyncio.sleep(2.0)

@@ -12,17 +12,21 @@ import orjson
 import services.payments.role
 import services.publisher
 from schemas.nostr import nip17
+from schemas.nostr.nip01 import to_json
 from schemas.payments import BackendState, ObservePayment
 from services.brake import Brake
+from services.outbox import Outbox
 from services.payments.port import BackendError, Preimage, Reference
 from services.payments.role import PaymentsRole
 from services.publisher import PublisherRole
+from services.telling import Telling
 from streams import intake, views
 from streams.checkpoint import Keeper
 from streams.decider import Decider
 from streams.domain import projections
 from streams.follower import Follower
 from streams.intake import Intake
+from streams.outbox import OutboxTopic
 from streams.partition import Partition
 from tests.simulation.planted import DOMAIN, Bug, Change
 
@@ -237,10 +241,21 @@ def _date_by_the_clock() -> list[Change]:
 
 
 def _try_once() -> list[Change]:
-    async def wrong(self: PublisherRole, relays: Any, event: Any) -> Any:
-        return await self._publish_all(relays[:3], event)
+    async def wrong(self: Telling, url: str) -> None:
+        self.words[url] = await self._relays.publish(url, self._event.id, to_json(self._event), 15.0)
 
-    return [(PublisherRole, "_until_stored", wrong)]
+    return [(Telling, "_tell", wrong)]
+
+
+def _first_yes_is_enough() -> list[Change]:
+    return [(Outbox, "has_room", property(lambda _self: False))]
+
+
+def _forget_the_outbox() -> list[Change]:
+    async def wrong(self: OutboxTopic, partition: int) -> list[Any]:
+        return []
+
+    return [(OutboxTopic, "owed", wrong)]
 
 
 def _overtake() -> list[Change]:
@@ -286,6 +301,8 @@ ROLES: tuple[Bug, ...] = (
     Bug("publisher stores too far", "messages under way are lost at a crash", lambda: _store_too_far(PublisherRole)),
     Bug("date by the clock", "a retry is another message", _date_by_the_clock),
     Bug("try once", "a message is given up at the first relay that is down", _try_once),
+    Bug("first yes", "relays that do not answer at once are left", _first_yes_is_enough),
+    Bug("forget the outbox", "what other relays are owed is lost at a crash", _forget_the_outbox),
     Bug("overtake", "messages of one order overtake each other", _overtake),
     Bug("swallow", "some messages are never sent", _swallow_once_sent),
 )

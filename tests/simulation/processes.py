@@ -23,6 +23,7 @@ from streams.decider import Decider
 from streams.follower import Follower
 from streams.intake import Intake
 from streams.kafka import KafkaError
+from streams.outbox import OutboxTopic
 from streams.reading import Reader
 from streams.sinks import Sinks
 from streams.stretch import journal_stretch
@@ -309,6 +310,7 @@ def _publisher(process: Process) -> list[Main]:
             by_key.get,
             world.home_relays,
             Sinks(producer),
+            OutboxTopic(process.kafka, producer),
         )
         process.failures.append(role.failure)
         process.follower = Follower(process.kafka, "ncc-publisher", _brake(process, role))

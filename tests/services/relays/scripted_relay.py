@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -144,7 +145,8 @@ class ScriptedRelay:
         for guest in list(self.guests):
             for name, filters in list(guest.queries.items()):
                 if any(_matches(one, event) for one in filters):
-                    await guest.show(name, text)
+                    with suppress(ConnectionClosed):
+                        await guest.show(name, text)
 
     async def say_to_all(self, raw: str) -> None:
         """Send one raw frame to everyone; `{q}` stands for the name of their first query."""
