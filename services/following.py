@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -21,19 +21,27 @@ OWN_KINDS = (
     Kind.DELETION,
     Kind.RELAY_LIST,
     Kind.DRAFT_RELAYS,
+    Kind.NUTZAP_INFO,
     Kind.INBOX_RELAYS,
+    Kind.STALL,
+    Kind.STALL_PRODUCT,
+    Kind.MARKETPLACE_UI,
+    Kind.AUCTION,
     Kind.PRODUCT,
     Kind.PRODUCT_DRAFT,
     Kind.COLLECTION,
     Kind.SHIPPING_OPTION,
     Kind.DRAFT_WRAP,
+    Kind.APP_RECOMMENDATION,
 )
 """What a merchant publishes that a shop is made of, or that is at least counted (REL-08)."""
 
 OFFER_KINDS = frozenset({Kind.COLLECTION, Kind.SHIPPING_OPTION})
 """What a listing may point at though somebody else wrote it (SHP-12)."""
 
-FOLLOWED_KINDS = frozenset({Kind.RELAY_LIST, Kind.INBOX_RELAYS, Kind.PRODUCT, Kind.COLLECTION, Kind.REVIEW})
+FOLLOWED_KINDS = frozenset(
+    {Kind.RELAY_LIST, Kind.INBOX_RELAYS, Kind.PRODUCT, Kind.COLLECTION, Kind.REVIEW, Kind.APP_RECOMMENDATION}
+)
 """Kinds that say what else to follow."""
 
 REVIEWERS_MAX = limits.REVIEWERS.most
@@ -53,7 +61,7 @@ class Topic(StrEnum):
 
 
 class Followed:
-    """One merchant's: lists, products, those who reviewed them, and others' options and collections in use."""
+    """One merchant's: lists, products, those who reviewed them, and in use of others: options, collections, apps."""
 
     def __init__(self) -> None:
         self.lists: dict[int, Event] = {}
@@ -71,6 +79,8 @@ class Followed:
                 return self.learn_offers(event, event.pubkey) or changed
             case Kind.COLLECTION:
                 return self.learn_offers(event, event.pubkey)
+            case Kind.APP_RECOMMENDATION:
+                return self._learn_all(tag_values(event, "a"), (Kind.APP_HANDLER,))
         known = self.lists.get(event.kind)
         if known is not None and (event.created_at, known.id) <= (known.created_at, event.id):
             return False
@@ -79,13 +89,17 @@ class Followed:
 
     def learn_offers(self, event: Event, merchant: str) -> bool:
         """Follow what a listing or a collection points at and the merchant did not write; True where that is new."""
+        texts = (*tag_values(event, "shipping_option"), *tag_values(event, "shipping"))
+        return self._learn_all(texts, OFFER_KINDS, merchant)
+
+    def _learn_all(self, texts: Iterable[str], kinds: Collection[int], but_of: str = "") -> bool:
         new = False
-        for text in (*tag_values(event, "shipping_option"), *tag_values(event, "shipping")):
+        for text in texts:
             try:
                 offer = Coordinate.parse(text)
             except CoordinateRefused:
                 continue
-            if offer.kind in OFFER_KINDS and offer.pubkey != merchant:
+            if offer.kind in kinds and offer.pubkey != but_of:
                 new |= offer not in self.offers
                 _remember(self.offers, offer, OFFERS_MAX)
         return new

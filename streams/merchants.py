@@ -59,8 +59,11 @@ class MerchantTable:
         finally:
             await consumer.stop()
 
-    async def run_owned(self, group: str, on_change: OnChange) -> None:
-        """Hold the merchants of the partitions this process owns in `group`; the rest are another's."""
+    async def run_owned(self, group: str, on_change: OnChange, on_gain: OnChange) -> None:
+        """Hold the merchants of the partitions this process owns in `group`; the rest are another's.
+
+        `on_gain` comes before merchants of new partitions are told: what a former owner left can be read by then.
+        """
         self._owned = set()
 
         async def assigned(partitions: set[int]) -> None:
@@ -81,6 +84,7 @@ class MerchantTable:
                 if self._rewind:
                     rewind = sorted(self._rewind & consumer.assignment())
                     self._rewind.clear()
+                    await on_gain()
                     await consumer.seek_to_start(rewind)
                 await self._take(await consumer.poll(timeout_ms=200), on_change)
                 self.ready.set()
