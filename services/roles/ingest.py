@@ -26,6 +26,7 @@ async def run(stage: Stage) -> None:
     ingest = Ingest(sinks, table.all, stage.settings.relay_list, authenticate, cursors)
     stage.ready_when(table.ready.is_set)
     try:
-        await together(ingest.run(), table.run_owned("ncc-ingest", ingest.merchants_changed, read_cursors), sinks.failure)
+        holding = table.run_owned("ncc-ingest", ingest.merchants_changed, read_cursors)
+        await together(ingest.run(), holding, sinks.failure)
     finally:
         await producer.stop()
