@@ -97,6 +97,7 @@ FOREIGN_RELAYS = Limit(
     why="A list of 9,025 has been seen; the first five that can be used are kept, the list itself is not refused.",
 )
 RELAY_URL = Limit("a relay's address", 512, "characters", "REL-18", "left out")
+RELAY_DOCUMENT = Limit("a relay's description of itself", 65_536, "bytes", "NIP-11", "not read: the usual limits")
 OWED = Limit(
     "messages that one relay has while others of their list are still told",
     2_000,
@@ -291,6 +292,7 @@ LIMITS = (
     FUTURE,
     FOREIGN_RELAYS,
     RELAY_URL,
+    RELAY_DOCUMENT,
     OWED,
     TRACKING,
     CARRIER,

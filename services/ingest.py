@@ -27,6 +27,7 @@ from services.relays import (
     BadRelayUrl,
     Completion,
     RawSighting,
+    RelayInformation,
     RelayPool,
     RelayReport,
     RelayStatus,
@@ -86,6 +87,7 @@ class Ingest:
             on_complete=self._complete,
             last_complete=self._complete_since,
             is_trusted=self._is_trusted,
+            limits=RelayInformation(is_trusted=self._is_trusted).limits,
             report=self._report,
         )
 

@@ -14,6 +14,7 @@ from services.relays.errors import (
     TimedOut,
     Unreachable,
 )
+from services.relays.information import RelayInformation
 from services.relays.line import LineSettings
 from services.relays.pool import RefusedRelay, RelayPool
 from services.relays.publish import Outcome, Publisher, PublishResult
@@ -39,6 +40,7 @@ __all__ = [
     "Refused",
     "RefusedRelay",
     "RelayError",
+    "RelayInformation",
     "RelayLimits",
     "RelayPool",
     "RelayReport",

@@ -69,7 +69,8 @@ async def open_connection(
     try:
         async with asyncio.timeout(settings.connect_timeout_s):
             if not is_trusted:
-                options = await _checked_address(url, settings, resolve)
+                address = await checked_address(url, settings.proxy, resolve)
+                options = {} if address is None else {"host": address[0], "port": address[1]}
             connected = await _Connect(
                 url,
                 compression=None,
@@ -160,18 +161,22 @@ class Connection:
         return ConnectionLost(f"{self.url} closed the connection (code {code})")
 
 
-async def _checked_address(url: str, settings: ConnectionSettings, resolve: Resolve) -> dict[str, Any]:
+async def checked_address(url: str, proxy: str | None, resolve: Resolve) -> tuple[str, int] | None:
+    """The IP address and port at which to dial an untrusted relay; None where a proxy looks the name up, and filters.
+
+    Raises `Forbidden` for what is no public `wss` address, `Unreachable` for a name without one, `OSError` for none.
+    """
     if not is_fit_for_strangers(url):
         raise Forbidden(f"{url} is not a public wss address")
-    if settings.proxy is not None:
-        return {}  # The proxy looks the name up, and filters.
+    if proxy is not None:
+        return None
     host, port = host_and_port(url)
     addresses = await resolve(host, port)
     if not addresses:
         raise Unreachable(f"cannot connect to {url}: no address")
     if not all(is_public_address(address) for address in addresses):
         raise Forbidden(f"{url} leads to an address that is not public")
-    return {"host": addresses[0], "port": port}
+    return addresses[0], port
 
 
 def _name_of(error: Exception) -> str:

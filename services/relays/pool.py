@@ -57,6 +57,11 @@ def nothing_complete(_relay: str, _cursor_key: str) -> int | None:
     return None
 
 
+async def usual_limits(_relay: str) -> RelayLimits:
+    """Ask no relay what it puts up with."""
+    return RelayLimits()
+
+
 def unix_ms() -> int:
     """Return UTC milliseconds."""
     return time.time_ns() // 1_000_000
@@ -68,6 +73,7 @@ class RelayPool:
     `sink` takes each sighting and returns when it is in safe hands; if it raises, the connection is dropped
     and what it did not take is asked for again. `last_complete` and `on_complete` are the caller's store of
     cursors; `is_trusted` names the relays the operator vouches for, all others must be public `wss`.
+    `limits` says what a relay puts up with; it is asked at each connection and must not take long.
     """
 
     def __init__(
@@ -78,7 +84,7 @@ class RelayPool:
         on_complete: Callable[[Completion], Awaitable[None]] = ignore_completion,
         last_complete: Callable[[str, str], int | None] = nothing_complete,
         is_trusted: Callable[[str], bool] = lambda _url: False,
-        limits: Callable[[str], RelayLimits] = lambda _url: RelayLimits(),
+        limits: Callable[[str], Awaitable[RelayLimits]] = usual_limits,
         report: Report = ignore_report,
         settings: ReadSettings | None = None,
         connection_settings: ConnectionSettings | None = None,
@@ -151,7 +157,7 @@ class RelayPool:
 
     def _begin(self, url: str, asked: tuple[Subscription, ...]) -> _Reading:
         bucket = TokenBucket(self._settings.frames_per_s, self._settings.frames_burst)
-        memory = RelayMemory(url, asked, self._limits(url), bucket)
+        memory = RelayMemory(url, asked, RelayLimits(), bucket)
         return _Reading(memory, asyncio.create_task(self._read_for_ever(memory), name=f"read {url}"))
 
     def _end(self, reading: _Reading) -> None:
@@ -180,18 +186,25 @@ class RelayPool:
             attempt += 1
 
     async def _read_once(self, memory: RelayMemory) -> None:
-        connection = await open_connection(
-            memory.url,
-            self._connection_settings,
-            is_trusted=self._is_trusted(memory.url),
-            resolve=self._resolve,
-        )
+        limits = asyncio.ensure_future(self._limits(memory.url))
+        try:
+            connection = await open_connection(
+                memory.url,
+                self._connection_settings,
+                is_trusted=self._is_trusted(memory.url),
+                resolve=self._resolve,
+            )
+        except BaseException:
+            limits.cancel()
+            raise
         memory.counters.is_connected = True
         memory.counters.reconnects += memory.was_connected
         memory.was_connected = True
         try:
+            memory.limits = await limits
             await Session(connection, memory, self._ports, self._settings).run()
         finally:
+            limits.cancel()
             memory.counters.is_connected = False
             await connection.close()
 

@@ -325,6 +325,7 @@ ELSEWHERE: dict[str, str] = {
     limits.FOREIGN_OFFERS.what: "tests/streams/domain/test_offers.py::test_what_a_stranger_publishes_is_kept_in_small",
     limits.VARIATIONS.what: "tests/streams/domain/test_variations.py::test_so_many_variations_are_named_and_no_more",
     limits.ADDRESS.what: "tests/schemas/test_limits.py::test_an_address_is_searched_so_far_and_no_further",
+    limits.RELAY_DOCUMENT.what: "tests/services/relays/test_information.py::test_a_description_at_the_cap_is_read",
     limits.OWED.what: "tests/services/test_publisher.py::test_what_does_not_fit_the_outbox",
     limits.RECORD.what: "tests/integration/test_kafka_edge.py::MESSAGE_BYTES_MAX + 1",
 }

@@ -9,6 +9,7 @@ from typing import Any, Self
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
 
 type Answer = Callable[["ScriptedRelay", "Guest", dict[str, Any]], Awaitable[None]]
 
@@ -67,7 +68,8 @@ class ScriptedRelay:
 
     `page_max` caps the stored events per REQ; `identities` makes it demand NIP-42 from each of them before
     it serves queries or, with `auth_to_write`, takes events; `sends_eose=False` is the lazy one;
-    `guests_max_messages` closes a connection after so many frames; `on_event` answers what is published.
+    `guests_max_messages` closes a connection after so many frames; `on_event` answers what is published;
+    `document` is what it says of itself over HTTP (NIP-11).
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class ScriptedRelay:
         guests_max_messages: int | None = None,
         on_event: Answer = accept,
         on_connect: Callable[[Guest], Awaitable[None]] | None = None,
+        document: str | None = None,
     ) -> None:
         self.texts = list(texts)
         self.page_max = page_max
@@ -89,6 +92,8 @@ class ScriptedRelay:
         self.guests_max_messages = guests_max_messages
         self.on_event = on_event
         self.on_connect = on_connect
+        self.document = document
+        self.documents_asked = 0
         self.guests: list[Guest] = []
         self.accepted = {id_of(text) for text in texts}
         self.connections_ever = 0
@@ -120,6 +125,7 @@ class ScriptedRelay:
             compression=None,
             max_size=None,
             ping_interval=None,
+            process_request=self._describe,
             close_timeout=0.2,
         )
         self._port = next(iter(self._server.sockets)).getsockname()[1]
@@ -152,6 +158,12 @@ class ScriptedRelay:
         """Send one raw frame to everyone; `{q}` stands for the name of their first query."""
         for guest in self.guests:
             await guest.connection.send(raw.replace("{q}", next(iter(guest.queries), "")))
+
+    def _describe(self, connection: ServerConnection, request: Request) -> Response | None:
+        if request.headers.get("Accept") != "application/nostr+json":
+            return None
+        self.documents_asked += 1
+        return connection.respond(200 if self.document is not None else 404, self.document or "")
 
     async def _welcome(self, connection: ServerConnection) -> None:
         guest = Guest(connection)

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from services.relays.information import RelayInformation
 from services.relays.reports import Completion, RawSighting
 from services.relays.subscriptions import RelayLimits, Subscription
 from tests.services.relays.scripted_relay import (
@@ -102,9 +103,11 @@ async def test_a_query_closed_for_another_reason_is_repeated_after_a_wait() -> N
 async def test_two_spellings_and_forty_merchants_make_one_socket() -> None:
     """All tenants' filters go over one connection, in REQs within the relay's limits."""
     limits = RelayLimits(message_max_bytes=1_200, subscriptions_max=8)
+    document = json.dumps({"limitation": {"max_message_length": 1_200, "max_subscriptions": 8}})
+    information = RelayInformation(is_trusted=lambda _url: True)
     keys = [f"{number:064x}" for number in range(40)]
     asked = tuple(Subscription(f"m{key[-2:]}", ({"kinds": [1059], "#p": [key]},)) for key in keys)
-    async with ScriptedRelay() as relay, a_pool(Sink(), limits=lambda _url: limits) as pool:
+    async with ScriptedRelay(document=document) as relay, a_pool(Sink(), limits=information.limits) as pool:
         pool.want({relay.url: asked[:20], relay.url.upper().replace("WS", "Ws") + "/": asked[20:]})
         await until(lambda: sum(len(frame) - 2 for frame in relay.frames("REQ")) == 40)
         assert len(pool.status()) == 1
