@@ -1,4 +1,4 @@
-"""The outbox: a message that one relay has is kept on its way to the others, across restarts (decision 0017).
+"""The outbox: a message that one relay has is kept on its way to the others, across restarts (decision 0018).
 
 ```
 told ──▶ one relay has it ──▶ the next message may go ──▶ all answered within a moment ──────▶ delivery recorded
