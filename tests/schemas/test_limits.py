@@ -31,6 +31,7 @@ from services.following import Followed
 from services.relays.connection import Connection, ConnectionSettings
 from services.relays.frames import BadFrame, FrameTooBig, read_frame
 from services.relays.urls import relays_named_by_stranger
+from tests.schemas.limits_elsewhere import ELSEWHERE
 from tests.schemas.nostr import given as people
 from tests.schemas.nostr.test_nip59 import a_wrap_of_any_size
 from tests.streams.test_reading import dated
@@ -307,29 +308,6 @@ PROBES: dict[str, Probe] = {
     limits.TIME.what: time,
     limits.DENIED.what: denied,
 }
-ELSEWHERE: dict[str, str] = {
-    limits.FRAME.what: "tests/services/relays/test_connection.py::test_a_frame_at_the_cap_is_read",
-    limits.FRAME_HARD.what: "tests/services/relays/test_connection.py::test_a_frame_over_the_hard_cap_ends",
-    limits.REPLY_TEXT.what: "tests/streams/domain/test_wording.py::test_no_sentence_is_too_long_to_be_sent",
-    limits.PARKED_ORDERS.what: "tests/streams/domain/test_buyers.py::test_the_orders_that_messages_wait_for",
-    limits.PARKED_TTL.what: "tests/streams/domain/test_parking.py::test_a_message_whose_order_never_came_is_given_up",
-    limits.DELETED_IDS.what: "tests/streams/domain/test_catalogue.py::test_so_many_deleted_ids_are_remembered",
-    limits.BUYER_OPEN_ORDERS.what: "tests/streams/domain/test_buyers.py::test_a_buyer_has_five_open_orders",
-    limits.BUYER_UNPAID_ORDERS.what: "tests/streams/domain/test_buyers.py::test_the_order_past_the_hours_figure",
-    limits.BUYER_MESSAGES.what: "tests/streams/domain/test_buyers.py::test_messages_at_the_figure_are_heard",
-    limits.SENDER_BURST.what: "tests/streams/test_bursts.py::test_messages_at_the_figure_are_read",
-    limits.BUYER_STOCK_SHARE.what: "tests/streams/domain/test_buyers.py::test_one_key_holds_no_more_than_its_share",
-    limits.BUYER_STOCK_UNITS.what: "tests/streams/domain/test_buyers.py::test_a_few_pieces_are_anybodys",
-    limits.ORDER_SATS.what: "tests/streams/domain/test_buyers.py::test_an_order_may_cost_what_the_shop_says",
-    limits.OPEN_INVOICES.what: "tests/streams/domain/test_buyers.py::test_a_shop_takes_so_many_unpaid_orders",
-    limits.FOREIGN_OFFERS.what: "tests/streams/domain/test_offers.py::test_what_a_stranger_publishes_is_kept_in_small",
-    limits.VARIATIONS.what: "tests/streams/domain/test_variations.py::test_so_many_variations_are_named_and_no_more",
-    limits.ADDRESS.what: "tests/schemas/test_limits.py::test_an_address_is_searched_so_far_and_no_further",
-    limits.RELAY_DOCUMENT.what: "tests/services/relays/test_information.py::test_a_description_at_the_cap_is_read",
-    limits.OWED.what: "tests/services/test_publisher.py::test_what_does_not_fit_the_outbox",
-    limits.RECORD.what: "tests/integration/test_kafka_edge.py::MESSAGE_BYTES_MAX + 1",
-}
-"""Rows whose test stands beside the code that enforces them, because it needs a story, a socket or a broker."""
 
 
 @pytest.mark.parametrize("limit", [row for row in LIMITS if row.what in PROBES], ids=lambda row: row.what)
