@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
 from schemas import limits
-from schemas.merchants import Merchant
 from schemas.nostr.coordinates import Coordinate, CoordinateRefused
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, tag_values
@@ -121,28 +120,37 @@ class Followed:
         return urls
 
 
-def filters_of(topic: Topic, members: Sequence[Merchant], followed: Mapping[str, Followed]) -> tuple[Filter, ...]:
-    """What to ask a relay for several merchants at once; nothing where there is nothing to ask (REL-07…09)."""
-    keys = sorted(merchant.public_key for merchant in members)
+def targets_of(topic: Topic, merchant: str, followed: Followed) -> set[str]:
+    """What is asked for one merchant's sake: keys of people, or addresses (REL-07…09)."""
+    match topic:
+        case Topic.INBOX | Topic.CATALOGUE:
+            return {merchant}
+        case Topic.REVIEWS:
+            return {f"{int(Kind.PRODUCT)}:{merchant}:{d}" for d in followed.products}
+        case Topic.REVIEWERS:
+            return set(followed.reviewers)
+        case Topic.OFFERS:
+            return {str(offer) for offer in followed.offers}
+
+
+def filters_of(topic: Topic, targets: Collection[str]) -> tuple[Filter, ...]:
+    """What to ask a relay for some targets at once; there is at least one."""
+    wanted = sorted(targets)
     match topic:
         case Topic.INBOX:
-            return ({"kinds": [int(Kind.GIFT_WRAP)], "#p": keys},)
+            return ({"kinds": [int(Kind.GIFT_WRAP)], "#p": wanted},)
         case Topic.CATALOGUE:
-            return ({"kinds": [int(kind) for kind in OWN_KINDS], "authors": keys},)
+            return ({"kinds": [int(kind) for kind in OWN_KINDS], "authors": wanted},)
         case Topic.REVIEWS:
-            targets = [f"a:{int(Kind.PRODUCT)}:{key}:{d}" for key in keys for d in sorted(followed[key].products)]
-            return ({"kinds": [int(Kind.REVIEW)], "#d": targets},) if targets else ()
+            return ({"kinds": [int(Kind.REVIEW)], "#d": [f"a:{address}" for address in wanted]},)
         case Topic.REVIEWERS:
-            authors = sorted({author for key in keys for author in followed[key].reviewers})
-            return ({"kinds": [int(Kind.DELETION)], "authors": authors},) if authors else ()
+            return ({"kinds": [int(Kind.DELETION)], "authors": wanted},)
         case Topic.OFFERS:
-            return _offers({offer for key in keys for offer in followed[key].offers})
+            return _offers([Coordinate.parse(address) for address in wanted])
 
 
-def _offers(offers: set[Coordinate]) -> tuple[Filter, ...]:
+def _offers(offers: Sequence[Coordinate]) -> tuple[Filter, ...]:
     """Others' events by kind, author and name, and what those authors delete."""
-    if not offers:
-        return ()
     authors = sorted({offer.pubkey for offer in offers})
     kinds = sorted({offer.kind for offer in offers})
     wanted: Filter = {"kinds": kinds, "authors": authors, "#d": sorted({offer.d for offer in offers})}

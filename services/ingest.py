@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import orjson
@@ -21,7 +21,7 @@ from schemas.nostr.coordinates import Coordinate
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, EventRefused, read_event, tag_values
 from schemas.quarantine import Quarantined
-from services.following import FOLLOWED_KINDS, Followed, Topic, filters_of
+from services.following import FOLLOWED_KINDS, Followed, Topic, filters_of, targets_of
 from services.relays import (
     Authenticate,
     BadRelayUrl,
@@ -41,6 +41,7 @@ REPLAN_AFTER_S = 0.3
 
 BUCKETS = 4
 """Merchants share this many filters of each topic at a relay, so that a new one changes a quarter of them."""
+INBOX_PREFIX = f"{Topic.INBOX}:"
 CURSOR_STEP_S = 600
 """How much further a relay must be read before its cursor is stored again; the look-back is two days anyway."""
 
@@ -70,13 +71,15 @@ class Ingest:
         merchants: Callable[[], list[Merchant]],
         own_relays: Sequence[str],
         authenticate: Authenticate,
-        cursors: dict[tuple[str, str], int],
+        cursors: Mapping[tuple[str, str], int],
     ) -> None:
+        """`cursors` says how far former processes read each relay; see `read_before`."""
         self._raw = raw
         self._merchants = merchants
         self._own_relays = tuple(own_relays)
         self._trusted = {normalise_relay_url(url) for url in own_relays}
-        self._cursors = cursors
+        self._cursors: dict[tuple[str, str], int] = {}
+        self.read_before(cursors)
         self._followed: dict[str, Followed] = {}
         self._members: dict[str, tuple[str, ...]] = {}
         self._changed = asyncio.Event()
@@ -102,6 +105,12 @@ class Ingest:
         finally:
             await self._pool.close()
 
+    def read_before(self, cursors: Mapping[tuple[str, str], int]) -> None:
+        """Whoever held merchants before has read relays so far; only their inboxes go on from there."""
+        for (relay, member), complete_s in cursors.items():
+            if member.startswith(INBOX_PREFIX):
+                self._cursors[relay, member] = max(complete_s, self._cursors.get((relay, member), 0))
+
     async def merchants_changed(self) -> None:
         """The merchants held here are others now; subscriptions follow."""
         self._changed.set()
@@ -115,6 +124,7 @@ class Ingest:
         return url in self._trusted or any(url in _normal(merchant.relays) for merchant in self._merchants())
 
     def _plan(self) -> None:
+        self._members.clear()
         merchants_at: dict[str, list[Merchant]] = {}
         for merchant in self._merchants():
             followed = self._followed.setdefault(merchant.public_key, Followed())
@@ -131,20 +141,24 @@ class Ingest:
             log.warning("relay not read", relay=refused.address, why=refused.reason)
 
     def _subscriptions(self, relay: str, merchants: Sequence[Merchant]) -> tuple[Subscription, ...]:
-        """Merchants share filters, so that a relay sees a handful of queries; those new to it are read on their own."""
-        groups: dict[tuple[Topic, str], list[Merchant]] = {}
+        """Merchants share filters, so that a relay sees a handful of queries.
+
+        A target that was not read there yet is asked for among others of its kind, without a bound in time: what a
+        listing points at may be older than the listing. Once it is read it joins those that were.
+        """
+        groups: dict[tuple[Topic, str], set[str]] = {}
         for merchant in merchants:
+            key = merchant.public_key
             for topic in Topic:
-                known = (relay, f"{topic}:{merchant.public_key}") in self._cursors
-                bucket = str(int(merchant.public_key[:2], 16) % BUCKETS) if known else "new"
-                groups.setdefault((topic, bucket), []).append(merchant)
-        subscriptions: list[Subscription] = []
-        for (topic, bucket), members in groups.items():
-            filters = filters_of(topic, members, self._followed)
-            if filters:
-                subscription = Subscription(f"{topic}:{bucket}", filters)
-                self._members[subscription.cursor_key] = tuple(f"{topic}:{m.public_key}" for m in members)
-                subscriptions.append(subscription)
+                for target in targets_of(topic, key, self._followed[key]):
+                    is_read = (relay, f"{topic}:{target}") in self._cursors
+                    bucket = str(int(key[:2], 16) % BUCKETS) if is_read else "new"
+                    groups.setdefault((topic, bucket), set()).add(target)
+        subscriptions = []
+        for (topic, bucket), targets in groups.items():
+            subscription = Subscription(f"{topic}:{bucket}", filters_of(topic, targets))
+            self._members[subscription.cursor_key] = tuple(f"{topic}:{target}" for target in sorted(targets))
+            subscriptions.append(subscription)
         return tuple(subscriptions)
 
     def _complete_since(self, relay: str, cursor_key: str) -> int | None:
@@ -209,18 +223,22 @@ class Ingest:
                 return own is not None and own.learn(event)
 
     async def _complete(self, completion: Completion) -> None:
-        """Store how far each member of the subscription is read; a member's first time makes it join the others."""
+        """Note how far each member of the subscription is read; a member's first time makes it join the others.
+
+        Only inboxes outlive the process: everything else is learned from, so a new process has to read it whole.
+        """
         for member in self._members.get(completion.cursor_key, ()):
             key = (completion.relay, member)
             before = self._cursors.get(key)
-            if before is not None and completion.until_s - before < CURSOR_STEP_S:
-                continue
-            self._cursors[key] = completion.until_s
-            cursor = RelayCursor(relay=completion.relay, cursor_key=member, complete_s=completion.until_s)
-            await self._raw.put_cursor(_digest("\0".join(key)), cursor)
-            reach(Point.INGEST_CURSOR_SAVED)
             if before is None:
                 self._changed.set()
+            elif completion.until_s - before < CURSOR_STEP_S:
+                continue
+            self._cursors[key] = completion.until_s
+            if member.startswith(INBOX_PREFIX):
+                cursor = RelayCursor(relay=completion.relay, cursor_key=member, complete_s=completion.until_s)
+                await self._raw.put_cursor(_digest("\0".join(key)), cursor)
+                reach(Point.INGEST_CURSOR_SAVED)
 
     def _report(self, report: RelayReport) -> None:
         """Frames that cannot become records are quarantined without their bytes; the rest is for the log."""

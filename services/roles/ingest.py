@@ -16,14 +16,11 @@ async def run(stage: Stage) -> None:
     async def authenticate(relay_url: str, challenge: str) -> list[str]:
         return stage.auth_events((merchant.public_key for merchant in table.all()), relay_url, challenge)
 
-    cursors: dict[tuple[str, str], int] = {}
+    ingest = Ingest(sinks, table.all, stage.settings.relay_list, authenticate, {})
 
     async def read_cursors() -> None:
-        """How far relays were read, by whoever held a merchant before us."""
-        for key, complete_s in (await load_cursors(stage.kafka)).items():
-            cursors[key] = max(complete_s, cursors.get(key, 0))
+        ingest.read_before(await load_cursors(stage.kafka))
 
-    ingest = Ingest(sinks, table.all, stage.settings.relay_list, authenticate, cursors)
     stage.ready_when(table.ready.is_set)
     try:
         holding = table.run_owned("ncc-ingest", ingest.merchants_changed, read_cursors)

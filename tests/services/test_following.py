@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.merchants import Merchant
 from schemas.nostr.coordinates import Coordinate
 from schemas.nostr.kinds import Kind
-from services.following import Followed, Topic, filters_of
-from tests.support.builders import BUYER, MERCHANT, NOW_MS, OTHER_MERCHANT, an_event
+from services.following import Followed, Topic, filters_of, targets_of
+from tests.support.builders import BUYER, MERCHANT, OTHER_MERCHANT, an_event
 
 APP = f"31990:{OTHER_MERCHANT}:plebeian"
 PACK = f"30405:{OTHER_MERCHANT}:spring"
 POST = f"30406:{OTHER_MERCHANT}:post"
-SHOP = Merchant(public_key=MERCHANT, name="shop", added_ms=NOW_MS)
 
 
 def asked(topic: Topic, followed: Followed) -> tuple[dict[str, object], ...]:
-    """The filters of one topic for one shop."""
-    return tuple(dict(one) for one in filters_of(topic, [SHOP], {MERCHANT: followed}))
+    """The filters of one topic for one shop; none where there is nothing to ask for."""
+    targets = targets_of(topic, MERCHANT, followed)
+    return tuple(dict(one) for one in filters_of(topic, targets)) if targets else ()
 
 
 @pytest.mark.req("REL-08")

@@ -1,0 +1,157 @@
+"""Ingest over real sockets: which relays it reads for a merchant, and how far back, as it learns what to follow."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from schemas.merchants import Merchant, RelayCursor
+from schemas.nostr.kinds import Kind
+from schemas.nostr.nip01 import UnsignedEvent, sign_event, to_json
+from schemas.nostr.secp256k1 import SecretKey
+from schemas.quarantine import Quarantined
+from services import ingest
+from services.ingest import Ingest
+from services.relays import LOOK_BACK_S
+from tests.schemas.nostr import given
+from tests.services.relays.scripted_relay import ScriptedRelay, id_of
+from tests.services.test_frozen_effects import until
+
+SHOP, CARRIER, BUYER = given.MERCHANT, given.OTHER_MERCHANT, given.BUYER
+NOW_S = int(time.time())
+"""Relays are asked by the machine's clock."""
+LONG_AGO_S = NOW_S - 90 * 86_400
+MERCHANT = Merchant(public_key=SHOP.public_key, name="shop", added_ms=NOW_S * 1_000)
+
+
+class Log:
+    """`ncc.raw` and `ncc.cursors`, in memory."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.cursors: list[RelayCursor] = []
+
+    async def put_raw(self, key_hex: str, text: bytes, headers: Sequence[tuple[str, bytes]]) -> None:
+        """Note it."""
+        self.texts.append(text.decode())
+
+    async def put_quarantine(self, record: Quarantined) -> None:
+        """Nothing here is set aside."""
+
+    async def put_cursor(self, key_hex: str, cursor: RelayCursor) -> None:
+        """Note it."""
+        self.cursors.append(cursor)
+
+    def ids(self) -> set[str]:
+        """The events that were logged."""
+        return {id_of(text) for text in self.texts}
+
+
+def said(kind: int, *tags: tuple[str, ...], by: SecretKey = SHOP, at: int = LONG_AGO_S) -> str:
+    """An event as its author signed it, three months ago unless told otherwise."""
+    unsigned = UnsignedEvent(pubkey=by.public_key, created_at=at, kind=kind, tags=tags, content="")
+    return to_json(sign_event(unsigned, by))
+
+
+def product(d: str, *offers: str, at: int = LONG_AGO_S) -> str:
+    """A listing that points at others' options."""
+    return said(Kind.PRODUCT, ("d", d), *(("shipping_option", offer) for offer in offers), at=at)
+
+
+def address(kind: int, author: SecretKey, d: str) -> str:
+    return f"{kind}:{author.public_key}:{d}"
+
+
+async def nobody(_relay: str, _challenge: str) -> list[str]:
+    """Nobody proves anything."""
+    return []
+
+
+@asynccontextmanager
+async def reading(
+    *relays: str, monkeypatch: pytest.MonkeyPatch, cursors: dict[tuple[str, str], int] | None = None
+) -> AsyncIterator[Log]:
+    """An ingest for one shop, which trusts every relay it hears of."""
+    monkeypatch.setattr(ingest, "REPLAN_AFTER_S", 0.02)
+    monkeypatch.setattr(Ingest, "_is_trusted", lambda _self, _url: True)
+    log = Log()
+    running = asyncio.ensure_future(Ingest(log, lambda: [MERCHANT], relays, nobody, cursors or {}).run())
+    try:
+        yield log
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def asked(relay: ScriptedRelay, kind: int) -> list[dict[str, Any]]:
+    """Every filter for this kind that the relay was sent, in order."""
+    return [one for frame in relay.frames("REQ") for one in frame[2:] if kind in one["kinds"]]
+
+
+@pytest.mark.req("REL-01")
+async def test_a_relay_in_the_merchants_inbox_list_is_read_and_one_that_left_it_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A new 10050 adds a socket and the subscription for wraps; the next one takes both away."""
+    async with ScriptedRelay() as home, ScriptedRelay() as third, reading(home.url, monkeypatch=monkeypatch):
+        await until(lambda: asked(home, Kind.GIFT_WRAP))
+        await home.add(said(Kind.INBOX_RELAYS, ("relay", home.url), ("relay", third.url), at=NOW_S))
+        await until(lambda: asked(third, Kind.GIFT_WRAP))
+        assert asked(third, Kind.GIFT_WRAP)[0]["#p"] == [SHOP.public_key]
+
+        await home.add(said(Kind.INBOX_RELAYS, ("relay", home.url), at=NOW_S + 1))
+        await until(lambda: not third.guests)
+
+
+async def test_a_new_process_learns_all_that_was_said_before_the_look_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wraps go on from where they were read; lists and listings of months ago are read again, for they say what else
+    to follow."""
+    third = ScriptedRelay()
+    await third.start()
+    old = (said(Kind.INBOX_RELAYS, ("relay", third.url)), product("mug"))
+    async with ScriptedRelay(*old) as home:
+        read = {(home.url, f"{topic}:{SHOP.public_key}"): NOW_S for topic in ("inbox", "catalogue", "reviews")}
+        async with reading(home.url, monkeypatch=monkeypatch, cursors=read):
+            await until(lambda: asked(third, Kind.GIFT_WRAP) and asked(home, Kind.REVIEW))
+            assert asked(home, Kind.REVIEW)[0]["#d"] == [f"a:{address(30_402, SHOP, 'mug')}"]
+            assert asked(home, Kind.GIFT_WRAP)[0]["since"] == NOW_S - LOOK_BACK_S
+    await third.stop()
+
+
+@pytest.mark.req("REL-09")
+async def test_what_a_new_listing_points_at_is_found_though_it_is_older_than_the_listing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The carrier's options were published months ago, and a review too; each is asked for once it is pointed at, and
+    not from the time up to which other things of its kind were read."""
+    van, boat = (address(30_406, CARRIER, d) for d in ("van", "boat"))
+    options = [said(Kind.SHIPPING_OPTION, ("d", d), by=CARRIER) for d in ("van", "boat")]
+    reviews = [
+        said(Kind.REVIEW, ("d", f"a:{address(30_402, SHOP, d)}"), ("rating", "1", "thumb"), by=BUYER)
+        for d in ("mug", "cup")
+    ]
+    async with (
+        ScriptedRelay(*options, *reviews, product("mug", van)) as home,
+        reading(home.url, monkeypatch=monkeypatch) as log,
+    ):
+        await until(lambda: {id_of(options[0]), id_of(reviews[0])} <= log.ids())
+        await asyncio.sleep(0.3)
+        assert not {id_of(options[1]), id_of(reviews[1])} & log.ids(), "nobody has pointed at these yet"
+
+        await home.add(product("cup", boat, at=NOW_S))
+        await until(lambda: {id_of(options[1]), id_of(reviews[1])} <= log.ids())
+
+
+async def test_only_inboxes_leave_a_cursor_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else is read is read whole by the next process, so nothing need be kept of it."""
+    async with ScriptedRelay(product("mug")) as home, reading(home.url, monkeypatch=monkeypatch) as log:
+        await until(lambda: log.cursors and asked(home, Kind.REVIEW))
+        await asyncio.sleep(0.2)
+    assert {cursor.cursor_key for cursor in log.cursors} == {f"inbox:{SHOP.public_key}"}
+    assert [json.loads(text)["kind"] for text in log.texts] == [30_402]
