@@ -30,6 +30,7 @@ from services.telling import Relays
 IN_FLIGHT_MAX = 2_000
 """Messages under way at once that no relay has yet; beyond it the journal is not read on."""
 RELAYS_PER_MESSAGE = 3
+"""Of a private message; public events go to all that the operator and the author name."""
 
 Work = Callable[[Place, Owed | None], Awaitable[None]]
 """What a message or listing takes, from its start or from where the outbox has it."""
@@ -239,7 +240,9 @@ class PublisherRole:
     async def _owed_reply(self, place: Place, delivery: Delivery, promised: ReplyPromised, to_buyer: Event) -> Owed:
         """A reply before anybody was told: to the buyer's inboxes, and to the merchant's."""
         home = self._home_relays(delivery.merchant)
-        route = await self._directory.route(promised.order.buyer, home)
+        route, copies = await asyncio.gather(
+            self._directory.route(promised.order.buyer, home), self._directory.copies(delivery.merchant, home)
+        )
         known = {
             "event_id": to_buyer.id,
             "compat_route": route.compat,
@@ -250,7 +253,7 @@ class PublisherRole:
             offset=place.offset,
             since_ms=now_ms(),
             relays=route.relays[:RELAYS_PER_MESSAGE],
-            copies=home[:RELAYS_PER_MESSAGE],
+            copies=copies[:RELAYS_PER_MESSAGE],
         )
 
     async def _listing(self, record: JournalRecord, revised: ListingRevised, place: Place, owed: Owed | None) -> None:
@@ -280,7 +283,7 @@ class PublisherRole:
             delivery=delivery,
             offset=place.offset,
             since_ms=now_ms(),
-            relays=self._home_relays(record.merchant)[:RELAYS_PER_MESSAGE],
+            relays=await self._directory.public(record.merchant, self._home_relays(record.merchant)),
         )
         await self._outbox.carry(place, owed or fresh, event, is_wanted=is_newest)
 

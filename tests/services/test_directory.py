@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,8 +12,9 @@ import pytest
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import UnsignedEvent, sign_event, to_json
 from schemas.nostr.secp256k1 import SecretKey
+from services import directory as directory_module
 from services.config import RoutePolicy
-from services.directory import Directory, Route
+from services.directory import LOOKUP_TIMEOUT_S, Directory, Route
 from services.relays import Publisher
 from tests.schemas.nostr import given
 from tests.services.relays.scripted_relay import ScriptedRelay
@@ -95,3 +98,53 @@ async def test_a_list_is_asked_for_once_and_kept_for_a_while() -> None:
         for _ in range(5):
             await directory.route(BUYER.public_key, (relay.url,))
         assert len(relay.frames("REQ")) == 1
+
+
+@pytest.mark.req("REL-14")
+async def test_a_merchants_copies_go_to_the_own_inbox_and_public_events_where_the_author_writes() -> None:
+    """Without lists of their own, both go to the operator's relays, which are asked."""
+    async with ScriptedRelay() as relay, Publisher(is_trusted=lambda _url: True) as relays:
+        places = Directory(relays, trusting(relay.url), RoutePolicy.STRICT)
+        assert await places.copies(SHOP.public_key, (relay.url,)) == (relay.url,)
+        assert await places.public(SHOP.public_key, (relay.url,)) == (relay.url,)
+
+        written = (
+            ("r", "wss://writes.example", "write"),
+            ("r", "wss://reads.example", "read"),
+            ("r", "wss://both.example"),
+        )
+        relay.texts += [inbox("wss://mine.example", by=SHOP), said(Kind.RELAY_LIST, *written, by=SHOP)]
+        places = Directory(relays, trusting(relay.url))
+        assert await places.copies(SHOP.public_key, (relay.url,)) == ("wss://mine.example",)
+        named = await places.public(SHOP.public_key, (relay.url,))
+        assert named == (relay.url, "wss://writes.example", "wss://both.example")
+
+
+@pytest.mark.req("REL-19")
+async def test_a_relay_that_never_ends_its_answer_holds_nobody_up_for_long() -> None:
+    """Another one knows the inbox; the silent one has a moment more."""
+    async with ScriptedRelay(sends_eose=False) as silent, ScriptedRelay(inbox("wss://new.example")) as relay:
+        began_s = time.monotonic()
+        assert await route(relay, ask=(silent.url,)) == Route(("wss://new.example",))
+        assert time.monotonic() - began_s < LOOKUP_TIMEOUT_S / 2
+
+
+async def test_those_who_ask_at_once_share_one_question() -> None:
+    """A burst of messages to one buyer is one look-up."""
+    async with ScriptedRelay(inbox("wss://new.example")) as relay, Publisher(is_trusted=lambda _url: True) as relays:
+        directory = Directory(relays, trusting(relay.url))
+        found = await asyncio.gather(*(directory.route(BUYER.public_key, (relay.url,)) for _ in range(20)))
+        assert set(found) == {Route(("wss://new.example",))}
+        assert len(relay.frames("REQ")) == 1
+
+
+async def test_an_answer_only_just_too_old_is_used_while_a_new_one_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next message goes where the list says now."""
+    monkeypatch.setattr(directory_module, "FOUND_TTL_S", 0.0)
+    async with ScriptedRelay(inbox("wss://old.example")) as relay, Publisher(is_trusted=lambda _url: True) as relays:
+        directory = Directory(relays, trusting(relay.url))
+        await directory.route(BUYER.public_key, (relay.url,))
+        relay.texts.append(inbox("wss://new.example", at=NOW_S + 9))
+        assert await directory.route(BUYER.public_key, (relay.url,)) == Route(("wss://old.example",))
+        await asyncio.sleep(0.3)
+        assert await directory.route(BUYER.public_key, (relay.url,)) == Route(("wss://new.example",))

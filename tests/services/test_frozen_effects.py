@@ -210,6 +210,10 @@ class Post:
         """Everybody reads where we write."""
         return Route(tuple(ask))
 
+    async def copies(self, _merchant: str, ask: Any) -> tuple[str, ...]:
+        """The merchant too."""
+        return tuple(ask)
+
     async def publish(self, relay: str, event_id: str, text: str, _timeout_s: float) -> Any:
         """A relay that takes everything, in its own time."""
         await self.open.wait()

@@ -267,3 +267,21 @@ async def test_what_does_not_fit_the_outbox_is_waited_for_and_left(
         await until(lambda: made.log.delivered)
         (record,) = made.log.delivered
     assert ([o.relay for o in record.outcomes], made.log.puts) == ([yes.url], 0)
+
+
+@pytest.mark.req("REL-14")
+async def test_a_buyers_wrap_is_seen_at_the_buyers_inbox_only_and_the_copy_at_the_merchants(tmp_path: Path) -> None:
+    """Neither at the relay where their lists are found, nor at each other's."""
+    async with (
+        ScriptedRelay() as buyers,
+        ScriptedRelay() as own,
+        ScriptedRelay(inbox(buyers.url), inbox(own.url, by=SHOP)) as home,
+        office(tmp_path, home.url) as made,
+    ):
+        await made.promise(1, 1)
+        await until(lambda: made.log.delivered)
+        seen = {
+            place: [tag for frame in relay.frames("EVENT") for tag in frame[1]["tags"]]
+            for place, relay in (("buyers", buyers), ("own", own), ("home", home))
+        }
+    assert seen == {"buyers": [["p", BUYER.public_key]], "own": [["p", SHOP.public_key]], "home": []}

@@ -99,13 +99,19 @@ class RelayNet:
 
 
 class SimDirectory:
-    """Where buyers read: always the same relays (`services.directory.Directory`)."""
+    """Where buyers read: always the same relays; merchants have no lists (`services.directory.Directory`)."""
 
     def __init__(self, relays: tuple[str, ...]) -> None:
         self._route = Route(relays)
 
     async def route(self, recipient: str, ask: Any) -> Route:
         return self._route
+
+    async def copies(self, merchant: str, ask: Any) -> tuple[str, ...]:
+        return tuple(ask)
+
+    async def public(self, author: str, ask: Any) -> tuple[str, ...]:
+        return tuple(ask)
 
 
 @dataclass(slots=True)
