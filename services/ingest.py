@@ -82,6 +82,8 @@ class Ingest:
         self.read_before(cursors)
         self._followed: dict[str, Followed] = {}
         self._members: dict[str, tuple[str, ...]] = {}
+        self._one_identity: set[str] = set()
+        """Relays that show wraps only to the single identity of a connection: each merchant has a socket there."""
         self._changed = asyncio.Event()
         self._pending: set[asyncio.Task[None]] = set()
         self._pool = RelayPool(
@@ -153,10 +155,13 @@ class Ingest:
                 for target in targets_of(topic, key, self._followed[key]):
                     is_read = (relay, f"{topic}:{target}") in self._cursors
                     bucket = str(int(key[:2], 16) % BUCKETS) if is_read else "new"
+                    if topic is Topic.INBOX and relay in self._one_identity:
+                        bucket = key
                     groups.setdefault((topic, bucket), set()).add(target)
         subscriptions = []
         for (topic, bucket), targets in groups.items():
-            subscription = Subscription(f"{topic}:{bucket}", filters_of(topic, targets))
+            identity = bucket if topic is Topic.INBOX and relay in self._one_identity else ""
+            subscription = Subscription(f"{topic}:{bucket}", filters_of(topic, targets), identity=identity)
             self._members[subscription.cursor_key] = tuple(f"{topic}:{target}" for target in sorted(targets))
             subscriptions.append(subscription)
         return tuple(subscriptions)
@@ -244,6 +249,9 @@ class Ingest:
         """Frames that cannot become records are quarantined without their bytes; the rest is for the log."""
         if report.kind not in (ReportKind.FRAME_TOO_BIG, ReportKind.BAD_FRAME):
             log.info("relay", kind=report.kind.value, relay=report.relay, detail=report.detail)
+            if report.kind is ReportKind.ONE_IDENTITY and INBOX_PREFIX in report.detail:
+                self._one_identity.add(report.relay)
+                self._changed.set()
             return
         now_ms = time.time_ns() // 1_000_000
         record = Quarantined(

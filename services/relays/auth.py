@@ -14,6 +14,16 @@ type Authenticate = Callable[[str, str], Awaitable[list[str]]]
 """Relay address (the one dialled) and challenge → signed AUTH events as JSON texts, one an identity."""
 
 
+def only(identity: str, authenticate: Authenticate) -> Authenticate:
+    """Answer as one identity (a public key) and as no other."""
+
+    async def answer(relay_url: str, challenge: str) -> list[str]:
+        texts = await authenticate(relay_url, challenge)
+        return [text for text in texts if json.loads(text)["pubkey"] == identity]
+
+    return answer
+
+
 async def no_identities(_relay_url: str, _challenge: str) -> list[str]:
     """Answer no challenge: for readers and publishers that own no identity."""
     return []
@@ -38,6 +48,8 @@ class Authentication:
         self._answers: dict[str, asyncio.Future[bool]] = {}
         self._running: asyncio.Task[bool] | None = None
         self._ended: ConnectionLost | None = None
+        self.identities = 0
+        """How many identities the relay has accepted on this connection at the last run."""
 
     def on_challenge(self, challenge: str) -> None:
         """Remember the relay's latest challenge; it makes the former one void."""
@@ -95,7 +107,8 @@ class Authentication:
             self._answers.clear()
         self._raise_if_ended()
         # A time-out cancels the answers that did not come.
-        return any(answer.done() and not answer.cancelled() and answer.result() for answer in answers)
+        self.identities = sum(answer.done() and not answer.cancelled() and answer.result() for answer in answers)
+        return self.identities > 0
 
     def _raise_if_ended(self) -> None:
         if self._ended is not None:

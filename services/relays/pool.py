@@ -2,7 +2,8 @@
 
     pool.want({"wss://relay.example": (Subscription("orders", ({"kinds": [1059], "#p": [merchant]},)),)})
 
-One task and one socket per normalised address; a slow, lying or flooding relay only harms itself.
+One task and one socket per normalised address, and one more for each subscription with an identity of its own;
+a slow, lying or flooding relay only harms itself.
 """
 
 import asyncio
@@ -40,6 +41,10 @@ class RefusedRelay:
 
     address: str
     reason: str
+
+
+type _Place = tuple[str, str]
+"""A relay's address, and the one identity of a connection or nothing."""
 
 
 @dataclass(slots=True)
@@ -98,7 +103,7 @@ class RelayPool:
         self._settings = settings or ReadSettings()
         self._connection_settings = connection_settings or ConnectionSettings()
         self._resolve = resolve
-        self._readings: dict[str, _Reading] = {}
+        self._readings: dict[_Place, _Reading] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -114,20 +119,23 @@ class RelayPool:
         Addresses that cannot or must not be dialled come back and harm no other.
         """
         wanted, refused = self._by_relay(subscriptions)
-        for url in [url for url in self._readings if url not in wanted]:
-            self._end(self._readings.pop(url))
-        for url, asked in wanted.items():
-            reading = self._readings.get(url)
+        for place in [place for place in self._readings if place not in wanted]:
+            self._end(self._readings.pop(place))
+        for place, asked in wanted.items():
+            reading = self._readings.get(place)
             if reading is None:
-                self._readings[url] = self._begin(url, asked)
+                self._readings[place] = self._begin(place, asked)
             elif reading.memory.wanted != asked:
                 reading.memory.wanted = asked
                 reading.memory.changed.set()
         return tuple(refused)
 
     def status(self) -> dict[str, RelayStatus]:
-        """Return how each wanted relay stands."""
-        return {url: reading.memory.counters.frozen() for url, reading in self._readings.items()}
+        """Return how each wanted relay stands, and each connection that is one identity's, by its first digits."""
+        return {
+            f"{url} as {identity[:8]}" if identity else url: reading.memory.counters.frozen()
+            for (url, identity), reading in self._readings.items()
+        }
 
     async def close(self) -> None:
         """Close every socket; what is in the sink stays there."""
@@ -137,8 +145,8 @@ class RelayPool:
 
     def _by_relay(
         self, subscriptions: Mapping[str, tuple[Subscription, ...]]
-    ) -> tuple[dict[str, tuple[Subscription, ...]], list[RefusedRelay]]:
-        wanted: dict[str, tuple[Subscription, ...]] = {}
+    ) -> tuple[dict[_Place, tuple[Subscription, ...]], list[RefusedRelay]]:
+        wanted: dict[_Place, tuple[Subscription, ...]] = {}
         refused: list[RefusedRelay] = []
         for address, asked in subscriptions.items():
             try:
@@ -148,16 +156,21 @@ class RelayPool:
                 continue
             if not self._is_trusted(url) and not is_fit_for_strangers(url):
                 refused.append(RefusedRelay(address, "neither trusted nor a public wss address"))
-            elif url not in wanted and len(wanted) >= RELAYS_MAX:
-                refused.append(RefusedRelay(address, f"more than {RELAYS_MAX} relays"))
-            elif asked:
-                both = {one.cursor_key: one for one in (*wanted.get(url, ()), *asked)}
-                wanted[url] = tuple(both.values())
+            else:
+                for identity in dict.fromkeys(one.identity for one in asked):
+                    place = (url, identity)
+                    if place not in wanted and len(wanted) >= RELAYS_MAX:
+                        refused.append(RefusedRelay(address, f"more than {RELAYS_MAX} relays"))
+                        break
+                    mine = (one for one in asked if one.identity == identity)
+                    both = {one.cursor_key: one for one in (*wanted.get(place, ()), *mine)}
+                    wanted[place] = tuple(both.values())
         return wanted, refused
 
-    def _begin(self, url: str, asked: tuple[Subscription, ...]) -> _Reading:
+    def _begin(self, place: _Place, asked: tuple[Subscription, ...]) -> _Reading:
+        url, identity = place
         bucket = TokenBucket(self._settings.frames_per_s, self._settings.frames_burst)
-        memory = RelayMemory(url, asked, RelayLimits(), bucket)
+        memory = RelayMemory(url, asked, RelayLimits(), bucket, identity=identity)
         return _Reading(memory, asyncio.create_task(self._read_for_ever(memory), name=f"read {url}"))
 
     def _end(self, reading: _Reading) -> None:

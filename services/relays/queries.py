@@ -169,11 +169,13 @@ class QueryBook:
         self._pages.extend(following)
         return self._reached_by(query.owner) if progress.is_complete else []
 
-    def on_closed(self, name: str, message: str, now: Now) -> None:
-        """Note that the relay ended a query; it is asked again, after authentication or a wait."""
+    def on_closed(self, name: str, message: str, now: Now) -> Group:
+        """Note that the relay ended a query, and return the group it was for, empty if nobody asked; it is asked
+        again, after authentication or a wait.
+        """
         query = self._open.pop(name, None)
         if query is None:
-            return
+            return ()
         progress = self._progress[query.owner]
         progress.refusals += 1
         if not query.is_page:
@@ -183,6 +185,7 @@ class QueryBook:
             self._refused.append(query)
         else:
             self._retry_later(query, now, needs_authentication=needs_authentication)
+        return query.owner
 
     def on_pong(self, pinged_at_s: int) -> list[Reached]:
         """Note that everything sent before a ping is in safe hands: what was complete is so up to the ping."""

@@ -49,6 +49,8 @@ class ReportKind(StrEnum):
     PAGE_OVERFLOW = "page_overflow"
     NO_EOSE = "no_eose"
     DISCONNECTED = "disconnected"
+    ONE_IDENTITY = "one_identity"
+    """It knows several of ours on one connection, and still refuses a query; the detail names the subscription."""
 
 
 @dataclass(frozen=True, slots=True)

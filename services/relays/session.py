@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from services.relays.auth import Authenticate, Authentication
+from services.relays.auth import Authenticate, Authentication, only
 from services.relays.connection import Connection
 from services.relays.errors import ConnectionLost
 from services.relays.frames import (
@@ -22,6 +22,7 @@ from services.relays.frames import (
     FrameTooBig,
     NoticeFrame,
     OkFrame,
+    prefix_of,
 )
 from services.relays.pace import Backoff, TokenBucket
 from services.relays.queries import Now, QueryBook, Reached
@@ -83,6 +84,8 @@ class RelayMemory:
     bucket: TokenBucket
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     cursors: dict[str, int] = field(default_factory=dict)
+    identity: str = ""
+    """The only one to authenticate as; empty for every one we have."""
     seen: SeenTexts = field(default_factory=SeenTexts)
     counters: Counters = field(default_factory=Counters)
     was_connected: bool = False
@@ -97,7 +100,8 @@ class Session:
         self._memory = memory
         self._ports = ports
         self._settings = settings
-        self._auth = Authentication(memory.url, ports.authenticate, connection.send, settings.auth_timeout_s)
+        authenticate = only(memory.identity, ports.authenticate) if memory.identity else ports.authenticate
+        self._auth = Authentication(memory.url, authenticate, connection.send, settings.auth_timeout_s)
         self._planned: tuple[Subscription, ...] = ()
         self._book = QueryBook(
             cursor=self._cursor,
@@ -141,7 +145,9 @@ class Session:
             case ClosedFrame(name, message):
                 self._report(ReportKind.CLOSED, message)
                 self._memory.counters.last_error = plain(f"closed: {message}")
-                self._book.on_closed(name, message, self._now())
+                group = self._book.on_closed(name, message, self._now())
+                if self._auth.identities > 1 and prefix_of(message) in ("auth-required", "restricted"):
+                    self._report(ReportKind.ONE_IDENTITY, label(group))
                 self._memory.changed.set()
             case OkFrame():
                 self._auth.on_ok(frame)

@@ -25,11 +25,13 @@ class Subscription:
 
     On resuming, events are asked for from `since_look_back_s` before the time up to which the relay is known
     complete. A filter that carries a `limit` is asked once and never paged.
+    With an `identity` (a public key) it goes over a connection that is this one's alone.
     """
 
     name: str
     filters: tuple[Filter, ...]
     since_look_back_s: int = LOOK_BACK_S
+    identity: str = ""
 
     @property
     def cursor_key(self) -> str:

@@ -20,7 +20,7 @@ from services import ingest
 from services.ingest import Ingest
 from services.relays import LOOK_BACK_S
 from tests.schemas.nostr import given
-from tests.services.relays.scripted_relay import ScriptedRelay, id_of
+from tests.services.relays.scripted_relay import ScriptedRelay, an_auth_event, an_event, id_of
 from tests.services.test_frozen_effects import until
 
 SHOP, CARRIER, BUYER = given.MERCHANT, given.OTHER_MERCHANT, given.BUYER
@@ -68,20 +68,22 @@ def address(kind: int, author: SecretKey, d: str) -> str:
     return f"{kind}:{author.public_key}:{d}"
 
 
-async def nobody(_relay: str, _challenge: str) -> list[str]:
-    """Nobody proves anything."""
-    return []
-
-
 @asynccontextmanager
 async def reading(
-    *relays: str, monkeypatch: pytest.MonkeyPatch, cursors: dict[tuple[str, str], int] | None = None
+    *relays: str,
+    monkeypatch: pytest.MonkeyPatch,
+    cursors: dict[tuple[str, str], int] | None = None,
+    merchants: tuple[Merchant, ...] = (MERCHANT,),
 ) -> AsyncIterator[Log]:
-    """An ingest for one shop, which trusts every relay it hears of."""
+    """An ingest for some shops, which trusts every relay it hears of, and proves all of them where it is asked."""
     monkeypatch.setattr(ingest, "REPLAN_AFTER_S", 0.02)
     monkeypatch.setattr(Ingest, "_is_trusted", lambda _self, _url: True)
     log = Log()
-    running = asyncio.ensure_future(Ingest(log, lambda: [MERCHANT], relays, nobody, cursors or {}).run())
+
+    async def authenticate(relay: str, challenge: str) -> list[str]:
+        return [an_auth_event(one.public_key, relay, challenge) for one in merchants]
+
+    running = asyncio.ensure_future(Ingest(log, lambda: list(merchants), relays, authenticate, cursors or {}).run())
     try:
         yield log
     finally:
@@ -155,3 +157,23 @@ async def test_only_inboxes_leave_a_cursor_behind(monkeypatch: pytest.MonkeyPatc
         await asyncio.sleep(0.2)
     assert {cursor.cursor_key for cursor in log.cursors} == {f"inbox:{SHOP.public_key}"}
     assert [json.loads(text)["kind"] for text in log.texts] == [30_402]
+
+
+@pytest.mark.req("REL-12")
+async def test_a_relay_that_knows_one_identity_a_connection_is_read_over_a_socket_for_each_merchant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It refuses the common query once both have proved who they are; each then asks alone, and new wraps come too."""
+    shops = tuple(MERCHANT.model_copy(update={"public_key": key.public_key}) for key in (SHOP, CARRIER))
+    wraps = [an_event(n, created_at=NOW_S, tag_p=shop.public_key) for n, shop in enumerate(shops)]
+    async with (
+        ScriptedRelay(*wraps, product("mug"), one_identity=True) as relay,
+        reading(relay.url, monkeypatch=monkeypatch, merchants=shops) as log,
+    ):
+        await until(lambda: set(map(id_of, wraps)) <= log.ids())
+        assert len(relay.guests) == 3, "one for each merchant's wraps, and one for everything else"
+        later = [an_event(n + 9, created_at=NOW_S, tag_p=shop.public_key) for n, shop in enumerate(shops)]
+        for text in later:
+            await relay.add(text)
+        await until(lambda: set(map(id_of, later)) <= log.ids())
+        assert {cursor.cursor_key for cursor in log.cursors} == {f"inbox:{shop.public_key}" for shop in shops}

@@ -35,6 +35,7 @@ class Guest:
         self.connection = connection
         self.queries: dict[str, list[dict[str, Any]]] = {}
         self.authenticated: set[str] = set()
+        self.last_identity = ""
 
     async def say(self, *parts: object) -> None:
         await self.connection.send(json.dumps(parts))
@@ -69,7 +70,8 @@ class ScriptedRelay:
     `page_max` caps the stored events per REQ; `identities` makes it demand NIP-42 from each of them before
     it serves queries or, with `auth_to_write`, takes events; `sends_eose=False` is the lazy one;
     `guests_max_messages` closes a connection after so many frames; `on_event` answers what is published;
-    `document` is what it says of itself over HTTP (NIP-11).
+    `document` is what it says of itself over HTTP (NIP-11). With `one_identity` a query for wraps must ask for those
+    of the last identity that authenticated, and for nothing else, as `conduit-relay` has it.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class ScriptedRelay:
         on_event: Answer = accept,
         on_connect: Callable[[Guest], Awaitable[None]] | None = None,
         document: str | None = None,
+        one_identity: bool = False,
     ) -> None:
         self.texts = list(texts)
         self.page_max = page_max
@@ -93,6 +96,7 @@ class ScriptedRelay:
         self.on_event = on_event
         self.on_connect = on_connect
         self.document = document
+        self.one_identity = one_identity
         self.documents_asked = 0
         self.guests: list[Guest] = []
         self.accepted = {id_of(text) for text in texts}
@@ -172,7 +176,7 @@ class ScriptedRelay:
         try:
             if self.on_connect is not None:
                 await self.on_connect(guest)
-            if self.identities:
+            if self.identities or self.one_identity:
                 await guest.say("AUTH", CHALLENGE)
             count = 0
             async for message in connection:
@@ -191,6 +195,9 @@ class ScriptedRelay:
         match frame:
             case ["REQ", name, *_] if not is_welcome:
                 await guest.say("CLOSED", name, "auth-required: who are you?")
+            case ["REQ", name, *filters] if self.one_identity and not _is_for_one(filters, guest.last_identity):
+                known = "restricted: one recipient" if guest.last_identity else "auth-required: who are you?"
+                await guest.say("CLOSED", name, known)
             case ["REQ", name, *filters]:
                 guest.queries[name] = filters
                 for text in self._stored(filters):
@@ -201,6 +208,7 @@ class ScriptedRelay:
                 guest.queries.pop(name, None)
             case ["AUTH", event]:
                 guest.authenticated.add(event["pubkey"])
+                guest.last_identity = event["pubkey"]
                 await guest.say("OK", event["id"], True, "")
             case ["EVENT", event] if self.auth_to_write and not is_welcome:
                 await guest.say("OK", event["id"], False, "auth-required: who are you?")
@@ -231,6 +239,11 @@ def an_auth_event(pubkey: str, relay_url: str, challenge: str) -> str:
     """Return what a signer would answer a challenge with, unsigned."""
     tags = [["relay", relay_url], ["challenge", challenge]]
     return json.dumps({"id": f"a{pubkey[1:]}", "pubkey": pubkey, "kind": 22242, "tags": tags})
+
+
+def _is_for_one(filters: list[dict[str, Any]], identity: str) -> bool:
+    about_wraps = [one for one in filters if 1059 in one.get("kinds", (1059,))]
+    return not about_wraps or [(one.get("kinds"), one.get("#p")) for one in filters] == [([1059], [identity])]
 
 
 def _matches(one: dict[str, Any], event: dict[str, Any]) -> bool:
