@@ -254,6 +254,15 @@ COUPON = Limit("a coupon's code", 64, "characters", "C-10", "read as none, with 
 TAXES = Limit("a shop's tax rules", 200, "rules", "C-09", "the settings are refused")
 COUPONS = Limit("a shop's coupons", 200, "coupons", "C-10", "the settings are refused")
 REVIEW_CATEGORIES = Limit("categories of a review", 20, "categories", "REV-03", "category_dropped (a warning)")
+REVIEW_CATEGORY = Limit("the name of a review's category", 64, "characters", "REV-03", "category_dropped (a warning)")
+WAITING_REVIEWS = Limit(
+    "reviews of products that a shop never named",
+    1_000,
+    "reviews",
+    "REV-08",
+    "too_many_reviews",
+    why="They wait for their product; anybody may review what is not there, and a replay reads what was too much.",
+)
 ADDRESS = Limit("the part of an address that is searched for a country", 2_000, "characters", "SHP-08", "cut")
 TIME = Limit(
     "a time in a tag",
@@ -321,6 +330,8 @@ LIMITS = (
     TAXES,
     COUPONS,
     REVIEW_CATEGORIES,
+    REVIEW_CATEGORY,
+    WAITING_REVIEWS,
     ADDRESS,
     TIME,
     RECORD,

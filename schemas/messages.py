@@ -28,6 +28,7 @@ CommandBody = Annotated[
     | payments.ObservePayment
     | payments.ReportPayment
     | reviews.RecordReview
+    | reviews.JudgeReviews
     | freezes.FreezeMerchant
     | freezes.ThawMerchant
     | stock.SetStock,
@@ -67,6 +68,10 @@ Event = Annotated[
     | payments.PaymentDropped
     | reviews.ReviewRecorded
     | reviews.ReviewWithdrawn
+    | reviews.ReviewJudged
+    | reviews.RatingsChanged
+    | reviews.ReviewReceived
+    | reviews.ReviewInvited
     | freezes.MerchantFrozen
     | freezes.MerchantThawed
     | replies.ReplyPromised,

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from schemas.orders import OrderLine, OrderStatus, ShippingStatus
 from schemas.payments import PaymentAxis
+from schemas.reviews import Level, Standing
 from schemas.values import OrderKey, PublicKey, Value
 
 
@@ -56,7 +57,7 @@ class InventoryRow(Value):
 
 
 class ReviewRow(Value):
-    """One author's live review of one product; `withdrawn` once deleted."""
+    """One author's live review of one product; `withdrawn` once deleted. Its standing is of `ReviewJudged`."""
 
     merchant: PublicKey
     product: str
@@ -68,6 +69,29 @@ class ReviewRow(Value):
     categories: tuple[tuple[str, Decimal], ...] = ()
     reviewed_at: int
     withdrawn: bool = False
+    standing: Standing = Standing.COUNTS
+    is_verified: bool = False
+    parent: str | None = None
+    updated_ms: int
+    partition: int
+    sequence: int
+
+
+class RatingRow(Value):
+    """All reviews that count for a product, a variable product with its variations, or a shop (`schemas.reviews`).
+
+    `category` is '' for the scores themselves; `mean` is rounded once, `total` is exact.
+    """
+
+    merchant: PublicKey
+    level: Level
+    target: str
+    category: str = ""
+    reviews: int
+    verified: int
+    total: Decimal
+    mean: Decimal | None
+    stars: tuple[int, int, int, int, int]
     updated_ms: int
     partition: int
     sequence: int

@@ -20,7 +20,8 @@ class ShopSettings(Value):
     `rate_wait_s` how long an order waits for one before it is turned down.
     What one buyer may do, and what the shop takes at all, is explained in `schemas.limits` (C-12, C-13);
     an hour is one of the clock. The merchant hears of a listing once `low_stock` or fewer are left, and with
-    `hide_sold_out` it is hidden while there is none (INV-09). `denied` are buyers whose orders are declined.
+    `hide_sold_out` it is hidden while there is none (INV-09). `denied` are buyers whose orders are declined
+    and whose reviews do not count (REV-07); with `invite_review` a buyer is asked for one at the end (REV-09).
     What is added to the market spec's prices is explained in `schemas.price_rules` (C-09, C-10): `order_min` and
     `free_shipping_from` are held against the goods at their listed prices, before coupon and tax.
     The default weight and sides stand in for what a physical listing does not say (SHP-06);
@@ -51,6 +52,7 @@ class ShopSettings(Value):
     default_weight_g: Measure | None = None
     default_sides_cm: DefaultSides = None
     handling_h: int = Field(default=0, ge=0, le=100_000)
+    invite_review: bool = False
 
     def without_limits(self) -> ShopSettings:
         """The same rules for a crowd that is trusted: whoever measures, or sells to machines of the own house."""

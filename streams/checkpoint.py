@@ -2,8 +2,8 @@
 
 A checkpoint is a cache: the journal stays the only truth (D2). It is used only where it was written by the same
 rules, and where the journal still holds the very record that it ends with; else everything is folded from the start.
-What a shop keeps by key is stored row by row, so that saving costs what changed, and orders that nothing is due for
-are fetched when somebody asks for them: neither a start nor memory grows with the orders of former years.
+What a shop keeps by key is stored row by row, so that saving costs what changed; orders that nothing is due for, and
+what buyers got, are fetched when somebody asks: neither a start nor memory grows with the orders of former years.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import schemas
 from schemas.messages import JournalRecord
 from streams import domain
 from streams.domain.fold_goods import note_stale
-from streams.domain.shop import Due, Order, Shop
-from streams.kept import ABSENT, Kept, Orders
+from streams.domain.shop import Due, Shop
+from streams.kept import ABSENT, Fetched, Kept
 
 SAVE_RECORDS: Final = 1_000
 SAVE_EVERY_S: Final = 60.0
@@ -44,7 +44,9 @@ CREATE TABLE IF NOT EXISTS rows (
   position INTEGER PRIMARY KEY, merchant TEXT NOT NULL, field TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
   due_ms INTEGER, UNIQUE (merchant, field, key)
 );
-CREATE INDEX IF NOT EXISTS loaded ON rows (position) WHERE field <> 'orders' OR due_ms IS NOT NULL;
+DROP INDEX IF EXISTS loaded;
+CREATE INDEX IF NOT EXISTS at_start ON rows (position)
+  WHERE field NOT IN ('orders', 'purchases') OR due_ms IS NOT NULL;
 """
 
 
@@ -118,7 +120,7 @@ class Checkpoint:
         shops: dict[str, Shop] = {}
         query = """
         SELECT merchant, field, key, value FROM rows
-        WHERE field <> 'orders' OR due_ms IS NOT NULL ORDER BY position
+        WHERE field NOT IN ('orders', 'purchases') OR due_ms IS NOT NULL ORDER BY position
         """
         tables: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
         for merchant, name, key, value in self._db.execute(query):
@@ -173,16 +175,15 @@ class Checkpoint:
         self._db.execute("REPLACE INTO place VALUES (?, ?)", (name, value))
 
     def _kept(self, merchant: str, name: str, items: Iterable[tuple[Any, Any]]) -> Kept[Any, Any]:
-        if name != "orders":
+        if name not in FETCHED:
             return Kept(items)
-        return Orders(lambda ref: self._fetch(merchant, ref), items)
+        return Fetched(lambda key: self._fetch(merchant, name, key), items)
 
-    def _fetch(self, merchant: str, ref: str) -> Order | None:
-        kind = _kinds()["orders"]
-        key = _text(kind.key, ref)
-        query = "SELECT value FROM rows WHERE merchant = ? AND field = 'orders' AND key = ?"
+    def _fetch(self, merchant: str, name: str, key: str) -> Any:
+        kind = _kinds()[name]
+        query = "SELECT value FROM rows WHERE merchant = ? AND field = ? AND key = ?"
         with _lost():
-            found = self._db.execute(query, (merchant, key)).fetchone()
+            found = self._db.execute(query, (merchant, name, _text(kind.key, key))).fetchone()
         return None if found is None else kind.value.validate_json(found[0])
 
     def _changes(self, shop: Shop) -> Iterator[_Row]:
@@ -290,7 +291,9 @@ class _Kind(NamedTuple):
     value: TypeAdapter[Any]
 
 
-_REBUILT: Final = {"merchant", "stale", "agenda", "agenda_count"}
+FETCHED: Final = ("orders", "purchases")
+"""What grows with the years: left in the file until somebody asks for it."""
+_REBUILT: Final = {"merchant", "stale", "agenda", "agenda_count", "is_judging"}
 
 
 @cache
@@ -315,7 +318,7 @@ def _settle(shop: Shop) -> None:
         table = getattr(shop, name)
         if isinstance(table, Kept):
             table.changed.clear()
-        if isinstance(table, Orders):
+        if isinstance(table, Fetched):
             table.shed()
 
 

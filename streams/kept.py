@@ -1,14 +1,12 @@
-"""Dicts of a shop that know what changed since they were saved, and orders that are fetched when they are asked for."""
+"""Dicts of a shop that know what changed since they were saved, and some whose values are fetched when asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from streams.domain.shop import Order
-
 LOADED_MAX: Final = 50_000
-"""Orders of one shop that stay in memory though nothing is due for them; the oldest go back to the file."""
+"""Orders of one shop that stay in memory though nothing is due for them, and buyers; the oldest go back."""
 ABSENT: Final = object()
 """Stands for no value where None may be one."""
 
@@ -43,36 +41,40 @@ class Kept[K, V](dict[K, V]):
             self[key] = value
 
 
-class Orders(Kept[str, Order]):
-    """A shop's orders by reference: those of late, and any other when it is asked for by its reference."""
+class Fetched[V](Kept[str, V]):
+    """A shop's orders by reference, or what buyers got by their keys: those of late, and any other when asked for."""
 
-    def __init__(self, fetch: Callable[[str], Order | None], items: Iterable[tuple[str, Order]] = ()) -> None:
+    def __init__(self, fetch: Callable[[str], V | None], items: Iterable[tuple[str, V]] = ()) -> None:
         super().__init__(items)
         self._fetch = fetch
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The order, from memory or from the file."""
+        """The value, from memory or from the file."""
         found = super().get(key, ABSENT)
         if found is not ABSENT:
             return found
-        order = self._fetch(key)
-        if order is None:
+        value = self._fetch(key)
+        if value is None:
             return default
-        super(Kept, self).__setitem__(key, order)
-        return order
+        super(Kept, self).__setitem__(key, value)
+        return value
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.get(key, ABSENT) is not ABSENT
 
-    def __getitem__(self, key: str) -> Order:
-        order = self.get(key, ABSENT)
-        if order is ABSENT:
+    def __getitem__(self, key: str) -> V:
+        value = self.get(key, ABSENT)
+        if value is ABSENT:
             raise KeyError(key)
-        return order  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return]
 
     def shed(self) -> None:
-        """Forget saved orders that nothing is due for, the least recently changed first, down to `LOADED_MAX`."""
+        """Forget saved values that nothing is due for, the least recently changed first, down to `LOADED_MAX`."""
         surplus = len(self) - LOADED_MAX
-        idle = (ref for ref, order in list(self.items()) if order.deadline_ms is None and ref not in self.changed)
-        for ref, _ in zip(idle, range(max(0, surplus)), strict=False):
-            super(Kept, self).__delitem__(ref)
+        idle = (
+            key
+            for key, value in list(self.items())
+            if getattr(value, "deadline_ms", None) is None and key not in self.changed
+        )
+        for key, _ in zip(idle, range(max(0, surplus)), strict=False):
+            super(Kept, self).__delitem__(key)

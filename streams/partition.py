@@ -17,6 +17,7 @@ from schemas.orders import MoveRefused, Rate, ReachDeadline
 from schemas.parking import ReleaseParked
 from schemas.past import AnswerPast
 from schemas.quarantine import Quarantined
+from schemas.reviews import JudgeReviews
 from schemas.values import Origin
 from streams import quarantining
 from streams.checkpoint import CheckpointLost, Keeper, Place
@@ -180,6 +181,7 @@ class Partition:
         for merchant, shop in self.shops.items():
             bodies: list[CommandBody] = [_due_body(due) for due in shop.take_due(now_ms)]
             bodies += [ReviseListing(coordinate=stale) for stale in shop.take_stale(now_ms // 1_000)]
+            bodies += [JudgeReviews()] * shop.take_unjudged()
             for body in bodies:
                 name = hashlib.sha256(f"{merchant}:{now_ms}:{body!r}".encode()).hexdigest()[:32]
                 commands.append(

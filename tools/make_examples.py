@@ -66,8 +66,20 @@ from schemas.payments import (
 )
 from schemas.quarantine import Quarantined
 from schemas.replies import PaymentOption, PaymentRequestReply, ReplyPromised
-from schemas.reviews import RecordReview, ReviewRecorded, ReviewWithdrawn
-from schemas.rows import InventoryRow, OrderRow, ReviewRow
+from schemas.reviews import (
+    JudgeReviews,
+    Level,
+    Rating,
+    RatingsChanged,
+    RecordReview,
+    ReviewInvited,
+    ReviewJudged,
+    ReviewReceived,
+    ReviewRecorded,
+    ReviewWithdrawn,
+    Standing,
+)
+from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
 from schemas.shops import OpenShop, ShopOpened
 from schemas.stock import (
     SetStock,
@@ -128,6 +140,7 @@ COMMANDS: tuple[CommandBody, ...] = (
     ),
     ReportPayment(order=ORDER, rumor_id=RUMOR, medium="lightning"),
     RecordReview(review=REVIEW),
+    JudgeReviews(),
     FreezeMerchant(code="I2", reason=FOUND, cause="I2 at 3:431"),
     ThawMerchant(reason="stock counted by hand", cause="operator 1"),
     SetStock(coordinate=VASE, on_hand=5, source="erp", version=17, cause="operator 1"),
@@ -200,6 +213,23 @@ EVENTS: tuple[Event, ...] = (
     PaymentDropped(order=ORDER, intent_id=INTENT),
     ReviewRecorded(review=REVIEW, score=REVIEW.score, strict_score=REVIEW.strict_score),
     ReviewWithdrawn(author=BUYER, product=VASE, deleted_at=AT_S),
+    ReviewJudged(author=BUYER, product=VASE, standing=Standing.COUNTS, is_verified=True),
+    RatingsChanged(
+        ratings=(
+            Rating(level=Level.PRODUCT, target=VASE, reviews=1, verified=1, total=REVIEW.score, stars=(0, 0, 0, 0, 1)),
+            Rating(
+                level=Level.MERCHANT,
+                target=MERCHANT,
+                category="quality",
+                reviews=2,
+                verified=1,
+                total=Decimal("1.3"),
+                stars=(0, 0, 1, 1, 0),
+            ),
+        )
+    ),
+    ReviewReceived(author=BUYER, product=VASE, score=REVIEW.score, is_verified=True),
+    ReviewInvited(order=ORDER),
     MerchantFrozen(code="I2", reason=FOUND, cause="I2 at 3:431"),
     MerchantThawed(reason="stock counted by hand", cause="operator 1", deadline_ms=AT_MS + 60_000),
     ReplyPromised(
@@ -303,6 +333,19 @@ OTHERS: tuple[BaseModel, ...] = (
         strict_score=REVIEW.strict_score,
         categories=(("quality", Decimal("0.8")),),
         reviewed_at=AT_S,
+        updated_ms=AT_MS,
+        partition=3,
+        sequence=10,
+    ),
+    RatingRow(
+        merchant=MERCHANT,
+        level=Level.PARENT,
+        target=VASE,
+        reviews=2,
+        verified=1,
+        total=Decimal("1.3"),
+        mean=Decimal("0.65"),
+        stars=(0, 0, 1, 1, 0),
         updated_ms=AT_MS,
         partition=3,
         sequence=10,

@@ -28,7 +28,7 @@ SETTINGS: dict[str, str] = {
     "buyer_stock_units_min": "Units that they may hold whatever the share.",
     "order_sats_max": "Sats that one order may cost.",
     "open_invoices_max": "Orders of the shop that wait for payment at once.",
-    "denied": "Public keys (hex, comma-separated) whose orders are declined.",
+    "denied": "Public keys (hex, comma-separated) whose orders are declined and whose reviews do not count.",
     "taxes": "Taxes by place and kind of goods, in JSON: `name`, `percent`, `is_included`, `countries`, `regions`, "
     "`format`, `on_shipping`. The first that fits counts.",
     "coupons": "Coupons, in JSON: `code`, `percent` or `sum`, `goods_min`, `expires_at`.",
@@ -38,6 +38,7 @@ SETTINGS: dict[str, str] = {
     "default_weight_g": "Grams that a physical listing weighs if it does not say.",
     "default_sides_cm": "Its size if it does not say, like `20x10x5` in centimetres.",
     "handling_h": "Hours from the confirmation until a parcel leaves.",
+    "invite_review": "Whether the message that an order is complete asks for a review.",
 }
 """What each of a shop's settings is for."""
 

@@ -13,6 +13,7 @@ from schemas.reviews import CategoryScore, Review
 
 THUMB = "thumb"
 CATEGORIES_MAX = limits.REVIEW_CATEGORIES.most
+CATEGORY_MAX = limits.REVIEW_CATEGORY.most
 
 
 def read_review(event: Event) -> Review:
@@ -34,7 +35,7 @@ def read_review(event: Event) -> Review:
                 tags.warn("second_thumb")
                 continue
             met_thumb, thumb = True, score
-        elif not label or score is None or len(seen) >= CATEGORIES_MAX:
+        elif not label or len(label) > CATEGORY_MAX or score is None or len(seen) >= CATEGORIES_MAX:
             tags.warn("category_dropped")
         elif label in seen:
             tags.warn("category_repeated")

@@ -21,7 +21,7 @@ from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
 from schemas.quarantine import Quarantined
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import Actor, OrderKey, Origin, PublicKey
-from services.api import stock
+from services.api import reviews, stock
 
 ROWS_MAX = 1_000
 QUARANTINE_IDS_MAX = 100_000
@@ -269,11 +269,8 @@ def make_app(services: Services) -> FastAPI:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"an order cannot be moved by {move!r}")
         return await decide(key.merchant, body, request)
 
+    reviews.add_routes(app, guarded, queries.rows)
     stock.add_routes(app, guarded, decide, queries.rows, lambda key: services.merchants.get(key) is not None)
-
-    @app.get("/reviews", dependencies=guarded)
-    async def list_reviews() -> list[dict[str, Any]]:
-        return await queries.rows("SELECT * FROM reviews_now ORDER BY reviewed_at DESC LIMIT 1000")
 
     @app.get("/quarantine", dependencies=guarded)
     async def list_quarantine(

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from services.audit import on_money, on_orders, on_stock
+from services.audit import on_money, on_orders, on_reviews, on_stock
 from services.audit.invariants import Breach
 from services.audit.ledger import Fact, Goods, Ledger, Order
 from services.audit.rules import FINISHED, PAID, PATIENCE_MS, UNTOLD_NEVER, short
@@ -39,6 +39,11 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "PaymentSettled": on_money.settled,
     "PastOrderRecorded": on_orders.past,
     "ReplyPromised": on_money.promised,
+    "ListingRecorded": on_reviews.listed,
+    "ReviewRecorded": on_reviews.recorded,
+    "ReviewWithdrawn": on_reviews.withdrawn,
+    "ReviewJudged": on_reviews.judged,
+    "RatingsChanged": on_reviews.rated,
 }
 """How each fact is entered; the others move nothing that is counted here."""
 
@@ -149,6 +154,7 @@ def _balance(ledger: Ledger) -> None:
     """What must hold of everything the record touched, now that all of it is entered."""
     for coordinate, goods in ledger.moved.items():
         _balance_goods(ledger, coordinate, goods)
+    on_reviews.balance(ledger)
     for order in list(ledger.touched.values()):
         _balance_order(ledger, order)
         if order.status in FINISHED:

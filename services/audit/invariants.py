@@ -40,12 +40,13 @@ INVARIANTS: dict[str, Invariant] = {
         Invariant("I12", "nothing personal stands in the journal unsealed", Place.JOURNAL),
         Invariant("I13", "what may grow stays within its bound", Place.JOURNAL),
         Invariant("I14", "what is owed is done within two minutes", Place.JOURNAL),
+        Invariant("I15", "ratings are what the reviews that count add up to", Place.JOURNAL),
     )
 }
 """Code → invariant (reliability-security §3.1), in the order of their numbers."""
 
-FREEZING = frozenset(code for code in INVARIANTS if code != "I14")
-"""Those that freeze a merchant. Lateness (I14) is only said: holding effects back cures no delay."""
+FREEZING = frozenset(code for code in INVARIANTS if code not in ("I14", "I15"))
+"""Those that freeze a merchant. Holding effects back cures no delay (I14), and no rating is worth that (I15)."""
 
 
 @dataclass(frozen=True, slots=True)

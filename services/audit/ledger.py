@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from services.audit.archive import Archive
@@ -13,6 +14,8 @@ from services.audit.rules import FINISHED, order_ref, owner_of, short
 
 Fact = dict[str, Any]
 """One event of a record, as JSON has it."""
+Part = tuple[tuple[str, str, str], Fraction, int]
+"""A review's part in a figure: which, its score there, and 1 where it is verified."""
 
 
 @dataclass(slots=True)
@@ -24,6 +27,26 @@ class Goods:
     held: int = 0
     sold: int = 0
     sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A live review: when it was made, and its scores by category, '' for the whole."""
+
+    created_at: int
+    scores: dict[str, Fraction]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What reviews come to: how many, how many by buyers, and the sum of their scores."""
+
+    reviews: int = 0
+    verified: int = 0
+    total: Fraction = Fraction()
+
+    def __str__(self) -> str:
+        return f"{self.reviews} reviews, {self.verified} verified, {float(self.total):.4f} in all"
 
 
 @dataclass(slots=True)
@@ -42,6 +65,7 @@ class Order:
     is_paid: bool = False
     confirmations: int = 0
     held: dict[str, int] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
     parcel: str = "none"
     deadline_ms: int = 0
     wanted_ms: int = 0
@@ -77,6 +101,18 @@ class Ledger:
         """Merchant → how many of their orders stand where."""
         self.receipts: dict[tuple[str, int], tuple[int, int]] = {}
         """(merchant, UTC day since 1970) → payments received, and their sum in msat."""
+        self.parents: dict[str, set[str]] = {}
+        """Variation → the products it ever was a variation of."""
+        self.bought = Archive()
+        """What buyers got with completed orders: 1 the thing itself, 2 a variation of it."""
+        self.reviews: dict[tuple[str, str], Review] = {}
+        """(author, product) → the live review."""
+        self.counted: dict[tuple[str, str], tuple[Part, ...]] = {}
+        """(author, product) → what the figures have of it."""
+        self.figures: dict[tuple[str, str, str], Figure] = {}
+        self.told: dict[tuple[str, str, str], Figure] = {}
+        """(level, target, category) → what the reviews add up to, and what the journal says they do."""
+        self.rated: dict[tuple[str, str, str], None] = {}
         self.checked: dict[str, int] = dict.fromkeys(INVARIANTS, 0)
         self.breaches: list[Breach] = []
         self.touched: dict[str, Order] = {}
@@ -87,6 +123,7 @@ class Ledger:
     def start(self, merchant: str) -> None:
         """A new record; its breaches, and the orders and goods it touches, are collected from here."""
         self.merchant, self.breaches, self.touched, self.moved, self._key = merchant, [], {}, {}, None
+        self.rated = {}
 
     def say(self, code: str, sentence: str) -> None:
         """Note a breach of the record that is being entered."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.audit import on_reviews
 from services.audit.ledger import Fact, Ledger, Order
 from services.audit.rules import (
     LINES_MAX,
@@ -22,6 +23,7 @@ def placed(ledger: Ledger, fact: Fact) -> None:
     before = order.revision
     ledger.check("I11", revision == before + 1, lambda: f"revision {revision} of {order.name} follows {before}")
     order.revision, order.due_msat, order.deadline_ms = revision, 0, 0
+    order.lines = tuple(line["coordinate"] for line in fact["lines"])
     order.is_asked = order.is_requested = False
     ledger.stand(order, "waiting")
     details = fact.get("details")
@@ -74,6 +76,8 @@ def moved(ledger: Ledger, fact: Fact) -> None:
         ledger.check("I4", has_money, lambda: f"{order.name} was confirmed without money")
     ledger.stand(order, to)
     order.deadline_ms = 0
+    if to == "completed":
+        on_reviews.completed(ledger, order, fact)
 
 
 def cancellation_requested(ledger: Ledger, fact: Fact) -> None:

@@ -19,7 +19,7 @@ MODULES: Final = {
     "order": "orders",
     "stock": "orders",
     "set-stock": "orders",
-    "reviews": "orders",
+    "reviews": "reviews",
     "sql": "orders",
     "quarantine": "quarantine",
     "audit": "audit",

@@ -177,25 +177,6 @@ def set_stock(
 
 
 @app.command()
-def reviews(home: Home = None, json_: Json = False) -> None:
-    """What buyers say."""
-    rows = Stack(home or Path()).get("/reviews")
-    if json_:
-        as_json(rows)
-        return
-    table(
-        "Reviews",
-        ("product", "score", "thumb", "author", "when"),
-        (
-            (r["product"].split(":", 2)[2], r["score"], r["thumb"], r["author"][:12], _time(r["reviewed_at"]))
-            for r in rows
-            if not r["withdrawn"]
-        ),
-        "No reviews yet.",
-    )
-
-
-@app.command()
 def sql(query: str, home: Home = None, json_: Json = False) -> None:
     """Ask ClickHouse, read-only."""
     rows = Stack(home or Path()).post("/sql", {"sql": query})

@@ -134,16 +134,58 @@ ORDER BY units DESC, merchant, coordinate
 LIMIT 50;
 
 -- name: reviews_by_product
--- Live reviews of each product: how many, the mean score, and the mean where a review without categories counts half.
+-- Reviews that count of each product: how many, by whom with a completed order, the mean score, and the strict one.
 SELECT
     merchant, product,
     count() AS reviews,
+    countIf(is_verified) AS verified,
     toDecimal64(round(sum(score) / count(), 4), 4) AS mean_score,
     toDecimal64(round(sum(strict_score) / count(), 4), 4) AS mean_strict_score
 FROM reviews_now
-WHERE (empty({merchant:String}) OR merchant = {merchant:String})
+WHERE (empty({merchant:String}) OR merchant = {merchant:String}) AND standing = 'counts'
 GROUP BY merchant, product
 ORDER BY reviews DESC, merchant, product;
+
+-- name: ratings_by_level
+-- What reviews come to by product, by variable product with its variations, and by shop: overall and by category.
+SELECT merchant, level, target, category, reviews, verified, mean, stars
+FROM ratings_now
+WHERE (empty({merchant:String}) OR merchant = {merchant:String})
+ORDER BY level, reviews DESC, target, category = '' DESC, category;
+
+-- name: ratings_check
+-- The figures against the reviews they are made of, added up anew; agrees is 1 everywhere or a bug is found.
+-- Both tables reach us apart, so look again before you believe it.
+WITH said AS
+(
+    SELECT
+        merchant, level, target, name AS category, is_verified,
+        if(name = '', score, category_scores[indexOf(categories, name)]) AS share
+    FROM reviews_now
+    ARRAY JOIN
+        ['product', 'merchant', if(parent = '', '', 'parent')] AS level,
+        [product, merchant, parent] AS target
+    ARRAY JOIN arrayPushFront(categories, '') AS name
+    WHERE standing = 'counts' AND level != ''
+),
+added AS
+(
+    SELECT merchant, level, target, category, count() AS reviews, countIf(is_verified) AS verified, sum(share) AS total
+    FROM said
+    GROUP BY merchant, level, target, category
+)
+SELECT
+    if(empty(r.merchant), a.merchant, r.merchant) AS merchant,
+    if(empty(r.level), a.level, toString(r.level)) AS level,
+    if(empty(r.target), a.target, r.target) AS target,
+    if(empty(r.category), a.category, r.category) AS category,
+    r.reviews AS rated, a.reviews AS counted, r.total AS rated_total, a.total AS counted_total,
+    r.reviews = a.reviews AND r.verified = a.verified AND r.total = a.total AS agrees
+FROM ratings_now AS r
+FULL OUTER JOIN added AS a
+    ON a.merchant = r.merchant AND a.level = r.level AND a.target = r.target AND a.category = r.category
+WHERE (empty({merchant:String}) OR r.merchant = {merchant:String} OR a.merchant = {merchant:String})
+ORDER BY agrees, merchant, level, target, category;
 
 -- name: refusals_by_reason
 -- Orders turned down and moves refused in a period, by their first reason.

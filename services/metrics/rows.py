@@ -44,7 +44,14 @@ from schemas.payments import (
     PaymentWanted,
 )
 from schemas.replies import PaymentRequestReply, ReplyPromised, ShippingReply, StatusReply
-from schemas.reviews import ReviewRecorded, ReviewWithdrawn
+from schemas.reviews import (
+    RatingsChanged,
+    ReviewInvited,
+    ReviewJudged,
+    ReviewReceived,
+    ReviewRecorded,
+    ReviewWithdrawn,
+)
 from schemas.shops import ShopOpened
 from schemas.stock import (
     StockCommitted,
@@ -200,6 +207,10 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...]) -> list[EventR
             ]
         case ReviewWithdrawn():
             return [row._replace(coordinate=coordinate_or_empty(event.product))]
+        case ReviewJudged():
+            return [row._replace(coordinate=coordinate_or_empty(event.product), status=event.standing.value)]
+        case ReviewReceived():
+            return [row._replace(coordinate=coordinate_or_empty(event.product), score=score(event.score))]
         case ReplyPromised():
             status = _reply_status(event.reply)
             return [row._replace(subject=event.effect_id, status=status, dialect=short(event.dialect))]
@@ -213,6 +224,8 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...]) -> list[EventR
         case MerchantThawed():
             return [row._replace(subject=short(event.reason))]
         case ShopOpened() | CancellationRequested() | ParkedReleased() | PaymentReported() | DeletionNoted():
+            return [row]
+        case RatingsChanged() | ReviewInvited():
             return [row]
         case _:
             assert_never(event)

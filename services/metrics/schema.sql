@@ -100,12 +100,43 @@ CREATE TABLE IF NOT EXISTS reviews
     category_scores Array(Decimal(38, 18)),
     reviewed_at DateTime64(3, 'UTC'),
     withdrawn Bool,
+    standing LowCardinality(String),
+    is_verified Bool,
+    parent String,
     updated_at DateTime64(3, 'UTC'),
     partition UInt16,
     sequence UInt64
 )
 ENGINE = ReplacingMergeTree(sequence)
 ORDER BY (merchant, product, author);
+
+-- name: reviews_columns
+-- Columns of `reviews` that a store of an earlier version lacks.
+ALTER TABLE reviews
+    ADD COLUMN IF NOT EXISTS standing LowCardinality(String) DEFAULT 'counts' AFTER withdrawn,
+    ADD COLUMN IF NOT EXISTS is_verified Bool AFTER standing,
+    ADD COLUMN IF NOT EXISTS parent String AFTER is_verified;
+
+-- name: ratings
+-- Every version of every figure that reviews come to: of a product, of a variable one with its variations ('parent'),
+-- or of the shop. category is '' for the scores themselves. stars counts one to five of them.
+CREATE TABLE IF NOT EXISTS ratings
+(
+    merchant LowCardinality(String),
+    level LowCardinality(String),           -- product, parent or merchant
+    target String,                          -- an address, or the merchant's public key
+    category String,
+    reviews Int64,
+    verified Int64,                         -- of them, by buyers with a completed order
+    total Decimal(38, 18),                  -- sum of the scores, exact
+    mean Nullable(Decimal(38, 4)),          -- NULL without reviews
+    stars Array(Int64),
+    updated_at DateTime64(3, 'UTC'),
+    partition UInt16,
+    sequence UInt64
+)
+ENGINE = ReplacingMergeTree(sequence)
+ORDER BY (merchant, level, target, category);
 
 -- name: deliveries
 -- What became of each message: one row for each effect and the event that carried it, the latest report counts.
@@ -154,8 +185,12 @@ CREATE OR REPLACE VIEW orders_now AS SELECT * FROM orders FINAL;
 CREATE OR REPLACE VIEW inventory_now AS SELECT *, on_hand - held AS available FROM inventory FINAL;
 
 -- name: reviews_now
--- One row for each live review; withdrawn ones are left out.
+-- One row for each live review, whether it counts or not (standing); withdrawn ones are left out.
 CREATE OR REPLACE VIEW reviews_now AS SELECT * FROM reviews FINAL WHERE NOT withdrawn;
+
+-- name: ratings_now
+-- One row for each figure that reviews come to; those without a review are left out.
+CREATE OR REPLACE VIEW ratings_now AS SELECT * FROM ratings FINAL WHERE reviews > 0;
 
 -- name: deliveries_now
 -- One row for each message sent.

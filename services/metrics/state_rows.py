@@ -8,7 +8,8 @@ from typing import NamedTuple
 from schemas.deliveries import Delivery
 from schemas.orders import LINES_MAX
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, OrderRow, ReviewRow
+from schemas.reviews import Level
+from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
 from services.metrics.ranges import (
     coordinate_or_empty,
     country_or_empty,
@@ -78,6 +79,26 @@ class ReviewStateRow(NamedTuple):
     category_scores: list[Decimal]
     reviewed_at: int
     withdrawn: bool
+    standing: str
+    is_verified: bool
+    parent: str
+    updated_at: int
+    partition: int
+    sequence: int
+
+
+class RatingStateRow(NamedTuple):
+    """A row of `ratings`, in its columns' order."""
+
+    merchant: str
+    level: str
+    target: str
+    category: str
+    reviews: int
+    verified: int
+    total: Decimal
+    mean: Decimal | None
+    stars: list[int]
     updated_at: int
     partition: int
     sequence: int
@@ -174,6 +195,27 @@ def review_row(row: ReviewRow) -> ReviewStateRow:
         category_scores=[score(value) for _, value in row.categories],
         reviewed_at=instant(row.reviewed_at * 1_000),
         withdrawn=row.withdrawn,
+        standing=row.standing.value,
+        is_verified=row.is_verified,
+        parent=coordinate_or_empty(row.parent or ""),
+        updated_at=instant(row.updated_ms),
+        partition=row.partition,
+        sequence=row.sequence,
+    )
+
+
+def rating_row(row: RatingRow) -> RatingStateRow:
+    """One figure of all reviews that count for a product, a variable product or a shop."""
+    return RatingStateRow(
+        merchant=row.merchant,
+        level=row.level.value,
+        target=row.target if row.level is Level.MERCHANT else coordinate_or_empty(row.target),
+        category=short(row.category),
+        reviews=int64(row.reviews),
+        verified=int64(row.verified),
+        total=row.total,
+        mean=row.mean,
+        stars=[int64(count) for count in row.stars],
         updated_at=instant(row.updated_ms),
         partition=row.partition,
         sequence=row.sequence,

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from schemas.deliveries import Delivery
 from schemas.messages import JournalRecord
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, OrderRow, ReviewRow
+from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
 from services.metrics.port import MetricsError
 from services.metrics.rows import EventRow, Pseudonym, event_rows
 from services.metrics.state_rows import (
@@ -23,11 +23,13 @@ from services.metrics.state_rows import (
     InventoryStateRow,
     OrderStateRow,
     QuarantineStateRow,
+    RatingStateRow,
     ReviewStateRow,
     delivery_row,
     inventory_row,
     order_row,
     quarantine_row,
+    rating_row,
     review_row,
 )
 from services.metrics.statements import schema
@@ -92,6 +94,10 @@ class MetricsWriter:
     def write_reviews(self, rows: Iterable[ReviewRow]) -> None:
         """Write versions of review rows."""
         self._write("reviews", ReviewStateRow._fields, map(review_row, rows))
+
+    def write_ratings(self, rows: Iterable[RatingRow]) -> None:
+        """Write versions of rating rows."""
+        self._write("ratings", RatingStateRow._fields, map(rating_row, rows))
 
     def write_deliveries(self, reports: Iterable[Delivery]) -> None:
         """Write delivery reports; one for the same effect and event replaces an older one."""

@@ -12,7 +12,7 @@ from schemas import topics
 from schemas.codec import NotOurContract, decode
 from schemas.deliveries import Delivery
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, OrderRow, ReviewRow
+from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
 from services.metrics.query_server import query_app
 from services.metrics.role import FLUSH_EVERY_S, PATIENCE_MS, MetricsRole
 from services.metrics.store import open_store
@@ -43,6 +43,9 @@ async def run(stage: Stage) -> None:
     async def reviews(records: list[Record[bytes, bytes]]) -> None:
         await asyncio.to_thread(writer.write_reviews, _decoded(ReviewRow, records))
 
+    async def ratings(records: list[Record[bytes, bytes]]) -> None:
+        await asyncio.to_thread(writer.write_ratings, _decoded(RatingRow, records))
+
     async def deliveries(records: list[Record[bytes, bytes]]) -> None:
         await asyncio.to_thread(writer.write_deliveries, _decoded(Delivery, records))
 
@@ -58,6 +61,7 @@ async def run(stage: Stage) -> None:
             kafka, topics.changelog("inventory"), "ncc-metrics-inventory", inventory, FLUSH_EVERY_S, PATIENCE_MS
         ),
         follow_batches(kafka, topics.changelog("reviews"), "ncc-metrics-reviews", reviews, FLUSH_EVERY_S, PATIENCE_MS),
+        follow_batches(kafka, topics.changelog("ratings"), "ncc-metrics-ratings", ratings, FLUSH_EVERY_S, PATIENCE_MS),
         follow_batches(kafka, topics.DELIVERIES, "ncc-metrics-deliveries", deliveries, FLUSH_EVERY_S, PATIENCE_MS),
         follow_batches(kafka, topics.QUARANTINE, "ncc-metrics-quarantine", quarantine, FLUSH_EVERY_S, PATIENCE_MS),
         server,

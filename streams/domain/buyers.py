@@ -19,6 +19,7 @@ class Silence(StrEnum):
 
     TOO_MANY_ORDERS = "too_many_orders"
     TOO_MANY_MESSAGES = "too_many_messages"
+    TOO_MANY_REVIEWS = "too_many_reviews"
 
 
 def silenced(decision: Decision, buyer: str) -> bool:

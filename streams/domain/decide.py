@@ -18,7 +18,7 @@ from schemas.orders import MoveOrder, MoveShipping, PlaceOrder, Rate, ReachDeadl
 from schemas.parking import ReleaseParked
 from schemas.past import AnswerPast, RecordPast
 from schemas.payments import ObservePayment, RecordPaymentFailure, RecordPaymentRequest, ReportPayment
-from schemas.reviews import RecordReview
+from schemas.reviews import JudgeReviews, RecordReview
 from schemas.shops import OpenShop, ShopOpened
 from schemas.stock import SetStock
 from streams.domain import catalogue, freezing, orders, parking, past, payments, reviews, stocktaking
@@ -39,6 +39,7 @@ def judge(shop: Shop, command: Command, rates: Mapping[str, Rate]) -> Decision:
     decision = Decision(shop, command)
     _decide(decision, command.body, rates)
     stocktaking.notice_low(decision)
+    reviews.invite(decision)
     assert decision.silence is None or not decision.events, "what is only counted decides nothing"
     return decision
 
@@ -85,6 +86,8 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             catalogue.revise_listing(decision, body)
         case RecordReview():
             reviews.record(decision, body)
+        case JudgeReviews():
+            reviews.judge(decision, body)
         case OpenShop():
             if decision.shop.settings != body.settings or not decision.shop.is_open:
                 decision.emit(ShopOpened(settings=body.settings))

@@ -38,7 +38,14 @@ from schemas.payments import (
     ReportPayment,
 )
 from schemas.replies import ReplyPromised
-from schemas.reviews import ReviewRecorded, ReviewWithdrawn
+from schemas.reviews import (
+    RatingsChanged,
+    ReviewInvited,
+    ReviewJudged,
+    ReviewReceived,
+    ReviewRecorded,
+    ReviewWithdrawn,
+)
 from schemas.shops import ShopOpened
 from schemas.stock import (
     StockCommitted,
@@ -50,7 +57,7 @@ from schemas.stock import (
     StockSet,
 )
 from schemas.values import Actor
-from streams.domain import fold_goods, fold_orders
+from streams.domain import fold_goods, fold_orders, fold_reviews
 from streams.domain.shop import (
     Due,
     Master,
@@ -110,6 +117,8 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             if event.actor is Actor.BUYER:
                 fold_orders.hear(shop, event.order.buyer, at_ms)
             fold_orders.move_order(shop, event, at_ms)
+            if event.to is OrderStatus.COMPLETED:
+                fold_reviews.complete(shop, event)
         case OrderRejected():
             fold_orders.change(shop, event.order, status=OrderStatus.REJECTED, deadline_ms=None)
         case OrderWaiting():
@@ -145,7 +154,9 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
                 shop.remind(Due(past.answer_at_ms, "past", past.order))
         case ListingRecorded() | ListingRevised():
             fold_goods.note_hidden(shop, event)
+            before = shop.listings.get(event.listing.coordinate)
             shop.listings[event.listing.coordinate] = event.listing
+            fold_reviews.change_listing(shop, event.listing.coordinate, before)
             if isinstance(event, ListingRevised):
                 shop.revised_s[event.listing.coordinate] = at_ms // 1_000
                 fold_goods.note_said_stock(shop, event.listing)
@@ -155,17 +166,26 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
         case CollectionRecorded():
             shop.collections[event.collection.coordinate] = event.collection
         case Withdrawn():
+            before = shop.listings.get(event.coordinate)
             fold_goods.withdraw(shop, event)
+            fold_reviews.change_listing(shop, event.coordinate, before)
         case DeletionNoted():
             shop.deleted_ids.update(dict.fromkeys(event.event_ids))
             for oldest in list(shop.deleted_ids)[: -limits.DELETED_IDS.most]:
                 del shop.deleted_ids[oldest]
         case ReviewRecorded():
-            shop.reviews[event.review.author, event.review.product] = event.review
+            fold_reviews.record(shop, event.review)
         case ReviewWithdrawn():
-            fold_goods.withdraw_review(shop, event)
+            fold_reviews.withdraw(shop, event)
+        case ReviewJudged():
+            fold_reviews.judge(shop, event)
+        case RatingsChanged():
+            fold_reviews.rate(shop, event)
+        case ReviewReceived() | ReviewInvited():
+            pass
         case ShopOpened():
-            shop.settings = event.settings
+            denied, shop.settings = shop.settings.denied, event.settings
+            fold_reviews.change_denied(shop, denied)
             for coordinate in shop.listings:
                 fold_goods.note_stale(shop, coordinate)
             shop.is_open = True

@@ -1,4 +1,4 @@
-"""What facts about listings, stock and reviews do to the shop; `evolve` says which fact does what."""
+"""What facts about listings and stock do to the shop; `evolve` says which fact does what."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from schemas.catalogue import (
     Visibility,
     Withdrawn,
 )
-from schemas.reviews import ReviewWithdrawn
 from schemas.stock import StockLine
 from streams.domain.shop import (
     CAUSES_MAX,
@@ -56,14 +55,6 @@ def note_said_stock(shop: Shop, listing: Listing) -> None:
     if listing.stock is not None:
         said = shop.said_stock.get(listing.coordinate, ())
         shop.said_stock[listing.coordinate] = (*said, listing.stock)[-CAUSES_MAX:]
-
-
-def withdraw_review(shop: Shop, event: ReviewWithdrawn) -> None:
-    """Forget a review that is not newer than its deletion."""
-    key = (event.author, event.product)
-    shop.review_deletions[key] = event.deleted_at
-    if key in shop.reviews and shop.reviews[key].created_at <= event.deleted_at:
-        del shop.reviews[key]
 
 
 def withdraw(shop: Shop, event: Withdrawn) -> None:

@@ -1,4 +1,4 @@
-"""Journal records folded into the rows people look at: orders, inventory, reviews (D4).
+"""Journal records folded into the rows people look at: orders, inventory, reviews, ratings (D4).
 
 Idempotent: a row that already reflects a record's sequence is left alone,
 so tables ahead of or behind the log end up right all the same.
@@ -30,14 +30,14 @@ from schemas.payments import (
     PaymentSettled,
     PaymentWanted,
 )
-from schemas.reviews import ReviewRecorded, ReviewWithdrawn
-from schemas.rows import InventoryRow, OrderRow, ReviewRow
+from schemas.reviews import Rating, RatingsChanged, ReviewJudged, ReviewRecorded, ReviewWithdrawn, Standing
+from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
 from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
 from schemas.values import OrderKey
 from streams.domain.transitions import payment_after_move, payment_after_settlement
 from streams.domain.wording import plain
 
-Row = OrderRow | InventoryRow | ReviewRow
+Row = OrderRow | InventoryRow | ReviewRow | RatingRow
 
 
 class RowKey(NamedTuple):
@@ -79,6 +79,11 @@ def review_key(product: str, author: str) -> RowKey:
     return RowKey("reviews", f"{author}:{product}")
 
 
+def rating_key(rating: Rating) -> RowKey:
+    """The row of one figure; the address and the category may hold anything, so the length of one stands before it."""
+    return RowKey("ratings", f"{rating.level}:{len(rating.target)}:{rating.target}:{rating.category}")
+
+
 def _keys(event: Event, merchant: str) -> list[RowKey]:
     match event:
         case StockHeld() | StockReleased() | StockCommitted():
@@ -89,8 +94,10 @@ def _keys(event: Event, merchant: str) -> list[RowKey]:
             return [RowKey("inventory", event.listing.coordinate)]
         case ReviewRecorded(review=review):
             return [review_key(review.product, review.author)]
-        case ReviewWithdrawn():
+        case ReviewWithdrawn() | ReviewJudged():
             return [review_key(event.product, event.author)]
+        case RatingsChanged():
+            return [rating_key(rating) for rating in event.ratings]
         case _:
             order = getattr(event, "order", None)
             return [RowKey("orders", order.ref)] if isinstance(order, OrderKey) else []
@@ -104,9 +111,12 @@ def _project(row: Row | None, event: Event, key: RowKey, stamp: Stamp) -> Row | 
         case "inventory":
             assert row is None or isinstance(row, InventoryRow)
             return _inventory(row, event, key.key, stamp)
-        case _:
+        case "reviews":
             assert row is None or isinstance(row, ReviewRow)
             return _review(row, event, stamp)
+        case _:
+            assert isinstance(event, RatingsChanged)
+            return _rating(next(one for one in event.ratings if rating_key(one) == key), stamp)
 
 
 def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
@@ -230,14 +240,37 @@ def _review(row: ReviewRow | None, event: Event, stamp: Stamp) -> ReviewRow | No
                 strict_score=event.strict_score,
                 categories=tuple((c.category, c.score) for c in review.categories),
                 reviewed_at=review.created_at,
+                standing=row.standing if row else Standing.WAITING,
+                is_verified=row.is_verified if row else False,
+                parent=row.parent if row else None,
                 updated_ms=stamp.at_ms,
                 partition=stamp.partition,
                 sequence=stamp.sequence,
             )
         case ReviewWithdrawn():
             return None if row is None else _with(row, stamp, withdrawn=True)
+        case ReviewJudged() if row is not None:
+            judged = {"standing": event.standing, "is_verified": event.is_verified, "parent": event.parent}
+            return _with(row, stamp, **judged)
         case _:
             return row
+
+
+def _rating(rating: Rating, stamp: Stamp) -> RatingRow:
+    return RatingRow(
+        merchant=stamp.merchant,
+        level=rating.level,
+        target=rating.target,
+        category=rating.category,
+        reviews=rating.reviews,
+        verified=rating.verified,
+        total=rating.total,
+        mean=rating.mean,
+        stars=rating.stars,
+        updated_ms=stamp.at_ms,
+        partition=stamp.partition,
+        sequence=stamp.sequence,
+    )
 
 
 def _with[R: (OrderRow, InventoryRow, ReviewRow)](row: R, stamp: Stamp, **changes: object) -> R:

@@ -6,17 +6,21 @@ import heapq
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from schemas.catalogue import Collection, Listing, ShippingOption
+from schemas.catalogue import Collection, Listing, ShippingOption, Structure
 from schemas.orders import OrderLine, OrderStatus, Quote, ShippingStatus
 from schemas.parking import Early
 from schemas.past import PastOrder
 from schemas.payments import PaymentAxis
-from schemas.reviews import Review
+from schemas.reviews import Rating, Review, ReviewJudged
 from schemas.shops import ShopSettings
 from schemas.stock import StockLine
 from schemas.values import Destination, OrderKey, PublicKey
 
 HOUR_MS = 3_600_000
+ReviewKey = tuple[str, str]
+"""Author and product."""
+RatingKey = tuple[str, str, str]
+"""Level, target and category of a rating."""
 CAUSES_MAX = 64
 """Causes an order remembers, so that a message relays bring again decides nothing; the oldest go first."""
 
@@ -105,6 +109,13 @@ class Master(NamedTuple):
     version: int
 
 
+class Judged(NamedTuple):
+    """A review as the ratings have it, and the last verdict on it."""
+
+    review: Review
+    verdict: ReviewJudged
+
+
 @dataclass(slots=True)
 class Shop:
     """Everything a decision about one merchant may look at. Only `evolve` changes it."""
@@ -125,8 +136,19 @@ class Shop:
     parked: dict[str, tuple[Parked, ...]] = field(default_factory=dict)
     past: dict[str, PastOrder] = field(default_factory=dict)
     """By reference, orders from before the shop came here; none that became one of ours."""
-    reviews: dict[tuple[str, str], Review] = field(default_factory=dict)
-    review_deletions: dict[tuple[str, str], int] = field(default_factory=dict)
+    reviews: dict[ReviewKey, Review] = field(default_factory=dict)
+    review_deletions: dict[ReviewKey, int] = field(default_factory=dict)
+    judged: dict[ReviewKey, Judged] = field(default_factory=dict)
+    """What the ratings have of each review."""
+    unjudged: dict[ReviewKey, None] = field(default_factory=dict)
+    """Reviews that something happened to since."""
+    is_judging: bool = False
+    """Whether somebody was asked to judge them, and nothing was folded since."""
+    waiting_reviews: dict[ReviewKey, None] = field(default_factory=dict)
+    """Reviews of products that the merchant never named."""
+    ratings: dict[RatingKey, Rating] = field(default_factory=dict)
+    purchases: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By buyer, what they got with completed orders: listings, and the parents of variations."""
     freezes: tuple[str, ...] = ()
     """Causes of the last freezes and thaws, so that none is heard twice."""
     revised_s: dict[str, int] = field(default_factory=dict)
@@ -184,3 +206,28 @@ class Shop:
         ready = [coordinate for coordinate in self.stale if self.revised_s.get(coordinate, 0) != now_s]
         self.stale.difference_update(ready)
         return sorted(ready)
+
+    def take_unjudged(self) -> bool:
+        """Whether reviews are to be judged; said once between two folds that concern them."""
+        is_due = bool(self.unjudged) and not self.is_judging
+        self.is_judging |= is_due
+        return is_due
+
+
+def is_named(shop: Shop, product: str) -> bool:
+    """Whether the merchant ever said anything of this product: a listing of it was here, or was deleted.
+
+    So a review of what is sold no more goes on counting, and the order of arrival changes nothing.
+    """
+    return product in shop.listings or product in shop.withdrawn or product in shop.retired
+
+
+def parent_of(listing: Listing | None) -> str | None:
+    """The variable product whose rating a review of this listing is part of (REV-06); None for a simple one."""
+    match listing:
+        case Listing(structure=Structure.VARIATION):
+            return listing.parent
+        case Listing(structure=Structure.VARIABLE):
+            return listing.coordinate
+        case _:
+            return None

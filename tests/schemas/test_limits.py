@@ -262,6 +262,13 @@ def categories(count: int) -> str:
     return limits.REVIEW_CATEGORIES.refused if "category_dropped" in found else FINE
 
 
+def category(count: int) -> str:
+    """A review with a category of so many characters."""
+    ratings = (("rating", "1", "thumb"), ("rating", "1", "c" * count))
+    found = read_review(an_event(Kind.REVIEW, ("d", f"a:{product()}"), *ratings)).warnings
+    return limits.REVIEW_CATEGORY.refused if "category_dropped" in found else FINE
+
+
 def time(count: int) -> str:
     """Such a time."""
     return FINE if unix_seconds(str(count)) == count else limits.TIME.refused
@@ -305,6 +312,7 @@ PROBES: dict[str, Probe] = {
     limits.TAXES.what: rules,
     limits.COUPONS.what: lambda count: rules(count, code="x"),
     limits.REVIEW_CATEGORIES.what: categories,
+    limits.REVIEW_CATEGORY.what: category,
     limits.TIME.what: time,
     limits.DENIED.what: denied,
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from schemas import topics
 from schemas.freezes import FreezeMerchant
 from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
+from schemas.shops import OpenShop
 from schemas.values import Actor, OrderKey
 from tests.simulation.clock import Dice
 from tests.simulation.outside import CHARACTERS, HONEST
@@ -110,7 +111,15 @@ def _delete(world: World, action: Action, dice: Dice) -> None:
 
 def _review(world: World, action: Action, dice: Dice) -> None:
     merchant, buyer = world.names[action.a % len(world.names)], world.buyers[action.b % len(world.buyers)]
-    world.say(world.people(dice).review(merchant, buyer, dice.one_of(("tea", "song"))), dice)
+    good = dice.one_of(("tea", "song"))
+    if dice.below(10) == 0:
+        good = "nothing"
+    author = merchant if dice.below(12) == 0 else buyer
+    world.say(world.people(dice).review(merchant, author, good), dice)
+    if dice.below(12) == 0:
+        shop = world.crypto.key(merchant)
+        denied = (world.crypto.key(buyer),) if dice.chance(50) else ()
+        world.command(shop, OpenShop(settings=world.settings.model_copy(update={"denied": denied})))
 
 
 def _unreview(world: World, action: Action, dice: Dice) -> None:

@@ -31,6 +31,7 @@ from schemas.payments import (
     PaymentWanted,
 )
 from schemas.replies import ReplyPromised
+from schemas.reviews import ReviewInvited, ReviewJudged, ReviewReceived
 from schemas.shops import ShopSettings
 from services.audit.books import Books as AuditBooks
 
@@ -71,6 +72,7 @@ class Books:
         self.versions: dict[str, int] = {}
         self.withdrawn: dict[str, int] = {}
         self.past: set[str] = set()
+        self.invited: set[str] = set()
         self.quiet: set[str] = set()
         """Orders a person moved, with a word of their own to the other side."""
 
@@ -167,6 +169,16 @@ class Books:
                     raise Breach(f"I4: {event.effect_id} was promised twice")
                 self.promised[event.effect_id] = event
                 self.promised_ms[event.effect_id] = committed_ms
+            case ReviewJudged():
+                self.coverage[f"review {event.standing.value}"] += 1
+                self.coverage["review verified"] += event.is_verified
+            case ReviewReceived():
+                self.coverage["review received"] += 1
+            case ReviewInvited():
+                self.coverage["review invited"] += 1
+                if self.status.get(event.order.ref) != "completed" or event.order.ref in self.invited:
+                    raise Breach(f"I15: order {event.order.ref} is invited early, or again")
+                self.invited.add(event.order.ref)
             case _:
                 pass
 

@@ -6,6 +6,7 @@ from collections import Counter
 
 from schemas.crash_points import Point
 from schemas.orders import OrderStatus
+from schemas.reviews import Standing
 from streams.domain.transitions import ORDER_MOVES, SHIPPING_MOVES
 from tests.simulation.outside import CHARACTERS
 from tests.simulation.people import HOSTILE
@@ -48,6 +49,8 @@ def expected() -> list[str]:
     names += sorted({f"quarantined {reason}" for reason, _ in HOSTILE} | {"quarantined not_a_command"})
     names += [f"relay {character}" for character in CHARACTERS]
     names.append("owed to a relay")
+    names += [f"review {standing.value}" for standing in Standing]
+    names += ["review verified", "review received", "review invited"]
     return names
 
 

@@ -11,19 +11,22 @@ from schemas.deliveries import Delivery
 from schemas.messages import Command
 from schemas.payments import BackendState
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, OrderRow, ReviewRow
+from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
 from services.metrics.rows import event_rows
 from streams.domain.evolve import evolve
 from streams.domain.projections import Row, RowKey, fold
 from streams.domain.shop import Shop
-from streams.kept import Orders
+from streams.kept import Fetched
 from tests.simulation.books import Breach
 from tests.simulation.world import World
 
 RETRIES = 8
 """A wallet that answers wrongly is asked again and again, up to twenty seconds apart, before an order fails."""
-SHOP_FIELDS = ("orders", "stock", "listings", "options", "withdrawn", "parked", "settings", "reviews")
-ROWS: dict[str, Any] = {"orders": OrderRow, "inventory": InventoryRow, "reviews": ReviewRow}
+SHOP_FIELDS = (
+    *("orders", "stock", "listings", "options", "withdrawn", "parked", "settings", "reviews"),
+    *("judged", "ratings", "purchases", "waiting_reviews"),
+)
+ROWS: dict[str, Any] = {"orders": OrderRow, "inventory": InventoryRow, "reviews": ReviewRow, "ratings": RatingRow}
 
 
 def converge(world: World) -> None:
@@ -254,13 +257,15 @@ def the_state_is_the_journal(world: World) -> None:
                     raise Breach(f"I2: {stock.on_hand} of {coordinate} on hand, where the books have {goods.on_hand}")
             if live.parked.keys() & live.orders.keys():
                 raise Breach("I14: messages wait for an order that is there")
+            if live.unjudged:
+                raise Breach("I15: reviews are never judged")
             if live.stale:
                 raise Breach("I14: a listing's published stock is not brought up to date")
 
 
 def _same_table(live: Any, expected: Any) -> bool:
-    """Whether they are equal; orders that a checkpoint left in its file are fetched one by one."""
-    if isinstance(live, Orders):
+    """Whether they are equal; what a checkpoint left in its file is fetched one by one."""
+    if isinstance(live, Fetched):
         return all(live.get(ref) == order for ref, order in expected.items()) and live.keys() <= expected.keys()
     return bool(live == expected)
 

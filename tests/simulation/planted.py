@@ -27,12 +27,14 @@ from streams.domain import (
     decision,
     fold_goods,
     fold_orders,
+    fold_reviews,
     money,
     orders,
     parking,
     past,
     payments,
     pricing,
+    ratings,
     reviews,
     shop,
 )
@@ -269,6 +271,17 @@ def _old_reviews() -> list[Change]:
     return [(reviews, "record", wrong)]
 
 
+def _verify_all() -> list[Change]:
+    def wrong(folded: Any, event: Any) -> None:
+        folded.purchases[event.order.buyer] = tuple(folded.listings)
+
+    return [(fold_reviews, "complete", wrong)]
+
+
+def _keep_old_scores() -> list[Change]:
+    return [(ratings.Changes, "take", lambda self, review, verdict: None)]
+
+
 def _anywhere() -> list[Change]:
     return [(pricing, "serves", lambda option, destination: True)]
 
@@ -321,6 +334,8 @@ DOMAIN: tuple[Bug, ...] = (
     Bug("undelete", "a deleted listing comes back with an old version", _undelete),
     Bug("never revise", "the published stock is never brought up to date", _never_revise),
     Bug("old reviews", "an older review replaces the newer", _old_reviews, "tests/streams/domain/test_reviews.py"),
+    Bug("verify all", "whoever bought anything is taken to have bought everything", _verify_all),
+    Bug("keep old scores", "an edited or deleted review goes on counting", _keep_old_scores),
     Bug("anywhere", "goods are sent to countries not served", _anywhere, "tests/streams/domain/test_shipping.py"),
     Bug("answer the past", "an order of two months ago is answered as if it were new", _answer_the_past),
     Bug("fresh effects", "a message has a new identity at every try", _fresh_effects),

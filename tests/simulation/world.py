@@ -17,7 +17,7 @@ from schemas.freezes import ThawMerchant
 from schemas.merchants import Merchant, RelayCursor
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import Rate
-from schemas.shops import OpenShop
+from schemas.shops import OpenShop, ShopSettings
 from schemas.topics import partition_of
 from schemas.values import Origin
 from streams.kafka import Fenced
@@ -307,12 +307,17 @@ class World:
         log = self.broker.log(topics.COMMANDS.name, partition_of(merchant, self.broker.partitions))
         log.append(self.clock.now_ms, merchant.encode(), value)
 
+    @property
+    def settings(self) -> ShopSettings:
+        """The shops' rules: every other history asks buyers for reviews."""
+        return ShopSettings(invite_review=self.config.seed % 2 == 0)
+
     def open_shops(self) -> None:
         dice = Dice(self.config.seed + 5)
         people = self.people(dice)
         for name, row in zip(self.names, self.rows, strict=True):
             if dice.chance(40):
-                self.command(row.public_key, OpenShop())
+                self.command(row.public_key, OpenShop(settings=self.settings))
             self.offer(name, "tea", dice.one_of((2, 3, 6, 50)), dice)
             if dice.chance(25):
                 self.offer(name, dice.one_of(GOODS), dice.one_of((1, 4, None)), dice)

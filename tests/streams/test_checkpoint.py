@@ -19,7 +19,7 @@ from tests.streams.domain.test_any_history import AnyHistory
 from tests.support.builders import MERCHANT, a_key, an_order
 from tests.support.story import Story
 
-APART = ("agenda", "agenda_count", "stale", "orders")
+APART = ("agenda", "agenda_count", "stale", "is_judging", "orders", "purchases")
 """What a load makes anew of the rest; and orders, which are compared without their order."""
 
 

@@ -9,6 +9,7 @@ from schemas.codec import decode, encode
 from schemas.messages import Command, Event, JournalRecord
 from schemas.orders import MoveRefused, Rate
 from schemas.parking import ReleaseParked
+from schemas.reviews import JudgeReviews
 from streams.domain.decide import decide
 from streams.domain.evolve import evolve
 from streams.domain.shop import Shop
@@ -35,10 +36,10 @@ def decided_twice_the_same(shop: Shop, command: Command, rates: Mapping[str, Rat
 def redelivery_decides_nothing(shop: Shop, command: Command, rates: Mapping[str, Rate]) -> None:
     """The same command once more, after it was decided and folded, has nothing to add.
 
-    Two kinds are exempt by what they mean: `ReleaseParked` asks for the next parked message each time,
+    Three kinds are exempt by what they mean: `ReleaseParked` and `JudgeReviews` ask for the next each time,
     and a refusal about an order nobody knows leaves no state to remember it by.
     """
-    if isinstance(command.body, ReleaseParked):
+    if isinstance(command.body, ReleaseParked | JudgeReviews):
         return
     again = decide(shop, command, rates)
     strangers = [e for e in again if isinstance(e, MoveRefused) and shop.order(e.order) is None]

@@ -13,12 +13,24 @@ from schemas.catalogue import RecordListing
 from schemas.freezes import FreezeMerchant, ThawMerchant
 from schemas.orders import OrderStatus, ReachDeadline, ShippingStatus
 from schemas.payments import RecordPaymentFailure, intent_id
+from schemas.reviews import JudgeReviews, RecordReview
 from services import audit as audit_package
 from services.audit.books import Books
 from services.audit.invariants import INVARIANTS, Breach, Place
 from tests.services.metrics.scenes import a_long_history, ten_orders
 from tests.support.books import as_json, audited
-from tests.support.builders import BUYER, MERCHANT, NOW_MS, NOW_S, OTHER_MERCHANT, a_key, a_listing, an_order, product
+from tests.support.builders import (
+    BUYER,
+    MERCHANT,
+    NOW_MS,
+    NOW_S,
+    OTHER_MERCHANT,
+    a_key,
+    a_listing,
+    a_review,
+    an_order,
+    product,
+)
 from tests.support.steps import cancelled, moved, paid, parcel, receipt, requested
 from tests.support.story import Story, given
 
@@ -38,6 +50,8 @@ def a_sale() -> Story:
     deadline_ms = story.order(a_key("4")).deadline_ms or 0
     story.when(ReachDeadline(order=a_key("4"), deadline_ms=deadline_ms), at_ms=deadline_ms)
     story.when(an_order(("unicorn", 1), key=a_key("6"), rumor="6"), requested(10, a_key("5")))
+    story.when(RecordReview(review=a_review("1", ("quality", "0.5"))), JudgeReviews())
+    story.when(RecordReview(review=a_review("0.5", author=MERCHANT)), JudgeReviews())
     return story
 
 
@@ -109,6 +123,11 @@ def many_lines(journal: Journal) -> None:
     quote["lines"] = quote["lines"] * 101
 
 
+def rated_too_well(journal: Journal) -> None:
+    """A whole point more than the review gave."""
+    fact(journal, "RatingsChanged")["ratings"][0]["total"] = "1.875"
+
+
 OTHERS_TEA = product("tea", OTHER_MERCHANT)
 TEA = product("tea")
 OTHERS_ORDER = {"merchant": OTHER_MERCHANT, "buyer": BUYER, "order_id": "x"}
@@ -166,6 +185,12 @@ DOCTORED: list[tuple[str, str, Callable[[Journal], None]]] = [
     ("I12", "a name in the destination", with_("OrderPlaced", destination={"country": "DE", "name": "x"})),
     ("I13", "forty parked messages", parked_often),
     ("I13", "a hundred and one lines", many_lines),
+    ("I15", "a review counts that was never written", without("ReviewRecorded")),
+    ("I15", "the merchant's own review counts", with_("ReviewJudged", 1, standing="counts")),
+    ("I15", "a purchase is denied", with_("ReviewJudged", is_verified=False)),
+    ("I15", "a purchase is invented", with_("ReviewJudged", 1, is_verified=True)),
+    ("I15", "a rating nobody is told of", without("RatingsChanged")),
+    ("I15", "a rating that is too good", rated_too_well),
 ]
 
 

@@ -7,8 +7,8 @@ import random
 from schemas.catalogue import RecordListing, RecordShippingOption
 from schemas.messages import JournalRecord
 from schemas.orders import OrderStatus, ShippingStatus
-from schemas.reviews import RecordReview
-from schemas.rows import InventoryRow, OrderRow, ReviewRow
+from schemas.reviews import JudgeReviews, RecordReview
+from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
 from schemas.shops import OpenShop, ShopSettings
 from schemas.stock import StockHeld, StockLine, StockSet
 from schemas.values import Actor
@@ -84,6 +84,7 @@ def ten_orders() -> Story:
         RecordReview(review=a_review("1", ("quality", "0.5"), author=keys[1].buyer)),
         RecordReview(review=a_review("0.6", author=keys[2].buyer)),
         RecordReview(review=a_review("0.2", author=STRANGER, d="cup")),
+        JudgeReviews(),
     )
     return story
 
@@ -130,7 +131,7 @@ def state_rows(records: list[JournalRecord], partition: int = 0) -> list[Row]:
     return versions
 
 
-def only[R: (OrderRow, InventoryRow, ReviewRow)](kind: type[R], rows: list[Row]) -> list[R]:
+def only[R: (OrderRow, InventoryRow, ReviewRow, RatingRow)](kind: type[R], rows: list[Row]) -> list[R]:
     """The rows of one table."""
     return [row for row in rows if isinstance(row, kind)]
 

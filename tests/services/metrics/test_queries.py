@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from schemas.rows import InventoryRow, OrderRow, ReviewRow
+from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
 from services.metrics.query_server import answer
 from services.metrics.statements import queries
 from services.metrics.store import Store
@@ -29,6 +29,7 @@ def written(writer: MetricsWriter, story: Story) -> None:
     writer.write_orders(only(OrderRow, rows))
     writer.write_inventory(only(InventoryRow, rows))
     writer.write_reviews(only(ReviewRow, rows))
+    writer.write_ratings(only(RatingRow, rows))
 
 
 def ask(store: Store, name: str, merchant: str = MERCHANT, **period: str) -> list[dict[str, object]]:
