@@ -25,7 +25,8 @@ ELSEWHERE: dict[str, str] = {
     limits.RELAY_DOCUMENT.what: "tests/services/relays/test_information.py::test_a_description_at_the_cap_is_read",
     limits.PAST_ORDERS.what: "tests/streams/domain/test_past.py::test_the_number_of_past_orders_is_bounded",
     limits.OWED.what: "tests/services/test_publisher.py::test_what_does_not_fit_the_outbox",
-    limits.WAITING_REVIEWS.what: "tests/streams/domain/test_ratings.py::test_reviews_of_things_nobody_named_wait",
+    limits.REVIEW_CATEGORY.what: "tests/schemas/market/test_review.py::test_a_category_has_so_long_a_name",
+    limits.WAITING_REVIEWS.what: "tests/streams/domain/test_review_standing.py::test_reviews_of_things_nobody",
     limits.RECORD.what: "tests/integration/test_kafka_edge.py::MESSAGE_BYTES_MAX + 1",
 }
 """Row → the test, as file and the beginning of its name."""

@@ -262,18 +262,6 @@ def categories(count: int) -> str:
     return limits.REVIEW_CATEGORIES.refused if "category_dropped" in found else FINE
 
 
-def category(count: int) -> str:
-    """A review with a category of so many characters."""
-    ratings = (("rating", "1", "thumb"), ("rating", "1", "c" * count))
-    found = read_review(an_event(Kind.REVIEW, ("d", f"a:{product()}"), *ratings)).warnings
-    return limits.REVIEW_CATEGORY.refused if "category_dropped" in found else FINE
-
-
-def time(count: int) -> str:
-    """Such a time."""
-    return FINE if unix_seconds(str(count)) == count else limits.TIME.refused
-
-
 def denied(count: int) -> str:
     """Settings that decline so many buyers."""
     try:
@@ -312,8 +300,7 @@ PROBES: dict[str, Probe] = {
     limits.TAXES.what: rules,
     limits.COUPONS.what: lambda count: rules(count, code="x"),
     limits.REVIEW_CATEGORIES.what: categories,
-    limits.REVIEW_CATEGORY.what: category,
-    limits.TIME.what: time,
+    limits.TIME.what: lambda count: FINE if unix_seconds(str(count)) == count else limits.TIME.refused,
     limits.DENIED.what: denied,
 }
 

@@ -45,6 +45,7 @@ class World:
 
     def __init__(self, config: Config, coverage: Counter[str]) -> None:
         self.config, self.coverage = config, coverage
+        self.settings = ShopSettings(invite_review=config.seed % 2 == 0)
         self.clock = Clock()
         self.dice = Dice(config.seed + 77)
         self.broker = Broker(config.partitions)
@@ -306,11 +307,6 @@ class World:
         """Bytes, or a value, straight into the command topic."""
         log = self.broker.log(topics.COMMANDS.name, partition_of(merchant, self.broker.partitions))
         log.append(self.clock.now_ms, merchant.encode(), value)
-
-    @property
-    def settings(self) -> ShopSettings:
-        """The shops' rules: every other history asks buyers for reviews."""
-        return ShopSettings(invite_review=self.config.seed % 2 == 0)
 
     def open_shops(self) -> None:
         dice = Dice(self.config.seed + 5)

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from schemas.market.reading import MarketFault, MarketRefused
-from schemas.market.review import CATEGORIES_MAX, read_review
+from schemas.market.review import CATEGORIES_MAX, CATEGORY_MAX, read_review
 from schemas.reviews import Review
 from tests.support.builders import BUYER, MERCHANT, Tag, an_event, product
 
@@ -133,3 +133,9 @@ def test_the_number_of_categories_is_bounded() -> None:
     ratings = tuple(("rating", "1", f"c{n}") for n in range(CATEGORIES_MAX + 5))
 
     assert len(read(D, UP, *ratings).categories) == CATEGORIES_MAX
+
+
+def test_a_category_has_so_long_a_name_and_no_longer() -> None:
+    """Its name stands in every figure it is part of."""
+    assert read(D, UP, ("rating", "0", "x" * CATEGORY_MAX)).score == Decimal("0.5")
+    assert read(D, UP, ("rating", "0", "x" * (CATEGORY_MAX + 1))).warnings == ("category_dropped",)
