@@ -10,6 +10,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?=
 # Anything but empty keeps the demo running after its order is done: `make demo STAY=1`.
 STAY ?=
+# Which story the demo plays: `order` if nothing is said, or `market`.
+STORY ?=
 # How many tests with real parts run at once; most of their time they wait for processes of their own.
 WORKERS ?= 3
 # How long each target of `make fuzz` is searched, and which one when not all.
@@ -39,8 +41,8 @@ test: check  ## everything: set-up, check, and the tests with real parts
 	@echo 'test    real parts'
 	@.venv/bin/python -m pytest -q -m real -n $(WORKERS) --dist loadgroup
 
-demo: setup  ## one order through the whole stack (STAY=1 keeps it running)
-	@.venv/bin/ncc demo $(if $(STAY),--stay) $(ARGS)
+demo: setup  ## one order through the whole stack, or STORY=market: every answer (STAY=1 keeps it running)
+	@.venv/bin/ncc demo $(if $(STORY),--story $(STORY)) $(if $(STAY),--stay) $(ARGS)
 
 bench: setup  ## measure what the design promises
 	@.venv/bin/python -m bench $(ARGS)

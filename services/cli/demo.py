@@ -1,4 +1,4 @@
-"""`ncc demo`: a whole stack plays one order, from the listing to the review."""
+"""`ncc demo`: a whole stack plays a story: one order from the listing to the review, or a market of them."""
 
 from __future__ import annotations
 
@@ -10,20 +10,26 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
 from services.cli.client import Stack
-from services.cli.options import Home
+from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail
-from services.demo.story import StoryFailed, play
+from services.demo import market, story
+from services.demo.story import StoryFailed
 from services.home import Home as HomeFolder
 
 app = typer.Typer()
 
 DEMO_START_S = 90
+STORIES: Final[dict[str, Callable[[Stack], Coroutine[Any, Any, dict[str, Any]]]]] = {
+    "order": story.play,
+    "market": market.play,
+}
 
 
 @app.command()
@@ -31,8 +37,16 @@ def demo(
     home: Home = None,
     stay: Annotated[bool, typer.Option("--stay", help="Leave the stack running and say how to use it.")] = False,
     fresh: Annotated[bool, typer.Option(help="Use a new folder, removed at the end unless --stay.")] = True,
+    name: Annotated[
+        str,
+        typer.Option("--story", help="`order`: one order from the listing to the review; `market`: every answer."),
+    ] = "order",
+    json_: Json = False,
 ) -> None:
-    """Start a whole stack and play one order from the listing to the review."""
+    """Start a whole stack and play a story on it."""
+    if name not in STORIES:
+        fail(f"there is no story {name!r}: choose one of {', '.join(STORIES)}", 2)
+    OUT.quiet = json_
     keep = stay or not fresh
     folder = (home or Path()) if keep else Path(tempfile.mkdtemp(prefix="ncc-demo-"))
     OUT.print(f"[bold]A whole shop, for real[/bold] — Kafka, relay, ClickHouse and every role, in {folder}")
@@ -45,7 +59,7 @@ def demo(
         try:
             _wait_ready(folder, stack_process)
             OUT.print(f"  [green]✓[/green] everything answers after {time.perf_counter() - started:.1f} s\n")
-            facts = asyncio.run(play(Stack(folder)))
+            facts = asyncio.run(STORIES[name](Stack(folder)))
         except StoryFailed as failed:
             _stop(stack_process)
             fail(f"the demo stopped: {failed}; the logs are in {folder}/logs")
@@ -56,12 +70,15 @@ def demo(
             _how_to_use(folder, stack_process.pid)
             as_json(facts)
             sys.stdout.flush()
-            os._exit(0)  # leave without waiting for the stack, which has its own session
+            os._exit(0 if facts["ok"] else 1)  # leave without waiting for the stack, which has its own session
         _stop(stack_process)
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
     OUT.print("\nEverything was stopped; no process is left.")
-    as_json(facts)
+    if json_ or name == "order":
+        as_json(facts)
+    if not facts["ok"]:
+        fail(f"not answered as expected: {', '.join(facts['wrong'])}")
 
 
 def _wait_ready(folder: Path, process: subprocess.Popen[bytes]) -> None:

@@ -139,6 +139,12 @@ async def _play(stack: Stack, merchant: Person, buyer: Buyer) -> dict[str, Any]:
     await buyer.publish(Kind.REVIEW, ratings, "Survived the camp fire.")
     review = await step("review", "by the buyer: thumb 1, value 0.8, quality 1.0", until(reviewed, "the review"))
 
+    async def rated() -> Any:
+        rows = await asyncio.to_thread(stack.get, "/reviews/ratings", level="product", target=product)
+        return rows[0] if rows else None
+
+    rating = await step("rating", "of the mug; its one review is by a buyer who got it", until(rated, "the rating"))
+
     async def sold() -> Any:
         row = await get(f"/orders/{ref}")
         moved_to = {event.get("status") for event in row["history"] if event["type"] == "OrderMoved"}
@@ -173,6 +179,11 @@ async def _play(stack: Stack, merchant: Person, buyer: Buyer) -> dict[str, Any]:
         "stock_after": int(left),
         "clickhouse_orders": int(count[0]["n"]),
         "review": float(review["score"]),
+        "rating": {
+            "reviews": int(rating["reviews"]),
+            "verified": int(rating["verified"]),
+            "mean": float(rating["mean"]),
+        },
     }
 
 

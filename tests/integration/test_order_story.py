@@ -29,3 +29,4 @@ async def test_an_order_travels_from_listing_to_review_by_itself(stack: RunningS
     assert expected == {key: facts[key] for key in expected}
     assert facts["clickhouse_orders"] == 1
     assert facts["review"] == 0.95
+    assert facts["rating"] == {"reviews": 1, "verified": 1, "mean": 0.95}
