@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import typer
@@ -26,12 +26,17 @@ def as_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
-    """A table a person can read; an empty one is a sentence that says how to get rows."""
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str, whole: Collection[str] = ()
+) -> None:
+    """A table a person can read; an empty one is a sentence that says how to get rows.
+
+    Columns named in `whole` are never folded.
+    """
     grid = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in columns:
         right = column in {"sats", "stock", "held", "sold", "available", "pid", "restarts", "lag", "MB", "ms", "score"}
-        grid.add_column(column, justify="right" if right else "left", overflow="fold")
+        grid.add_column(column, justify="right" if right else "left", overflow="fold", no_wrap=column in whole)
     count = 0
     for row in rows:
         grid.add_row(*("" if cell is None else str(cell) for cell in row))

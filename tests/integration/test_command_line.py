@@ -82,6 +82,8 @@ async def test_every_listing_is_a_table_for_people_and_json_for_programs(stack: 
             ("orders",),
             ("stock",),
             ("reviews",),
+            ("reviews", "--by", "product"),
+            ("reviews", "--by", "merchant"),
             ("merchant", "list"),
             ("quarantine", "list"),
             ("status",),

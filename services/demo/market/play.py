@@ -9,12 +9,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
 from schemas.nostr.kinds import Kind
 from services.cli.client import Stack
-from services.cli.output import OUT
+from services.cli.output import OUT, table
 from services.demo import people
 from services.demo.market.orders import ADDRESSES, WISHES, Answer, Buyer, Wish
 from services.demo.market.shop import RULES, address, offers
@@ -59,7 +56,7 @@ class Market:
                 await self._put(f"/merchants/{self._merchant.public_key}/settings", self._rules(wish.rules))
             reports.append(asyncio.create_task(self._follow(wish, await self._ask(wish))))
         told = await asyncio.gather(*reports)
-        OUT.print(as_table(told))
+        show(told)
         wrong = [one["order"] for one in told if not one["as_expected"]]
         OUT.print(f"\n{len(told)} orders, {len(told) - len(wrong)} answered as expected.")
         return {"ok": not wrong, "story": "market", "wrong": wrong, "orders": told}
@@ -172,20 +169,17 @@ def answer_of(message: Message) -> Answer:
     return Answer.WAITS if message.tag("status") == "pending" else Answer.DECLINED
 
 
-def as_table(told: Iterable[dict[str, Any]]) -> Table:
-    """Order, what was asked, what was answered, why."""
-    grid = Table(title="The market's orders", title_justify="left", box=None, header_style="bold", pad_edge=False)
-    grid.add_column("", width=1)
-    grid.add_column("order", no_wrap=True)
-    grid.add_column("asked", ratio=3, overflow="fold")
-    grid.add_column("answered", no_wrap=True)
-    grid.add_column("why", ratio=5, overflow="fold")
-    for one in told:
-        mark = "[green]✓[/green]" if one["as_expected"] else "[red]✗[/red]"
-        answer = f"{one['sats']:,} sats" if one["sats"] is not None else one["answer"]
-        why = Text(f"{one['code']}\n" if one["code"] else "", style="bold")
-        grid.add_row(mark, one["order"], one["asked"], answer, why.append(_short(one["text"]), style="not bold"))
-    return grid
+def show(told: Iterable[dict[str, Any]]) -> None:
+    """Order, what was asked, what was answered, why: as a table."""
+    columns = ("", "order", "asked", "answered", "why")
+    table("The market's orders", columns, map(_cells, told), "No orders.", whole=("order", "answered"))
+
+
+def _cells(one: dict[str, Any]) -> tuple[str, ...]:
+    mark = "[green]✓[/green]" if one["as_expected"] else "[red]✗[/red]"
+    answer = f"{one['sats']:,} sats" if one["sats"] is not None else one["answer"]
+    code = f"[bold]{one['code']}[/bold]\n" if one["code"] else ""
+    return mark, one["order"], one["asked"], answer, code + _short(one["text"]).replace("[", r"\[")
 
 
 def _short(text: str) -> str:

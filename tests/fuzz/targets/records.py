@@ -12,7 +12,7 @@ from schemas.deliveries import Delivery
 from schemas.merchants import Merchant, RelayCursor
 from schemas.messages import Command, JournalRecord
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, OrderRow, ReviewRow
+from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
 from tests.fuzz.target import MARK, Tape, Target, with_choices
 
 EXAMPLES = Path(__file__).parents[3] / "schemas" / "examples"
@@ -24,6 +24,7 @@ _OTHERS: tuple[type[BaseModel], ...] = (
     Quarantined,
     RelayCursor,
     ReviewRow,
+    RatingRow,
 )
 
 

@@ -15,11 +15,11 @@ from schemas.market.shipping_option import read_shipping_option
 from schemas.messages import CommandBody
 from schemas.nostr.nip01 import Event
 from schemas.nostr.nip09 import read_deletion
-from schemas.reviews import RecordReview
-from schemas.rows import InventoryRow, OrderRow, ReviewRow
+from schemas.reviews import JudgeReviews, RecordReview
+from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
 from schemas.topics import MESSAGE_BYTES_MAX
 from services.metrics.rows import event_rows
-from services.metrics.state_rows import inventory_row, order_row, review_row
+from services.metrics.state_rows import inventory_row, order_row, rating_row, review_row
 from streams.domain.projections import Row, RowKey, fold
 from tests.fuzz.tagged import read_tags, written
 from tests.fuzz.target import MARK, Tape, Target, with_choices
@@ -56,6 +56,8 @@ def tell_any_story(data: bytes) -> None:
         except (MarketRefused, MessageRefused):
             continue
         story.when(body, at_ms=(NOW_S + number) * 1_000)
+        if story.shop.take_unjudged():
+            story.when(JudgeReviews(), at_ms=(NOW_S + number) * 1_000)
     rows: dict[RowKey, Row] = {}
     for record in story.journal:
         assert len(encode(record)) <= MESSAGE_BYTES_MAX, "a decision fits its topic"
@@ -69,6 +71,8 @@ def tell_any_story(data: bytes) -> None:
                 inventory_row(row)
             case ReviewRow():
                 review_row(row)
+            case RatingRow():
+                rating_row(row)
 
 
 def _heard(saying: bytes, number: int) -> CommandBody:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from rich.console import Console
 
 from schemas.catalogue import RecordCollection, RecordListing, RecordShippingOption, Structure, Visibility
 from schemas.dialects.contract import OrderDraft, Said
@@ -18,8 +17,9 @@ from schemas.nostr.kinds import Kind
 from schemas.orders import OrderQuoted, OrderRejected, OrderWaiting, PlaceOrder, ReachDeadline
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import Destination, OrderKey, Refusal, Waiting
+from services.cli import output
 from services.demo.market.orders import WISHES, Answer, Buyer, Wish
-from services.demo.market.play import as_table, order_tags
+from services.demo.market.play import order_tags, show
 from services.demo.market.shop import RULES, Offer, address, offers
 from tests.support.builders import MERCHANT, STRANGER, a_rate, an_event, an_id
 from tests.support.reference_prices import Answer as NoPrice
@@ -155,15 +155,15 @@ def test_every_price_and_reason_is_the_references(wish: Wish) -> None:
             assert caught.value.codes == {expected}
 
 
-def test_the_table_fits_a_hundred_columns() -> None:
-    """Long answers are folded, none is lost at the edge."""
-    told = {"order": "by weight", "asked": "2 mugs", "answer": "asked to pay", "sats": 30_580, "code": "",
-            "text": "word " * 60, "as_expected": True}  # fmt: skip
-    console = Console(width=100)
-    with console.capture() as captured:
-        console.print(as_table([told, {**told, "sats": None, "code": "not_for_sale", "as_expected": False}]))
+def test_the_table_fits_a_hundred_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Long answers are folded, none is lost at the edge, and what looks like mark-up is none."""
+    monkeypatch.setattr(output.OUT, "width", 100)
+    asked = {"order": "by weight", "asked": "2 mugs by post to Germany", "answer": "asked to pay", "sats": 30_580,
+             "code": "", "text": "word [bold] " * 40, "as_expected": True}  # fmt: skip
 
-    lines = captured.get().splitlines()
-    assert max(map(len, lines)) <= 100
-    assert "30,580 sats" in captured.get()
-    assert "✗" in captured.get()
+    show([asked, {**asked, "sats": None, "answer": "declined", "code": "not_for_sale", "as_expected": False}])
+
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 100
+    for word in ("30,580 sats", "✗", "not_for_sale", "declined", "[bold]"):
+        assert word in shown

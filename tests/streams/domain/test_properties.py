@@ -19,7 +19,7 @@ from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.orders import Charge, OrderQuoted, Quote, Rate
 from schemas.payments import PaymentRequested, PaymentSettled, PaymentWanted
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, OrderRow, ReviewRow
+from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
 from schemas.shops import OpenShop, ShopSettings
 from streams.domain.decide import decide
 from streams.domain.money import BITCOIN_UNITS, total_msat
@@ -38,6 +38,7 @@ OTHERS: tuple[type[BaseModel], ...] = (
     OrderRow,
     InventoryRow,
     ReviewRow,
+    RatingRow,
 )
 STEADY = settings(
     derandomize=True,
