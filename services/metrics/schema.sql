@@ -110,8 +110,8 @@ CREATE TABLE IF NOT EXISTS reviews
 ENGINE = ReplacingMergeTree(sequence)
 ORDER BY (merchant, product, author);
 
--- name: reviews_columns
--- Columns of `reviews` that a store of an earlier version lacks.
+-- name: standing
+-- How reviews stand: columns that a store of an earlier version lacks.
 ALTER TABLE reviews
     ADD COLUMN IF NOT EXISTS standing LowCardinality(String) DEFAULT 'counts' AFTER withdrawn,
     ADD COLUMN IF NOT EXISTS is_verified Bool AFTER standing,
