@@ -305,7 +305,7 @@ def test_every_kind_of_command_is_generated() -> None:
     """Every kind of command there is comes out of the generator, or what it is used for says less than it seems."""
     seen: set[str] = set()
 
-    @settings(STEADY, max_examples=2_000)
+    @settings(STEADY, max_examples=1_200)
     @given(generated.bodies())
     def look(body: CommandBody) -> None:
         seen.add(body.type)
