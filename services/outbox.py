@@ -113,7 +113,10 @@ class Outbox:
                 place.let_go()
                 await a_word(telling, copying)
             reach(Point.PUBLISHER_PUBLISHED)
-            await self._deliveries.put_delivery(as_it_stands(owed, telling, copying).delivery)
+            delivery = as_it_stands(owed, telling, copying).delivery
+            # What was replaced before anybody had it has not failed: the newer version stands for it.
+            if delivery.state is DeliveryState.DELIVERED or is_wanted():
+                await self._deliveries.put_delivery(delivery)
             reach(Point.PUBLISHER_RECORDED)
             await self.forget(partition, effect_id)
         finally:
