@@ -113,7 +113,7 @@ class Outbox:
                 place.let_go()
                 await a_word(telling, copying)
             reach(Point.PUBLISHER_PUBLISHED)
-            delivery = as_it_stands(owed, telling, copying).delivery
+            delivery = delivery_so_far(owed, telling, copying)
             # What was replaced before anybody had it has not failed: the newer version stands for it.
             if delivery.state is DeliveryState.DELIVERED or is_wanted():
                 await self._deliveries.put_delivery(delivery)
@@ -137,6 +137,12 @@ class Outbox:
 
 def as_it_stands(owed: Owed, telling: Telling, copying: Telling) -> Owed:
     """What is owed after what the relays have said by now."""
+    delivery = delivery_so_far(owed, telling, copying)
+    return owed.model_copy(update={"delivery": delivery, "relays": telling.left, "copies": copying.left})
+
+
+def delivery_so_far(owed: Owed, telling: Telling, copying: Telling) -> Delivery:
+    """The delivery record with what the relays have said by now."""
     outcomes = {outcome.relay: outcome for outcome in owed.delivery.outcomes}
     outcomes |= {outcome.relay: outcome for outcome in outcomes_of(telling.said)}
     state = owed.delivery.state
@@ -144,10 +150,9 @@ def as_it_stands(owed: Owed, telling: Telling, copying: Telling) -> Owed:
         state = DeliveryState.DELIVERED
     elif state is DeliveryState.FAILED and copying.is_stored:
         state = DeliveryState.SELF_ONLY
-    delivery = owed.delivery.model_copy(
+    return owed.delivery.model_copy(
         update={"outcomes": tuple(outcomes.values()), "state": state, "at_ms": now_ms()},
     )
-    return owed.model_copy(update={"delivery": delivery, "relays": telling.left, "copies": copying.left})
 
 
 def outcomes_of(words: Iterable[PublishResult]) -> tuple[RelayOutcome, ...]:

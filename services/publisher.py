@@ -240,9 +240,8 @@ class PublisherRole:
     async def _owed_reply(self, place: Place, delivery: Delivery, promised: ReplyPromised, to_buyer: Event) -> Owed:
         """A reply before anybody was told: to the buyer's inboxes, and to the merchant's."""
         home = self._home_relays(delivery.merchant)
-        route, copies = await asyncio.gather(
-            self._directory.route(promised.order.buyer, home), self._directory.copies(delivery.merchant, home)
-        )
+        route = await self._directory.route(promised.order.buyer, home)
+        copies = await self._directory.copies(delivery.merchant, home)
         known = {
             "event_id": to_buyer.id,
             "compat_route": route.compat,

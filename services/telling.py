@@ -84,9 +84,10 @@ class Telling:
 
     async def close(self) -> None:
         """Tell nobody any more."""
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if under_way := self.under_way:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _tell(self, url: str) -> None:
         text, pause_s = to_json(self._event), PAUSE_FIRST_S
