@@ -10,6 +10,7 @@ What is kept names relays and the journal record; the bytes are made again from 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -70,13 +71,28 @@ class Outbox:
         self._log = log
         self._deliveries = deliveries
         self._owed: dict[int, dict[str, Owed]] = {}
+        self._learning: dict[int, asyncio.Task[None]] = {}
 
-    async def begin(self, partition: int) -> None:
-        """Learn what a former owner of this partition left."""
-        self._owed[partition] = {owed.delivery.effect_id: owed for owed in await self._log.owed(partition)}
+    def begin(self, partition: int) -> None:
+        """Begin to learn what a former owner of this partition left; `learnt` waits for it."""
+        self._owed[partition] = {}
+        self._learning[partition] = asyncio.ensure_future(self._learn(partition))
+
+    async def _learn(self, partition: int) -> None:
+        found = await self._log.owed(partition)
+        self._owed[partition] = {owed.delivery.effect_id: owed for owed in found}
+
+    async def learnt(self, partition: int) -> None:
+        """Wait until it is known what is owed; a dozen partitions that come at once are read side by side."""
+        learning = self._learning.get(partition)
+        if learning is not None:
+            await asyncio.shield(learning)
+            self._learning.pop(partition, None)
 
     def end(self, partition: int) -> None:
         """Another process reads what we leave."""
+        if learning := self._learning.pop(partition, None):
+            learning.cancel()
         self._owed.pop(partition, None)
 
     def owed(self, partition: int) -> list[Owed]:

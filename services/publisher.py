@@ -78,16 +78,18 @@ class PublisherRole:
     async def begin(self, partition: int) -> int | None:
         """A partition is ours, with what its former owner left in the outbox."""
         self._under_way[partition], self._kept[partition], self._frozen[partition] = {}, {}, set()
-        await self._outbox.begin(partition)
+        self._outbox.begin(partition)
         return None
 
     async def caught_up(self, partition: int) -> None:
         """Every freeze is known: what the outbox has goes on."""
+        await self._outbox.learnt(partition)
         self._is_caught_up.add(partition)
         self._go_on(partition, {owed.delivery.merchant for owed in self._outbox.owed(partition)})
 
     async def take(self, partition: int, offset: int, record: JournalRecord) -> None:
         """Start what a record owes; messages of one order, and versions of one listing, keep their order."""
+        await self._outbox.learnt(partition)
         self._newest |= _versions(record)
         for effect_id, chain, work in self._works(record):
             if self._outbox.find(partition, effect_id) is None:

@@ -15,12 +15,18 @@ async def read_all(
     kafka: Kafka, topic: Topic, partitions: Sequence[int] | None = None
 ) -> AsyncIterator[Record[bytes, bytes]]:
     """Every record a topic holds now, or some partitions of it, each partition in its order."""
-    wanted = list(kafka.all_partitions if partitions is None else partitions)
     consumer = await kafka.consumer(topic)
     try:
-        consumer.assign(wanted)
-        await consumer.seek_to_start(wanted)
-        ends = {p: await consumer.end_offset(p) for p in wanted}
+        # Asked before anything is fetched: behind a fetch of nothing, the broker answers half a second later.
+        ends = {
+            p: end
+            for p in (kafka.all_partitions if partitions is None else partitions)
+            if await consumer.start_offset(p) < (end := await consumer.end_offset(p))
+        }
+        if not ends:
+            return
+        consumer.assign(list(ends))
+        await consumer.seek_to_start(list(ends))
         while any([await consumer.position(p) < end for p, end in ends.items()]):
             for records in (await consumer.poll(timeout_ms=200, records_max=2_000)).values():
                 for record in records:
