@@ -253,6 +253,20 @@ DESTINATION_CELL = Limit(
 COUPON = Limit("a coupon's code", 64, "characters", "C-10", "read as none, with a warning")
 TAXES = Limit("a shop's tax rules", 200, "rules", "C-09", "the settings are refused")
 COUPONS = Limit("a shop's coupons", 200, "coupons", "C-10", "the settings are refused")
+SHOP_TEXT = Limit("a text of a shop's own for its buyers", 1_000, "characters", "C-35", "the settings are refused")
+GOODS_TEXT = Limit(
+    "what a listing's buyers are sent",
+    8_000,
+    "characters",
+    "SU-06",
+    "the request is refused",
+    why="With the sentence round it a message that fits relays; a larger thing is sent as a link.",
+)
+PARCELS = Limit("parcels of an order", 20, "parcels", "SU-04", "too_many_parcels")
+PARCEL_NAME = Limit("a parcel's name", 16, "characters", "SU-04", "the request is refused", least=1)
+REFUND_RAIL = Limit("the way a refund went", 32, "characters", "C-01", "the request is refused", least=1)
+REFUND_REFERENCE = Limit("a refund's reference", 128, "characters", "C-01", "the request is refused")
+REFUND_REASON = Limit("a refund's reason", 300, "characters", "C-01", "the request is refused")
 REVIEW_CATEGORIES = Limit("categories of a review", 20, "categories", "REV-03", "category_dropped (a warning)")
 REVIEW_CATEGORY = Limit("the name of a review's category", 64, "characters", "REV-03", "category_dropped (a warning)")
 WAITING_REVIEWS = Limit(
@@ -329,6 +343,13 @@ LIMITS = (
     COUPON,
     TAXES,
     COUPONS,
+    SHOP_TEXT,
+    GOODS_TEXT,
+    PARCELS,
+    PARCEL_NAME,
+    REFUND_RAIL,
+    REFUND_REFERENCE,
+    REFUND_REASON,
     REVIEW_CATEGORIES,
     REVIEW_CATEGORY,
     WAITING_REVIEWS,

@@ -6,7 +6,21 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas import catalogue, freezes, orders, parking, past, payments, replies, reviews, shops, stock
+from schemas import (
+    catalogue,
+    freezes,
+    goods,
+    holds,
+    orders,
+    parking,
+    past,
+    payments,
+    refunds,
+    replies,
+    reviews,
+    shops,
+    stock,
+)
 from schemas.values import Origin, PublicKey, Value
 
 CommandBody = Annotated[
@@ -20,6 +34,11 @@ CommandBody = Annotated[
     | orders.MoveOrder
     | orders.MoveShipping
     | orders.ReachDeadline
+    | holds.HoldOrder
+    | holds.ReleaseOrder
+    | goods.SetGoods
+    | goods.MarkReady
+    | refunds.RecordRefund
     | parking.ReleaseParked
     | past.RecordPast
     | past.AnswerPast
@@ -58,6 +77,13 @@ Event = Annotated[
     | orders.CancellationRequested
     | orders.ShippingMoved
     | orders.MoveRefused
+    | holds.OrderHeld
+    | holds.OrderReleased
+    | holds.OrderRenewed
+    | holds.ReplyWithheld
+    | goods.GoodsSet
+    | goods.PickupReady
+    | refunds.RefundRecorded
     | parking.CommandParked
     | parking.ParkedReleased
     | past.PastOrderRecorded
@@ -65,6 +91,7 @@ Event = Annotated[
     | payments.PaymentRequested
     | payments.PaymentReported
     | payments.PaymentSettled
+    | payments.PaymentImplied
     | payments.PaymentDropped
     | reviews.ReviewRecorded
     | reviews.ReviewWithdrawn

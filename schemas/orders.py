@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas import limits
+from schemas.texts.phrases import Language
 from schemas.values import (
     Actor,
     Destination,
@@ -36,6 +37,7 @@ class OrderStatus(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     FAILED = "failed"
+    REFUNDED = "refunded"
 
 
 class ShippingStatus(StrEnum):
@@ -46,6 +48,18 @@ class ShippingStatus(StrEnum):
     SHIPPED = "shipped"
     DELIVERED = "delivered"
     EXCEPTION = "exception"
+
+
+FIRST_PARCEL = "1"
+"""The parcel of an order that has but one."""
+
+
+class Parcel(Value):
+    """One parcel of an order, with a state and a number of its own (SU-04)."""
+
+    name: str
+    status: ShippingStatus
+    tracking: str | None = None
 
 
 class OrderLine(Value):
@@ -133,7 +147,11 @@ class Quote(Value):
 
 
 class PlaceOrder(Value):
-    """A buyer's seal proves that they want this. `claimed_sats` is what they believe it costs (PAY-06)."""
+    """A buyer's seal proves that they want this. `claimed_sats` is what they believe it costs (PAY-06).
+
+    `has_contact` says that an e-mail address or a phone number is among the sealed details (C-37),
+    `language` is the one the buyer asks to be answered in (C-36).
+    """
 
     type: Literal["PlaceOrder"] = "PlaceOrder"
     order: OrderKey
@@ -145,6 +163,8 @@ class PlaceOrder(Value):
     details: SealedDetails | None = None
     claimed_sats: int | None = None
     coupon: str | None = None
+    has_contact: bool = False
+    language: Language | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -160,13 +180,14 @@ class MoveOrder(Value):
 
 
 class MoveShipping(Value):
-    """The merchant says where the parcel is."""
+    """The merchant says where a parcel is; without its name the tracking number says which, or it is all of them."""
 
     type: Literal["MoveShipping"] = "MoveShipping"
     order: OrderKey
     actor: Actor
     to: ShippingStatus
     cause: str
+    parcel: str | None = Field(default=None, max_length=limits.PARCEL_NAME.most)
     tracking: str | None = Field(default=None, max_length=limits.TRACKING.most)
     carrier: str | None = Field(default=None, max_length=limits.CARRIER.most)
     eta: int | None = None
@@ -198,6 +219,8 @@ class OrderPlaced(Value):
     details: SealedDetails | None = None
     claimed_sats: int | None = None
     coupon: str | None = None
+    has_contact: bool = False
+    language: Language | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -256,12 +279,13 @@ class CancellationRequested(Value):
 
 
 class ShippingMoved(Value):
-    """The shipping axis moved."""
+    """A parcel moved; the shipping axis follows from all of the order's parcels."""
 
     type: Literal["ShippingMoved"] = "ShippingMoved"
     order: OrderKey
     to: ShippingStatus
     cause: str
+    parcel: str = FIRST_PARCEL
     tracking: str | None = None
     carrier: str | None = None
     eta: int | None = None

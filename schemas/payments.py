@@ -33,6 +33,7 @@ class PaymentAxis(StrEnum):
     PAID = "paid"
     LATE = "late"
     REFUND_DUE = "refund_due"
+    REFUNDED = "refunded"
 
 
 class BackendState(StrEnum):
@@ -137,6 +138,18 @@ class PaymentSettled(Value):
     due_msat: int
     settled_at: int | None
     late: bool = False
+
+
+class PaymentImplied(Value):
+    """The merchant went on with an order that nobody had seen paid, so its money counts as theirs (TR-17).
+
+    The request is dropped in the same record; money that still comes for it is late.
+    """
+
+    type: Literal["PaymentImplied"] = "PaymentImplied"
+    order: OrderKey
+    amount_msat: int
+    cause: str
 
 
 class PaymentDropped(Value):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.orders import ShippingStatus
-from schemas.values import OrderKey, Value
+from schemas.values import OrderKey, SealedDetails, Value
 
 
 class WireStatus(StrEnum):
@@ -54,10 +54,23 @@ class ShippingReply(Value):
     tracking: str | None = None
     carrier: str | None = None
     eta: int | None = None
+    parcel: str | None = None
     text: str
 
 
-Reply = Annotated[PaymentRequestReply | StatusReply | ShippingReply, Field(discriminator="type")]
+class TextReply(Value):
+    """A sentence for a person that moves nothing. What is in the box, if there is one, is added where it is sent.
+
+    `about` names what it is about, so that a newer one takes its place.
+    """
+
+    type: Literal["text"] = "text"
+    about: str
+    text: str
+    sealed: SealedDetails | None = None
+
+
+Reply = Annotated[PaymentRequestReply | StatusReply | ShippingReply | TextReply, Field(discriminator="type")]
 
 
 class ReplyPromised(Value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from schemas.orders import OrderLine, OrderStatus, ShippingStatus
+from schemas.orders import OrderLine, OrderStatus, Parcel, ShippingStatus
 from schemas.payments import PaymentAxis
 from schemas.reviews import Level, Standing
 from schemas.values import OrderKey, PublicKey, Value
@@ -27,6 +27,11 @@ class OrderRow(Value):
     paid_msat: int = 0
     tracking: str | None = None
     cancellation_requested: bool = False
+    on_hold: bool = False
+    ready: bool = False
+    implied_payment: bool = False
+    refunded_msat: int = 0
+    parcels: tuple[Parcel, ...] = ()
     placed_ms: int
     requested_ms: int | None = None
     confirmed_ms: int | None = None

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
 
 from schemas import limits
 from schemas.price_rules import Coupons, DefaultSides, ExtraCost, Measure, Sum, Taxes
+from schemas.texts import Texts
+from schemas.texts.phrases import Language
 from schemas.values import PublicKey, Value
+
+
+class ContactRule(StrEnum):
+    """When an order has to say how its buyer is reached outside of Nostr (C-37)."""
+
+    NEVER = "never"
+    ALWAYS = "always"
 
 
 class ShopSettings(Value):
@@ -26,6 +36,11 @@ class ShopSettings(Value):
     `free_shipping_from` are held against the goods at their listed prices, before coupon and tax.
     The default weight and sides stand in for what a physical listing does not say (SHP-06);
     `handling_h` is added to a shipping option's own duration (SHP-16).
+    While `is_paused` no new order is taken, and `pause_text` is what a buyer is told instead of a sentence of ours
+    (C-35). `ask_again_s` is how much longer than its request an order lives, so that its buyer may ask for another
+    one; its stock stays held that long (PAY-18).
+    Buyers are told things in their own `language` where an order names one, else in the shop's; `texts` are the
+    shop's own in place of the built-in ones (C-36).
     """
 
     request_ttl_s: int = Field(default=900, ge=60)
@@ -53,6 +68,12 @@ class ShopSettings(Value):
     default_sides_cm: DefaultSides = None
     handling_h: int = Field(default=0, ge=0, le=100_000)
     invite_review: bool = False
+    is_paused: bool = False
+    pause_text: str = Field(default="", max_length=limits.SHOP_TEXT.most)
+    contact_required: ContactRule = ContactRule.NEVER
+    ask_again_s: int = Field(default=0, ge=0)
+    language: Language = Language.ENGLISH
+    texts: Texts = ()
 
     def without_limits(self) -> ShopSettings:
         """The same rules for a crowd that is trusted: whoever measures, or sells to machines of the own house."""

@@ -109,6 +109,7 @@ class Refusal(StrEnum):
     """Why an order was turned down, in order of precedence: the first that applies is the one reported (ORD-04)."""
 
     DECLINED = "declined"
+    SHOP_CLOSED = "shop_closed"
     SHOP_BUSY = "shop_busy"
     TOO_MANY_ORDERS = "too_many_orders"
     TOO_MANY_OPEN = "too_many_open"
@@ -139,3 +140,5 @@ class Waiting(StrEnum):
     SHIPPING_CHOICE = "shipping_choice"
     RATE = "no_rate"
     PRICING = "needs_pricing"
+    CONTACT = "contact"
+    HOLD = "on_hold"

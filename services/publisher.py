@@ -20,8 +20,9 @@ from schemas.merchants import Merchant
 from schemas.messages import JournalRecord
 from schemas.nostr.nip01 import Event, writable
 from schemas.nostr.nip17 import make_rumor
-from schemas.replies import ReplyPromised
+from schemas.replies import ReplyPromised, TextReply
 from schemas.signing import ASK_AGAIN_S, SignerDenies
+from schemas.values import SealedDetails
 from services.directory import Directory
 from services.outbox import DeliveryLog, Outbox, OutboxLog, Place, now_ms
 from services.signer.port import Signer, UnknownMerchant
@@ -51,7 +52,9 @@ class PublisherRole:
         deliveries: DeliveryLog,
         outbox: OutboxLog,
         notify: Callable[[str], None] = lambda _: None,
+        open_goods: Callable[[str, SealedDetails], str] | None = None,
     ) -> None:
+        """`open_goods` opens what a buyer is sent; without it such a message fails, and its delivery says so."""
         self._signer = signer
         self._directory = directory
         self._merchant_of = merchant_of
@@ -60,6 +63,7 @@ class PublisherRole:
         self._reread = outbox.reread
         self._outbox = Outbox(relays, outbox, deliveries)
         self._notify = notify
+        self._open_goods = open_goods
         self._denied = False
         self._slots = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._under_way: dict[int, dict[asyncio.Task[None], int]] = {}
@@ -208,9 +212,6 @@ class PublisherRole:
     async def _reply(self, record: JournalRecord, promised: ReplyPromised, place: Place, owed: Owed | None) -> None:
         """Wrap a reply to the buyer and to the merchant's own inbox, and publish both."""
         merchant = record.merchant
-        draft = DIALECTS[promised.dialect].write(promised)
-        tags = tuple(tuple(writable(text) for text in tag) for tag in draft.tags)
-        rumor = make_rumor(merchant, promised.at_s, draft.kind, tags, writable(draft.content))
         delivery = Delivery(
             effect_id=promised.effect_id,
             merchant=merchant,
@@ -221,6 +222,15 @@ class PublisherRole:
             state=DeliveryState.FAILED,
             at_ms=now_ms(),
         )
+        try:
+            draft = DIALECTS[promised.dialect].write(self._opened(merchant, promised))
+        except (LookupError, ValueError) as error:
+            said = RelayOutcome(relay="", outcome="failed", message=f"cannot be opened: {type(error).__name__}")
+            await self._deliveries.put_delivery(delivery.model_copy(update={"outcomes": (said,)}))
+            log.error("goods not sent", order=promised.order.ref, number=promised.number)
+            return
+        tags = tuple(tuple(writable(text) for text in tag) for tag in draft.tags)
+        rumor = make_rumor(merchant, promised.at_s, draft.kind, tags, writable(draft.content))
         try:
             to_buyer, to_self = await self._signed(
                 merchant,
@@ -238,6 +248,16 @@ class PublisherRole:
         await self._outbox.carry(
             place, owed or await self._owed_reply(place, delivery, promised, to_buyer), to_buyer, to_self
         )
+
+    def _opened(self, merchant: str, promised: ReplyPromised) -> ReplyPromised:
+        """The message with what is in its box. Raises LookupError where that is gone, ValueError where it is broken."""
+        reply = promised.reply
+        if not isinstance(reply, TextReply) or reply.sealed is None:
+            return promised
+        if self._open_goods is None:
+            raise LookupError("no vault here")
+        whole = f"{reply.text}\n\n{self._open_goods(merchant, reply.sealed)}"
+        return promised.model_copy(update={"reply": reply.model_copy(update={"text": whole, "sealed": None})})
 
     async def _owed_reply(self, place: Place, delivery: Delivery, promised: ReplyPromised, to_buyer: Event) -> Owed:
         """A reply before anybody was told: to the buyer's inboxes, and to the merchant's."""

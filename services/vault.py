@@ -6,6 +6,7 @@ The key is stored before the box leaves, so a crash cannot leave details that no
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import sqlite3
 import time
@@ -61,6 +62,18 @@ class Vault:
                 return None
             box = _seal(key, merchant, key_id, details)
         return SealedDetails(key_id=key_id, box=box)
+
+    def seal_goods(self, merchant: str, coordinate: str, text: str) -> SealedDetails | None:
+        """What buyers of a listing are sent, under a key of its own; each call gives another box.
+
+        Its name says nothing of the text: a licence key is short enough to be guessed from its hash.
+        """
+        listing = hashlib.sha256(coordinate.encode()).hexdigest()[:32]
+        return self.seal(merchant, f"goods-{listing}", secrets.token_hex(8), PersonalDetails(note=text))
+
+    def open_goods(self, merchant: str, sealed: SealedDetails) -> str:
+        """The text in the box. Raises `Erased` and `CipherRefused`."""
+        return self.open(merchant, sealed).note or ""
 
     def of_order(self, merchant: str, order_ref: str) -> PersonalDetails | None:
         """The newest details of an order, or None where it had none or they were erased."""

@@ -270,6 +270,8 @@ class Reader:
             details=details,
             claimed_sats=reading.claimed_sats,
             coupon=reading.coupon,
+            language=reading.language,
+            has_contact=bool(reading.personal.email or reading.personal.phone),
             warnings=reading.warnings,
         )
 

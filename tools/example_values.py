@@ -27,11 +27,10 @@ from schemas.orders import (
     Tax,
 )
 from schemas.price_rules import Coupon, ExtraCost, TaxRule
+from schemas.replies import StatusReply, WireStatus
 from schemas.reviews import CategoryScore, Review
 from schemas.shops import ShopSettings
-from schemas.stock import (
-    StockLine,
-)
+from schemas.stock import StockLine, StockRefused
 from schemas.values import Actor, Destination, OrderKey, Price, SealedDetails
 
 MERCHANT, BUYER = "a1" * 32, "b1" * 32
@@ -180,6 +179,24 @@ HELD = (StockLine(coordinate=VASE, quantity=2),)
 CANCEL = MoveOrder(order=ORDER, actor=Actor.BUYER, to=OrderStatus.CANCELLED, cause=RUMOR)
 FOUND = f"order {ORDER.ref[:10]} holds 2 of vase, of which 1 was available"
 SHIP = {"order": ORDER, "to": ShippingStatus.SHIPPED, "cause": RUMOR, "tracking": "T-1", "carrier": "Post"}
+GOODS = SealedDetails(key_id="goods-1:2", box="c2VhbGVk")
+REFUND = {
+    "order": ORDER,
+    "amount_msat": 10_000_000,
+    "rail": "lightning",
+    "reference": "d3" * 32,
+    "reason": "one came broken",
+    "cause": "operator 5",
+}
+COUNT_REFUSED = StockRefused(
+    coordinate=VASE,
+    source="erp",
+    version=16,
+    reason="stale_version",
+    detail="version 17 was there before",
+    cause="operator 1",
+)
+UNSAID = StatusReply(status=WireStatus.PROCESSING, text="Your order is being prepared.")
 
 SETTINGS = ShopSettings(
     complete_on_delivery=True,

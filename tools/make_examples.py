@@ -30,6 +30,8 @@ from schemas.catalogue import (
 from schemas.codec import encode
 from schemas.deliveries import Delivery, DeliveryState, Owed, RelayOutcome
 from schemas.freezes import FreezeMerchant, MerchantFrozen, MerchantThawed, ThawMerchant
+from schemas.goods import GoodsSet, MarkReady, PickupReady, SetGoods
+from schemas.holds import HoldOrder, OrderHeld, OrderReleased, OrderRenewed, ReleaseOrder, ReplyWithheld
 from schemas.merchants import Merchant, RelayCursor
 from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.orders import (
@@ -56,6 +58,7 @@ from schemas.payments import (
     ObservePayment,
     PaymentAxis,
     PaymentDropped,
+    PaymentImplied,
     PaymentReported,
     PaymentRequested,
     PaymentSettled,
@@ -65,6 +68,7 @@ from schemas.payments import (
     ReportPayment,
 )
 from schemas.quarantine import Quarantined
+from schemas.refunds import RecordRefund, RefundRecorded
 from schemas.replies import PaymentOption, PaymentRequestReply, ReplyPromised
 from schemas.reviews import (
     JudgeReviews,
@@ -87,7 +91,6 @@ from schemas.stock import (
     StockHeld,
     StockMastered,
     StockRanLow,
-    StockRefused,
     StockReleased,
     StockSet,
 )
@@ -98,8 +101,10 @@ from tools.example_values import (
     BUYER,
     CANCEL,
     COLLECTION,
+    COUNT_REFUSED,
     EVENT,
     FOUND,
+    GOODS,
     HELD,
     INTENT,
     LISTING,
@@ -109,11 +114,13 @@ from tools.example_values import (
     PLACED,
     POST,
     QUOTE,
+    REFUND,
     REQUESTED,
     REVIEW,
     RUMOR,
     SETTINGS,
     SHIP,
+    UNSAID,
     VASE,
 )
 
@@ -130,6 +137,11 @@ COMMANDS: tuple[CommandBody, ...] = (
     CANCEL,
     MoveShipping.model_validate({**SHIP, "actor": Actor.MERCHANT, "eta": AT_S + 86_400, "announce": False}),
     ReachDeadline(order=ORDER, deadline_ms=AT_MS + 960_000),
+    HoldOrder(order=ORDER, cause="operator 1"),
+    ReleaseOrder(order=ORDER, cause="operator 2"),
+    SetGoods(coordinate=VASE, sealed=GOODS, cause="operator 3"),
+    MarkReady(order=ORDER, cause="operator 4"),
+    RecordRefund.model_validate(REFUND),
     ReleaseParked(order=ORDER),
     RecordPast(order=ORDER, said=PlaceOrder.model_validate(PLACED), said_at=AT_S - 86_400, is_recent=True),
     AnswerPast(order=ORDER),
@@ -158,14 +170,7 @@ EVENTS: tuple[Event, ...] = (
     StockReleased(order=ORDER, lines=HELD),
     StockCommitted(order=ORDER, lines=HELD),
     StockMastered(coordinate=VASE, source="erp", version=17),
-    StockRefused(
-        coordinate=VASE,
-        source="erp",
-        version=16,
-        reason="stale_version",
-        detail="version 17 was there before",
-        cause="operator 1",
-    ),
+    COUNT_REFUSED,
     StockRanLow(coordinate=VASE, left=0),
     OrderPlaced.model_validate({**PLACED, "revision": 1}),
     OrderQuoted(order=ORDER, quote=QUOTE, deadline_ms=AT_MS + 960_000),
@@ -184,6 +189,14 @@ EVENTS: tuple[Event, ...] = (
         detail="pending→confirmed",
         cause=RUMOR,
     ),
+    GoodsSet(coordinate=VASE, sealed=GOODS, cause="operator 3"),
+    PickupReady(order=ORDER, cause="operator 4"),
+    RefundRecorded.model_validate(REFUND),
+    PaymentImplied(order=ORDER, amount_msat=30_570_000, cause=RUMOR),
+    OrderHeld(order=ORDER, cause="operator 1"),
+    OrderReleased(order=ORDER, cause="operator 2", deadline_ms=AT_MS + 960_000),
+    OrderRenewed(order=ORDER, revision=2),
+    ReplyWithheld(order=ORDER, reply=UNSAID),
     CommandParked(order=ORDER, command=CANCEL, deadline_ms=AT_MS + 172_800_000),
     ParkedReleased(order=ORDER),
     PastOrderRecorded(

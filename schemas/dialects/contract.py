@@ -9,6 +9,7 @@ from typing import Protocol
 from schemas.orders import MoveOrder, MoveShipping, OrderLine
 from schemas.payments import ReportPayment
 from schemas.replies import ReplyPromised
+from schemas.texts.phrases import Language
 from schemas.values import Actor, OrderId, PublicKey
 
 
@@ -89,6 +90,7 @@ class OrderDraft:
     warnings: tuple[str, ...]
     geohash: str | None = None
     coupon: str | None = None
+    language: Language | None = None
 
 
 Reading = OrderDraft | MoveOrder | MoveShipping | ReportPayment

@@ -21,7 +21,8 @@ from schemas.nostr.coordinates import Coordinate
 from schemas.nostr.kinds import Kind
 from schemas.orders import LINES_MAX, MoveOrder, MoveShipping, OrderLine, OrderStatus, ShippingStatus
 from schemas.payments import ReportPayment
-from schemas.replies import PaymentRequestReply, ReplyPromised, ShippingReply, StatusReply, WireStatus
+from schemas.replies import PaymentRequestReply, ReplyPromised, ShippingReply, StatusReply, TextReply, WireStatus
+from schemas.texts.phrases import Language
 from schemas.values import Actor, Destination, OrderKey
 
 _CLAIM_MAX = 21_000_000 * 100_000_000
@@ -63,7 +64,10 @@ class Gamma:
                 raise MessageRefused(MessageFault.NO_TYPE, "an unknown type")
 
     def write(self, promised: ReplyPromised) -> Draft:
-        """The reply as kind 16 of type 2, 3 or 4, answering the order's rumor with an `e` tag (ORD-10)."""
+        """The reply as kind 16 of type 2, 3 or 4, answering the order's rumor with an `e` tag (ORD-10).
+
+        What is for a person alone is a kind 14 with the order as its subject (market spec §4 message 5).
+        """
         order = promised.order
         reply = promised.reply
         common = (("p", order.buyer), ("order", order.order_id), ("e", promised.answers))
@@ -86,6 +90,9 @@ class Gamma:
                     ("eta", None if reply.eta is None else str(reply.eta)),
                 )
                 own = (*own, *((name, value) for name, value in optional if value is not None))
+            case TextReply():
+                tags = (("p", order.buyer), ("subject", order.order_id), ("e", promised.answers))
+                return Draft(kind=Kind.CHAT_MESSAGE, tags=tags, content=reply.text)
             case _:
                 assert_never(reply)
         return Draft(kind=Kind.ORDER, tags=(*common, *own), content=reply.text)
@@ -159,6 +166,7 @@ def _read_order(said: Said, tags: _Tags) -> OrderDraft:
         ),
         claimed_sats=claimed,
         coupon=_coupon(tags),
+        language=_language(tags),
         geohash=_cell(tags),
         warnings=tuple(tags.warnings),
     )
@@ -168,6 +176,14 @@ def _cell(tags: _Tags) -> str | None:
     """Where the goods go, for prices by distance (A-13), cut to a cell the size of a town before it leaves here."""
     cells = [cell for tag in tags.all("g") if (cell := geohash_of(tag[1]))]
     return max(cells, key=len)[: limits.DESTINATION_CELL.most] if cells else None
+
+
+def _language(tags: _Tags) -> Language | None:
+    """What the buyer reads, by a label of ISO-639-1 (NIP-32) or a plain `language` tag; the first that is built in."""
+    named = [tag[1] for tag in tags.all("l") if tag[2:3] == ("ISO-639-1",)]
+    named += [tag[1] for tag in tags.all("language")]
+    codes = (code.strip().lower().partition("-")[0] for code in named)
+    return next((Language(code) for code in codes if code in Language), None)
 
 
 def _coupon(tags: _Tags) -> str | None:

@@ -12,16 +12,14 @@ from fastapi import Depends, FastAPI, HTTPException, Request, status
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from schemas import limits
 from schemas.dialects.contract import PersonalDetails
 from schemas.freezes import BY_OPERATOR, REASON_MAX, FreezeMerchant, ThawMerchant
 from schemas.merchants import Merchant
 from schemas.messages import Command, CommandBody, JournalRecord
-from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
 from schemas.quarantine import Quarantined
 from schemas.shops import OpenShop, ShopSettings
-from schemas.values import Actor, OrderKey, Origin, PublicKey
-from services.api import reviews, stock
+from schemas.values import OrderKey, Origin, PublicKey, SealedDetails
+from services.api import goods, order_moves, reviews, stock
 
 ROWS_MAX = 1_000
 QUARANTINE_IDS_MAX = 100_000
@@ -94,14 +92,6 @@ class Reason(BaseModel):
     reason: str = Field(min_length=1, max_length=REASON_MAX)
 
 
-class Shipment(BaseModel):
-    """Where a parcel is."""
-
-    tracking: str | None = Field(default=None, max_length=limits.TRACKING.most)
-    carrier: str | None = Field(default=None, max_length=limits.CARRIER.most)
-    eta: int | None = Field(default=None, ge=0, le=limits.TIME.most)
-
-
 class Query(BaseModel):
     """One read-only SQL statement."""
 
@@ -127,6 +117,8 @@ class Services(BaseModel):
     put_merchant: Callable[[Merchant], Awaitable[None]]
     personal: Callable[[str, str], PersonalDetails | None]
     replayer: Any
+    seal: Callable[[str, str, str], SealedDetails | None]
+    """(merchant, listing, text) → the text sealed."""
     is_signer_for: Callable[[str], bool]
 
 
@@ -181,6 +173,9 @@ def make_app(services: Services) -> FastAPI:
         if len(found) > 1:
             raise HTTPException(status.HTTP_409_CONFLICT, f"several orders match {ref}: give more of its reference")
         return found[0]
+
+    def is_hosted(public_key: str) -> bool:
+        return services.merchants.get(public_key) is not None
 
     def key_of(row: dict[str, Any]) -> OrderKey:
         return OrderKey(merchant=row["merchant"], buyer=row["buyer"], order_id=row["order_id"])
@@ -261,16 +256,13 @@ def make_app(services: Services) -> FastAPI:
         shown = None if personal is None else {k: getattr(personal, k) for k in ("address", "email", "phone", "note")}
         return {**order, "personal": shown, "history": history, "deliveries": sent}
 
-    @app.post("/orders/{ref}/{move}", dependencies=guarded)
-    async def move_order(ref: str, move: str, shipment: Shipment | None = None, request: str | None = None) -> Any:
-        key = key_of(await find_order(ref))
-        body = order_move(key, move, shipment or Shipment(), cause=f"operator {request or secrets.token_hex(8)}")
-        if body is None:
-            raise HTTPException(status.HTTP_404_NOT_FOUND, f"an order cannot be moved by {move!r}")
-        return await decide(key.merchant, body, request)
+    async def key_of_order(ref: str) -> OrderKey:
+        return key_of(await find_order(ref))
 
     reviews.add_routes(app, guarded, queries.rows)
-    stock.add_routes(app, guarded, decide, queries.rows, lambda key: services.merchants.get(key) is not None)
+    order_moves.add_routes(app, guarded, decide, key_of_order)
+    goods.add_routes(app, guarded, decide, queries.rows, services.seal, is_hosted)
+    stock.add_routes(app, guarded, decide, queries.rows, is_hosted)
 
     @app.get("/quarantine", dependencies=guarded)
     async def list_quarantine(
@@ -332,35 +324,7 @@ def changed_settings(settings: ShopSettings, changes: dict[str, Any]) -> ShopSet
         return within_reason(ShopSettings.model_validate({**settings.model_dump(), **changes}))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        raise ValueError(f"{first['loc'][0]}: {first['msg']}") from None
-
-
-def order_move(key: OrderKey, move: str, shipment: Shipment, cause: str) -> CommandBody | None:
-    """The command behind `ncc order <move>`; None for a word that is none."""
-    parcels = {
-        "prepare": ShippingStatus.PROCESSING,
-        "ship": ShippingStatus.SHIPPED,
-        "deliver": ShippingStatus.DELIVERED,
-        "exception": ShippingStatus.EXCEPTION,
-    }
-    orders = {
-        "process": OrderStatus.PROCESSING,
-        "complete": OrderStatus.COMPLETED,
-        "cancel": OrderStatus.CANCELLED,
-    }
-    if move in parcels:
-        return MoveShipping(
-            order=key,
-            actor=Actor.MERCHANT,
-            to=parcels[move],
-            cause=cause,
-            tracking=shipment.tracking,
-            carrier=shipment.carrier,
-            eta=shipment.eta,
-        )
-    if move in orders:
-        return MoveOrder(order=key, actor=Actor.MERCHANT, to=orders[move], cause=cause)
-    return None
+        raise ValueError(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def report(record: JournalRecord | None) -> dict[str, Any]:

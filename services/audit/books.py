@@ -27,6 +27,10 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "OrderWaiting": on_orders.waiting,
     "OrderRejected": on_orders.rejected,
     "OrderMoved": on_orders.moved,
+    "OrderHeld": on_orders.held_back,
+    "OrderReleased": on_orders.released,
+    "OrderRenewed": on_orders.renewed,
+    "ReplyWithheld": on_money.withheld,
     "CancellationRequested": on_orders.cancellation_requested,
     "ShippingMoved": on_orders.shipped,
     "CommandParked": on_orders.parked,
@@ -35,6 +39,8 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "MerchantThawed": on_orders.thawed,
     "PaymentWanted": on_money.wanted,
     "PaymentRequested": on_money.requested,
+    "PaymentImplied": on_money.implied,
+    "RefundRecorded": on_money.refunded,
     "PaymentDropped": on_money.dropped,
     "PaymentSettled": on_money.settled,
     "PastOrderRecorded": on_orders.past,
@@ -130,7 +136,7 @@ class Books:
         """What has been owed for too long by now, by merchants who are not frozen (I14)."""
         ledger = self._ledger
         for order in ledger.orders.values():
-            if order.merchant in ledger.frozen:
+            if order.merchant in ledger.frozen or order.is_on_hold:
                 continue
             ledger.checked["I14"] += 1
             if order.deadline_ms and order.deadline_ms + patience_ms < now_ms:
@@ -172,7 +178,7 @@ def _balance_order(ledger: Ledger, order: Order) -> None:
     said, is_pending = f"{order.name} ({status})", status == "pending"
     ledger.check("I2", is_pending or not order.held, lambda: f"{said} holds stock")
     ledger.check("I3", is_pending == bool(order.intent), lambda: f"{said} and its payment request disagree")
-    is_told = told == 1 if status in PAID else told <= 1
+    is_told = told == 1 if status in PAID and not order.is_quiet else told <= 1
     ledger.check("I4", is_told, lambda: f"{said} was told {told} times that it is confirmed")
     has_outcome = not order.is_paid or status not in ("waiting", "pending")
     ledger.check("I4", has_outcome, lambda: f"{said} was paid for, and nothing came of it")

@@ -66,7 +66,12 @@ class Order:
     confirmations: int = 0
     held: dict[str, int] = field(default_factory=dict)
     lines: tuple[str, ...] = ()
-    parcel: str = "none"
+    parcels: dict[str, str] = field(default_factory=dict)
+    is_on_hold: bool = False
+    is_quiet: bool = False
+    """Whether there was something its buyer was not told: it was on hold, or the merchant told them elsewhere."""
+    asks_from_ms: int = 0
+    """From when on its request is dead."""
     deadline_ms: int = 0
     wanted_ms: int = 0
     told_in: int = 0
@@ -93,6 +98,10 @@ class Ledger:
         self.parked: Counter[str] = Counter()
         self.settled = Archive()
         self.finished = Archive()
+        self.paid = Archive()
+        """Order → sats that came in for it, rounded up."""
+        self.refunded: dict[str, int] = {}
+        """Order → msat given back."""
         self.frozen: dict[str, str] = {}
         """Merchant → why their effects wait."""
         self.answered: dict[str, int] = {}

@@ -9,6 +9,7 @@ from services.audit.rules import (
     ORDER_MOVES,
     PAID,
     PARCEL_MOVES,
+    PARCELS_MAX,
     PARKED_MAX,
     PERSONAL,
 )
@@ -16,20 +17,49 @@ from services.audit.rules import (
 
 def placed(ledger: Ledger, fact: Fact) -> None:
     """A first revision, or an amendment in time; personal details are sealed."""
-    order, revision = ledger.placed(ledger.ref_of(fact)), fact["revision"]
-    was, is_free = order.status, not order.held and not order.intent
-    may = was in ("waiting", "pending") and is_free and not order.is_requested
-    ledger.check("I11", may, lambda: f"{order.name} was amended while {was}, asked for or holding")
-    before = order.revision
-    ledger.check("I11", revision == before + 1, lambda: f"revision {revision} of {order.name} follows {before}")
-    order.revision, order.due_msat, order.deadline_ms = revision, 0, 0
+    order = ledger.placed(ledger.ref_of(fact))
+    _starts_over(ledger, order, fact["revision"])
     order.lines = tuple(line["coordinate"] for line in fact["lines"])
-    order.is_asked = order.is_requested = False
-    ledger.stand(order, "waiting")
     details = fact.get("details")
     is_sealed = details is None or ("box" in details and PERSONAL.isdisjoint(details))
     is_clean = PERSONAL.isdisjoint(fact) and PERSONAL.isdisjoint(fact["destination"])
     ledger.check("I12", is_sealed and is_clean, lambda: f"{order.name} shows what should be sealed")
+
+
+def renewed(ledger: Ledger, fact: Fact) -> None:
+    """An order whose request died unseen is priced once more."""
+    order = ledger.order_of(fact)
+    ledger.check("I11", not order.is_asked, lambda: f"{order.name} was renewed though its buyer was asked")
+    _starts_over(ledger, order, fact["revision"])
+
+
+def _starts_over(ledger: Ledger, order: Order, revision: int) -> None:
+    """A further revision: nothing is held or asked for, and a request that was shown is dead (PAY-18)."""
+    was, is_free = order.status, not order.held and not order.intent
+    may = was in ("waiting", "pending") and is_free and not order.is_requested
+    ledger.check("I11", may, lambda: f"{order.name} was amended while {was}, asked for or holding")
+    is_dead = not order.is_asked or ledger.at_ms >= order.asks_from_ms
+    ledger.check("I3", is_dead, lambda: f"{order.name} was amended while its buyer could still pay")
+    before = order.revision
+    ledger.check("I11", revision == before + 1, lambda: f"revision {revision} of {order.name} follows {before}")
+    order.revision, order.due_msat, order.deadline_ms = revision, 0, 0
+    order.is_asked = order.is_requested = False
+    ledger.stand(order, "waiting")
+
+
+def held_back(ledger: Ledger, fact: Fact) -> None:
+    """A person has the order."""
+    order = ledger.order_of(fact)
+    ledger.check("I11", not order.is_on_hold, lambda: f"{order.name} was put on hold twice")
+    order.is_on_hold = True
+
+
+def released(ledger: Ledger, fact: Fact) -> None:
+    """It goes on."""
+    order = ledger.order_of(fact)
+    order.is_on_hold = False
+    order.deadline_ms = order.deadline_ms and max(order.deadline_ms, fact["deadline_ms"] or 0)
+    order.wanted_ms = max(order.wanted_ms, ledger.at_ms)
 
 
 def past(ledger: Ledger, fact: Fact) -> None:
@@ -45,6 +75,7 @@ def quoted(ledger: Ledger, fact: Fact) -> None:
     _waits(ledger, order, "quoted")
     ledger.stand(order, "pending")
     order.due_msat, order.deadline_ms = quote["total_msat"], fact["deadline_ms"]
+    order.asks_from_ms = quote["valid_until"] * 1_000
     lines = quote["lines"]
     ledger.check("I13", len(lines) <= LINES_MAX, lambda: f"{order.name} has {len(lines)} lines")
     for line in lines:
@@ -71,9 +102,14 @@ def moved(ledger: Ledger, fact: Fact) -> None:
     order, to, actor = ledger.order_of(fact), fact["to"], fact["actor"]
     was, movers = order.status, ORDER_MOVES.get(order.status, {}).get(to, "")
     ledger.check("I11", actor in movers.split(), lambda: f"the {actor} moved {order.name} from {was} to {to}")
-    if to == "confirmed":
+    if was == "pending" and to in PAID:
         has_money = order.is_paid or order.due_msat == 0
-        ledger.check("I4", has_money, lambda: f"{order.name} was confirmed without money")
+        ledger.check("I4", has_money, lambda: f"{order.name} was {to} without money")
+    if to == "refunded":
+        given, got = ledger.refunded.get(order.ref, 0), ledger.paid.get(order.ref) * 1_000
+        ledger.check(
+            "I5", 0 < given >= got - 999, lambda: f"{order.name} is over, and not all of its money was returned"
+        )
     ledger.stand(order, to)
     order.deadline_ms = 0
     if to == "completed":
@@ -89,11 +125,13 @@ def cancellation_requested(ledger: Ledger, fact: Fact) -> None:
 
 def shipped(ledger: Ledger, fact: Fact) -> None:
     """The parcel of a paid order went somewhere."""
-    order, to = ledger.order_of(fact), fact["to"]
-    was = order.parcel
+    order, to, name = ledger.order_of(fact), fact["to"], fact.get("parcel", "1")
+    was = order.parcels.get(name, "none")
     may = order.status in PAID[:2] and (to == was or to in PARCEL_MOVES[was].split())
     ledger.check("I11", may, lambda: f"the parcel of {order.name} ({order.status}) went from {was} to {to}")
-    order.parcel = to
+    order.parcels[name] = to
+    count = len(order.parcels)
+    ledger.check("I13", count <= PARCELS_MAX, lambda: f"{order.name} has {count} parcels")
 
 
 def parked(ledger: Ledger, fact: Fact) -> None:

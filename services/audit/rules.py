@@ -11,13 +11,17 @@ ORDER_MOVES: dict[str, dict[str, str]] = {
         "confirmed": "coordinator",
         "expired": "coordinator",
         "failed": "coordinator",
+        "processing": "merchant",
+        "completed": "merchant",
     },
     "confirmed": {
         "processing": "merchant",
         "completed": "merchant buyer coordinator",
         "cancelled": "merchant",
+        "refunded": "merchant",
     },
-    "processing": {"completed": "merchant buyer coordinator", "cancelled": "merchant"},
+    "processing": {"completed": "merchant buyer coordinator", "cancelled": "merchant", "refunded": "merchant"},
+    **{status: {"refunded": "merchant"} for status in ("completed", "cancelled", "expired", "failed")},
 }
 """Where an order stands → where it may go → who may move it there."""
 
@@ -29,14 +33,15 @@ PARCEL_MOVES: dict[str, str] = {
     "delivered": "",
 }
 
-FINISHED = ("rejected", "cancelled", "completed", "expired", "failed")
-"""From here an order goes nowhere; late money may still come."""
+FINISHED = ("rejected", "cancelled", "completed", "expired", "failed", "refunded")
+"""From here an order goes nowhere but to refunded; late money may still come."""
 
 PAID = ("confirmed", "processing", "completed")
 UNTOLD_NEVER = ("rejected", "expired", "failed")
 """Ends that are no doing of the buyer's or the merchant's, so the buyer hears of each."""
 
 PARKED_MAX = 32
+PARCELS_MAX = 20
 LINES_MAX = 100
 PATIENCE_MS = 120_000
 """How long something may be owed (I14)."""

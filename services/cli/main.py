@@ -19,6 +19,7 @@ MODULES: Final = {
     "order": "orders",
     "stock": "orders",
     "set-stock": "orders",
+    "goods": "goods",
     "reviews": "reviews",
     "sql": "orders",
     "quarantine": "quarantine",

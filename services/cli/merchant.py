@@ -117,6 +117,35 @@ def merchant_set(
         OUT.print(f"{row['name']}: {', '.join(f'{name} = {answer["settings"][name]}' for name in changes)}")
 
 
+@merchant_app.command("pause")
+def merchant_pause(
+    who: Annotated[str, typer.Argument(help="Name, hex or npub.")],
+    text: Annotated[str | None, typer.Option(help="What buyers are told; without it what was said last.")] = None,
+    home: Home = None,
+    json_: Json = False,
+) -> None:
+    """Take no new orders for the time being; those that are there go on."""
+    _pause(home, who, {"is_paused": True} | ({} if text is None else {"pause_text": text}), json_, "takes no orders")
+
+
+@merchant_app.command("resume")
+def merchant_resume(
+    who: Annotated[str, typer.Argument(help="Name, hex or npub.")], home: Home = None, json_: Json = False
+) -> None:
+    """Take orders again."""
+    _pause(home, who, {"is_paused": False}, json_, "takes orders again")
+
+
+def _pause(home: Path | None, who: str, changes: dict[str, Any], json_: bool, told: str) -> None:
+    stack = Stack(home or Path())
+    row = find_merchant(stack, who)
+    answer = stack.put(f"/merchants/{row['public_key']}/settings", changes)
+    if json_:
+        as_json(answer["settings"])
+    else:
+        OUT.print(f"{row['name']} {told}")
+
+
 def find_merchant(stack: Stack, who: str) -> dict[str, Any]:
     """A shop by its name, hex or npub."""
     try:

@@ -17,6 +17,9 @@ app = typer.Typer()
 app.add_typer(order_app, name="order")
 
 
+ParcelName = Annotated[str | None, typer.Option(help="Which parcel, where there are several: 1, 2, …")]
+
+
 @app.command()
 def orders(home: Home = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, json_: Json = False) -> None:
     """The newest orders."""
@@ -90,16 +93,43 @@ def order_ship(
     tracking: Annotated[str | None, typer.Option(help="The carrier's tracking number.")] = None,
     carrier: Annotated[str | None, typer.Option(help="The carrier's name.")] = None,
     eta: Annotated[int | None, typer.Option(help="Expected delivery, unix seconds.")] = None,
+    parcel: ParcelName = None,
     json_: Json = False,
 ) -> None:
-    """The parcel is on its way."""
-    _move(home, ref, "ship", json_, {"tracking": tracking, "carrier": carrier, "eta": eta})
+    """A parcel is on its way; another tracking number than before is another parcel."""
+    _move(home, ref, "ship", json_, {"tracking": tracking, "carrier": carrier, "eta": eta, "parcel": parcel})
 
 
 @order_app.command("deliver")
-def order_deliver(ref: str, home: Home = None, json_: Json = False) -> None:
-    """The parcel was delivered."""
-    _move(home, ref, "deliver", json_)
+def order_deliver(
+    ref: str,
+    home: Home = None,
+    tracking: Annotated[str | None, typer.Option(help="The tracking number it was sent with.")] = None,
+    parcel: ParcelName = None,
+    json_: Json = False,
+) -> None:
+    """A parcel was delivered; without a number or name all of them were."""
+    _move(home, ref, "deliver", json_, {"tracking": tracking, "parcel": parcel})
+
+
+@order_app.command("ready")
+def order_ready(ref: str, home: Home = None, json_: Json = False) -> None:
+    """Tell the buyer of a pickup that they can come for it."""
+    _move(home, ref, "ready", json_)
+
+
+@order_app.command("refund")
+def order_refund(
+    ref: str,
+    sats: Annotated[int, typer.Option(min=1, help="How much was given back.")],
+    rail: Annotated[str, typer.Option(help="How: lightning, bitcoin, cash, …")],
+    home: Home = None,
+    reference: Annotated[str, typer.Option(help="How it is found there, like a payment hash.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, in a few words, without names.")] = "",
+    json_: Json = False,
+) -> None:
+    """Record money that you gave back; once all of it is, the order is refunded."""
+    _move(home, ref, "refund", json_, {"sats": sats, "rail": rail, "reference": reference, "reason": reason})
 
 
 @order_app.command("process")
@@ -118,6 +148,18 @@ def order_complete(ref: str, home: Home = None, json_: Json = False) -> None:
 def order_cancel(ref: str, home: Home = None, json_: Json = False) -> None:
     """Cancel an order; a paid one is then owed a refund."""
     _move(home, ref, "cancel", json_)
+
+
+@order_app.command("hold")
+def order_hold(ref: str, home: Home = None, json_: Json = False) -> None:
+    """Leave an order to a person: its buyer hears nothing more and it does not expire until it is released."""
+    _move(home, ref, "hold", json_)
+
+
+@order_app.command("release")
+def order_release(ref: str, home: Home = None, json_: Json = False) -> None:
+    """Let an order on hold go on; what its buyer was not told meanwhile is said as it stands now."""
+    _move(home, ref, "release", json_)
 
 
 @app.command()

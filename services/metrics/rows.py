@@ -18,6 +18,8 @@ from schemas.catalogue import (
     Withdrawn,
 )
 from schemas.freezes import MerchantFrozen, MerchantThawed
+from schemas.goods import GoodsSet, PickupReady
+from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
 from schemas.messages import Event, JournalRecord
 from schemas.orders import (
     LINES_MAX,
@@ -38,12 +40,14 @@ from schemas.parking import CommandParked, ParkedReleased
 from schemas.past import PastOrderRecorded
 from schemas.payments import (
     PaymentDropped,
+    PaymentImplied,
     PaymentReported,
     PaymentRequested,
     PaymentSettled,
     PaymentWanted,
 )
-from schemas.replies import PaymentRequestReply, ReplyPromised, ShippingReply, StatusReply
+from schemas.refunds import RefundRecorded
+from schemas.replies import PaymentRequestReply, Reply, ReplyPromised, ShippingReply, StatusReply, TextReply
 from schemas.reviews import (
     RatingsChanged,
     ReviewInvited,
@@ -151,7 +155,7 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...]) -> list[EventR
         case MoveRefused():
             return [row._replace(reason=short(event.reason), actor=event.actor.value)]
         case ShippingMoved():
-            return [row._replace(status=event.to.value)]
+            return [row._replace(status=event.to.value, subject=short(event.parcel))]
         case StockSet():
             coordinate, subject = coordinate_or_empty(event.coordinate), short(event.cause)
             quantity = None if event.on_hand is None else int64(event.on_hand)
@@ -176,6 +180,15 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...]) -> list[EventR
                     reason="late" if event.late else "",
                 )
             ]
+        case PaymentImplied():
+            amount_msat = int64(event.amount_msat)
+            return [row._replace(amount_msat=amount_msat, due_msat=amount_msat, reason="implied_payment")]
+        case RefundRecorded():
+            amount_msat = int64(event.amount_msat)
+            return [row._replace(amount_msat=amount_msat, reason=short(event.rail), subject=short(event.reference))]
+        case GoodsSet():
+            quantity = 0 if event.sealed is None else 1
+            return [row._replace(coordinate=coordinate_or_empty(event.coordinate), quantity=quantity)]
         case PaymentDropped():
             return [row._replace(subject=short(event.intent_id))]
         case ListingRecorded(listing=listing) | ListingRevised(listing=listing):
@@ -211,6 +224,8 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...]) -> list[EventR
             return [row._replace(coordinate=coordinate_or_empty(event.product), status=event.standing.value)]
         case ReviewReceived():
             return [row._replace(coordinate=coordinate_or_empty(event.product), score=score(event.score))]
+        case ReplyWithheld():
+            return [row._replace(status=_reply_status(event.reply), reason="on_hold")]
         case ReplyPromised():
             status = _reply_status(event.reply)
             return [row._replace(subject=event.effect_id, status=status, dialect=short(event.dialect))]
@@ -223,7 +238,9 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...]) -> list[EventR
             return [row._replace(reason=short(event.code), subject=short(event.reason))]
         case MerchantThawed():
             return [row._replace(subject=short(event.reason))]
-        case ShopOpened() | CancellationRequested() | ParkedReleased() | PaymentReported() | DeletionNoted():
+        case OrderHeld() | OrderReleased() | OrderRenewed() | PickupReady() | CancellationRequested():
+            return [row]
+        case ShopOpened() | ParkedReleased() | PaymentReported() | DeletionNoted():
             return [row]
         case RatingsChanged() | ReviewInvited():
             return [row]
@@ -287,11 +304,13 @@ def _sale(order: OrderKey, events: tuple[Event, ...]) -> tuple[int | None, int |
     return None, None
 
 
-def _reply_status(reply: PaymentRequestReply | StatusReply | ShippingReply) -> str:
+def _reply_status(reply: Reply) -> str:
     match reply:
         case PaymentRequestReply():
             return "payment_request"
         case StatusReply() | ShippingReply():
             return f"{reply.type}:{reply.status.value}"
+        case TextReply():
+            return "text"
         case _:
             assert_never(reply)

@@ -61,10 +61,26 @@ CREATE TABLE IF NOT EXISTS orders
     confirmed_at Nullable(DateTime64(3, 'UTC')),
     updated_at DateTime64(3, 'UTC'),
     partition UInt16,
-    sequence UInt64
+    sequence UInt64,
+    on_hold Bool,                           -- a person has it, and its buyer hears nothing
+    ready Bool,                             -- its buyer was told to come for it
+    implied_payment Bool,                   -- the merchant went on with it before its money was seen
+    refunded_msat Int64,
+    parcels Array(String),
+    parcel_states Array(LowCardinality(String)) -- of the parcels, in the same order
 )
 ENGINE = ReplacingMergeTree(sequence)
 ORDER BY (merchant, ref);
+
+-- name: on_hold
+-- Tables made before orders could be put on hold, refunded or sent in parcels get the columns for it.
+ALTER TABLE orders
+    ADD COLUMN IF NOT EXISTS on_hold Bool,
+    ADD COLUMN IF NOT EXISTS ready Bool,
+    ADD COLUMN IF NOT EXISTS implied_payment Bool,
+    ADD COLUMN IF NOT EXISTS refunded_msat Int64,
+    ADD COLUMN IF NOT EXISTS parcels Array(String),
+    ADD COLUMN IF NOT EXISTS parcel_states Array(LowCardinality(String));
 
 -- name: inventory
 -- Every version of every listing's stock row; available = on_hand − held.
@@ -206,11 +222,11 @@ CREATE OR REPLACE VIEW journal_positions AS
 SELECT partition, max(sequence) AS sequence FROM events GROUP BY partition;
 
 -- name: sales
--- One row for each order that was confirmed: what was owed and what was paid, at the time it was.
+-- One row for each order that was confirmed, or that its merchant went on with: what was owed and what was paid then.
 CREATE OR REPLACE VIEW sales AS
 SELECT merchant, order_ref, buyer, at, due_msat AS total_msat, amount_msat AS paid_msat
 FROM events FINAL
-WHERE type = 'OrderMoved' AND status = 'confirmed' AND line = 0;
+WHERE line = 0 AND (type = 'OrderMoved' AND status = 'confirmed' OR type = 'PaymentImplied');
 
 -- name: sold_lines
 -- The lines of every confirmed order, as its last quote priced them; amount_msat is price × quantity, to the nearest msat.
@@ -233,6 +249,13 @@ CREATE OR REPLACE VIEW payments AS
 SELECT merchant, order_ref, buyer, at, subject AS intent_id, amount_msat AS gross_msat, due_msat, reason = 'late' AS late
 FROM events FINAL
 WHERE type = 'PaymentSettled';
+
+-- name: refunds
+-- One row for each refund that a merchant recorded.
+CREATE OR REPLACE VIEW refunds AS
+SELECT merchant, order_ref, buyer, at, amount_msat, reason AS rail, subject AS reference
+FROM events FINAL
+WHERE type = 'RefundRecorded';
 
 -- name: payment_requests
 -- One row for each payment request a buyer was sent.

@@ -47,6 +47,12 @@ class OrderStateRow(NamedTuple):
     updated_at: int
     partition: int
     sequence: int
+    on_hold: bool
+    ready: bool
+    implied_payment: bool
+    refunded_msat: int
+    parcels: list[str]
+    parcel_states: list[str]
 
 
 class InventoryStateRow(NamedTuple):
@@ -161,6 +167,12 @@ def order_row(row: OrderRow) -> OrderStateRow:
         updated_at=instant(row.updated_ms),
         partition=row.partition,
         sequence=row.sequence,
+        on_hold=row.on_hold,
+        ready=row.ready,
+        implied_payment=row.implied_payment,
+        refunded_msat=int64(row.refunded_msat),
+        parcels=[short(one.name) for one in row.parcels],
+        parcel_states=[one.status.value for one in row.parcels],
     )
 
 

@@ -27,6 +27,7 @@ async def run(stage: Stage) -> None:
             merchants=table,
             put_merchant=sinks.put_merchant,
             personal=vault.of_order,
+            seal=vault.seal_goods,
             replayer=Replay(stage.kafka, sinks),
             is_signer_for=lambda key: key in stage.signer.merchants(),
         )

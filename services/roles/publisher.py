@@ -11,6 +11,7 @@ from services.publisher import PublisherRole
 from services.relays import Publisher as RelayPublisher
 from services.relays import normalise_relay_url
 from services.roles.stage import Stage, follow, together
+from services.vault import Vault
 from streams.merchants import MerchantTable
 from streams.outbox import OutboxTopic
 from streams.sinks import Sinks
@@ -21,6 +22,7 @@ async def run(stage: Stage) -> None:
     """Replies and listings → relays."""
     producer = await stage.kafka.producer(paced=True)
     sinks, table = Sinks(producer), MerchantTable(stage.kafka)
+    vault = Vault(stage.home.secrets / "vault.db")
 
     async def authenticate(relay_url: str, challenge: str) -> list[str]:
         return stage.auth_events(None, relay_url, challenge)
@@ -36,10 +38,19 @@ async def run(stage: Stage) -> None:
             directory = Directory(relays, is_trusted, stage.settings.route_policy)
             outbox = OutboxTopic(stage.kafka, producer)
             role = PublisherRole(
-                stage.signer, relays, directory, table.get, stage.settings.relay_list, sinks, outbox, stage.notify
+                stage.signer,
+                relays,
+                directory,
+                table.get,
+                stage.settings.relay_list,
+                sinks,
+                outbox,
+                stage.notify,
+                vault.open_goods,
             )
             brake = Brake(role, partial(journal_stretch, stage.kafka))
             await together(follow(stage, brake), role.failure, brake.failure, holding)
     finally:
         holding.cancel()
+        vault.close()
         await producer.stop()

@@ -54,6 +54,8 @@ def check_new_order(decision: Decision, buyer: str) -> Finding | None:
         return Finding(refusal=Refusal.TOO_MANY_ORDERS, subject=str(rules.buyer_unpaid_orders_per_hour_max))
     if buyer in rules.denied:
         return Finding(refusal=Refusal.DECLINED)
+    if rules.is_paused:
+        return Finding(refusal=Refusal.SHOP_CLOSED, subject=rules.pause_text)
     if len(shop.invoices) >= rules.open_invoices_max:
         return Finding(refusal=Refusal.SHOP_BUSY)
     if len(shop.open_of.get(buyer, ())) >= rules.buyer_open_orders_max:

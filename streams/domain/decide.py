@@ -13,15 +13,31 @@ from schemas.catalogue import (
     ReviseListing,
 )
 from schemas.freezes import FreezeMerchant, ThawMerchant
+from schemas.goods import MarkReady, SetGoods
+from schemas.holds import HoldOrder, ReleaseOrder
 from schemas.messages import Command, CommandBody, Event
 from schemas.orders import MoveOrder, MoveShipping, PlaceOrder, Rate, ReachDeadline
 from schemas.parking import ReleaseParked
 from schemas.past import AnswerPast, RecordPast
 from schemas.payments import ObservePayment, RecordPaymentFailure, RecordPaymentRequest, ReportPayment
+from schemas.refunds import RecordRefund
 from schemas.reviews import JudgeReviews, RecordReview
 from schemas.shops import OpenShop, ShopOpened
 from schemas.stock import SetStock
-from streams.domain import catalogue, freezing, orders, parking, past, payments, reviews, stocktaking
+from streams.domain import (
+    catalogue,
+    freezing,
+    handing,
+    holding,
+    orders,
+    parcels,
+    parking,
+    past,
+    payments,
+    refunds,
+    reviews,
+    stocktaking,
+)
 from streams.domain.decision import Decision
 from streams.domain.shop import Shop
 
@@ -55,9 +71,19 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
         case MoveOrder():
             orders.move(decision, body)
         case MoveShipping():
-            orders.move_shipping(decision, body)
+            parcels.move_shipping(decision, body)
         case ReachDeadline():
             orders.reach_deadline(decision, body, rates)
+        case HoldOrder():
+            holding.hold(decision, body)
+        case ReleaseOrder():
+            holding.release(decision, body, rates)
+        case RecordRefund():
+            refunds.record(decision, body)
+        case MarkReady():
+            handing.mark_ready(decision, body)
+        case SetGoods():
+            handing.set_goods(decision, body)
         case ReportPayment():
             payments.report(decision, body)
         case RecordPaymentFailure():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from schemas.holds import ReplyWithheld
 from schemas.messages import Command, Event
 from schemas.replies import Reply, ReplyPromised, StatusReply, WireStatus
+from schemas.texts.phrases import Language
 from schemas.values import OrderKey
 from streams.domain.shop import Shop
+from streams.domain.wording import Voice, voice_of
 
 
 class Decision:
@@ -18,6 +21,8 @@ class Decision:
         self.silence: str | None = None
         """Why the command is only counted, where one buyer said too much; nothing is decided then."""
         self._replies: dict[str, int] = {}
+        self._released: set[str] = set()
+        self._languages: dict[str, Language | None] = {}
 
     @property
     def at_ms(self) -> int:
@@ -29,8 +34,14 @@ class Decision:
         self.events.extend(events)
 
     def tell(self, key: OrderKey, dialect: str, answers: str, reply: Reply) -> None:
-        """Promise the buyer a message, in the order's own dialect and numbered after those before it."""
+        """Promise the buyer a message, in the order's own dialect and numbered after those before it.
+
+        Of an order on hold it is only noted what would have been said (NCC-09).
+        """
         order = self.shop.order(key)
+        if order is not None and order.is_on_hold and key.ref not in self._released:
+            self.emit(ReplyWithheld(order=key, reply=reply))
+            return
         number = self._replies.get(key.ref, order.replies if order else 0) + 1
         self._replies[key.ref] = number
         self.emit(
@@ -43,6 +54,20 @@ class Decision:
                 reply=reply,
             )
         )
+
+    def release(self, key: OrderKey) -> None:
+        """From here on the buyer is told again."""
+        self._released.add(key.ref)
+
+    def speak(self, key: OrderKey, language: Language | None) -> None:
+        """This order's buyer has just asked to be answered in this language."""
+        self._languages[key.ref] = language
+
+    def voice(self, key: OrderKey) -> Voice:
+        """How this order's buyer is spoken to (C-36)."""
+        order = self.shop.order(key)
+        known = order.language if order else None
+        return voice_of(self.shop.settings, self._languages.get(key.ref, known))
 
     def tell_status(self, key: OrderKey, dialect: str, answers: str, status: WireStatus, text: str) -> None:
         """Promise a status update."""

@@ -14,6 +14,8 @@ from schemas.catalogue import (
     Withdrawn,
 )
 from schemas.freezes import MerchantFrozen, MerchantThawed
+from schemas.goods import GoodsSet, PickupReady
+from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
 from schemas.messages import Event
 from schemas.orders import (
     CancellationRequested,
@@ -31,12 +33,14 @@ from schemas.past import PastOrderRecorded
 from schemas.payments import (
     PaymentAxis,
     PaymentDropped,
+    PaymentImplied,
     PaymentReported,
     PaymentRequested,
     PaymentSettled,
     PaymentWanted,
     ReportPayment,
 )
+from schemas.refunds import RefundRecorded
 from schemas.replies import ReplyPromised
 from schemas.reviews import (
     RatingsChanged,
@@ -74,15 +78,7 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             fold_orders.hear(shop, event.order.buyer, at_ms)
             fold_orders.place(shop, event)
         case OrderQuoted():
-            changed = fold_orders.change(
-                shop,
-                event.order,
-                status=OrderStatus.PENDING,
-                quote=event.quote,
-                deadline_ms=event.deadline_ms,
-            )
-            if changed:
-                shop.remind(Due(event.deadline_ms, "deadline", event.order))
+            fold_orders.quote(shop, event)
         case StockHeld():
             fold_goods.move_stock(shop, event.lines, held=+1)
             fold_orders.change(shop, event.order, held=event.lines)
@@ -111,6 +107,14 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             fold_orders.change(shop, event.order, payment=PaymentAxis.REPORTED)
         case PaymentSettled():
             fold_orders.settle(shop, event)
+        case PaymentImplied():
+            fold_orders.imply(shop, event)
+        case RefundRecorded():
+            fold_orders.refund(shop, event)
+        case PickupReady():
+            fold_orders.make_ready(shop, event)
+        case GoodsSet():
+            fold_orders.set_goods(shop, event)
         case PaymentDropped():
             pass
         case OrderMoved():
@@ -136,6 +140,14 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             if event.actor is Actor.BUYER:
                 fold_orders.hear(shop, event.order.buyer, at_ms)
             fold_orders.remember_refusal(shop, event)
+        case OrderHeld():
+            fold_orders.hold(shop, event)
+        case OrderReleased():
+            fold_orders.release(shop, event)
+        case ReplyWithheld():
+            fold_orders.withhold(shop, event)
+        case OrderRenewed():
+            fold_orders.renew(shop, event)
         case CommandParked():
             if isinstance(event.command, ReportPayment) or event.command.actor is Actor.BUYER:
                 fold_orders.hear(shop, event.order.buyer, at_ms)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from schemas.freezes import MerchantThawed
+from schemas.goods import GoodsSet, PickupReady
+from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
 from schemas.orders import (
     CancellationRequested,
     MoveRefused,
     OrderMoved,
     OrderPlaced,
+    OrderQuoted,
     OrderStatus,
     OrderWaiting,
     ShippingMoved,
 )
-from schemas.payments import (
-    PaymentSettled,
-)
+from schemas.payments import PaymentAxis, PaymentImplied, PaymentSettled
+from schemas.refunds import RefundRecorded
+from schemas.replies import Reply, ShippingReply, TextReply
 from schemas.values import OrderKey, Waiting
 from streams.domain.shop import (
     CAUSES_MAX,
@@ -25,7 +28,14 @@ from streams.domain.shop import (
     move_cause,
     refusal_cause,
 )
-from streams.domain.transitions import OPEN, payment_after_move, payment_after_settlement
+from streams.domain.transitions import (
+    OPEN,
+    parcels_after,
+    payment_after_move,
+    payment_after_refund,
+    payment_after_settlement,
+    shipping_of,
+)
 
 
 def change(shop: Shop, key: OrderKey, **changes: object) -> bool:
@@ -73,12 +83,46 @@ def hear(shop: Shop, buyer: str, at_ms: int) -> None:
     shop.heard[buyer] = shop.heard.get(buyer, 0) + 1
 
 
+def quote(shop: Shop, event: OrderQuoted) -> None:
+    """The order has its price; from when on its request is dead follows from the rules of that moment."""
+    asks_from_ms = (event.quote.valid_until + shop.settings.grace_s) * 1_000
+    changed = change(
+        shop,
+        event.order,
+        status=OrderStatus.PENDING,
+        quote=event.quote,
+        deadline_ms=event.deadline_ms,
+        asks_from_ms=asks_from_ms,
+    )
+    if changed:
+        shop.remind(Due(event.deadline_ms, "deadline", event.order))
+
+
+def renew(shop: Shop, event: OrderRenewed) -> None:
+    """The order starts over with what its buyer said; the price stands in the same record."""
+    change(
+        shop,
+        event.order,
+        status=OrderStatus.WAITING,
+        revision=event.revision,
+        payment=PaymentAxis.NONE,
+        quote=None,
+        intent_id=None,
+        deadline_ms=None,
+    )
+
+
 def wait(shop: Shop, event: OrderWaiting, at_ms: int) -> None:
     """The order cannot be quoted; for an exchange rate it waits only so long, from the first time on."""
     order = shop.orders.get(event.order.ref)
     if order is not None:
         since_ms = (order.rate_since_ms or at_ms) if event.reason is Waiting.RATE else None
-        waiting = order._replace(status=OrderStatus.WAITING, deadline_ms=event.deadline_ms, rate_since_ms=since_ms)
+        waiting = order._replace(
+            status=OrderStatus.WAITING,
+            waits_for=event.reason,
+            deadline_ms=event.deadline_ms,
+            rate_since_ms=since_ms,
+        )
         _put(shop, waiting, order)
 
 
@@ -99,10 +143,20 @@ def place(shop: Shop, event: OrderPlaced) -> None:
         destination=event.destination,
         claimed_sats=event.claimed_sats,
         coupon=event.coupon,
-        replies=before.replies if before else 0,
-        refused=before.refused if before else (),
-        settled=before.settled if before else (),
+        has_contact=event.has_contact,
+        language=event.language,
     )
+    if before is not None:
+        placed = placed._replace(
+            replies=before.replies,
+            refused=before.refused,
+            settled=before.settled,
+            paid_msat=before.paid_msat,
+            refunded_msat=before.refunded_msat,
+            refunds=before.refunds,
+            is_on_hold=before.is_on_hold,
+            holds=before.holds,
+        )
     _put(shop, placed, before)
     for _ in shop.parked.get(event.order.ref, ()):
         shop.remind(Due(0, "parked", event.order))
@@ -129,11 +183,12 @@ def note_cancellation(shop: Shop, event: CancellationRequested) -> None:
 
 
 def move_parcel(shop: Shop, event: ShippingMoved) -> None:
-    """The shipping axis."""
+    """One of its parcels, and with it the shipping axis."""
     order = shop.orders.get(event.order.ref)
     if order is not None:
         moves = with_cause(order.moves, move_cause("parcel", event.to, event.cause))
-        shop.orders[event.order.ref] = order._replace(parcel=event.to, moves=moves)
+        parcels = parcels_after(order.parcels, event)
+        shop.orders[event.order.ref] = order._replace(parcel=shipping_of(parcels), parcels=parcels, moves=moves)
 
 
 def settle(shop: Shop, event: PaymentSettled) -> None:
@@ -142,7 +197,43 @@ def settle(shop: Shop, event: PaymentSettled) -> None:
     if order is not None:
         payment = payment_after_settlement(order.payment, order.status, event.late)
         settled = with_cause(order.settled, event.intent_id)
-        shop.orders[event.order.ref] = order._replace(payment=payment, settled=settled)
+        paid_msat = order.paid_msat + event.gross_msat
+        shop.orders[event.order.ref] = order._replace(payment=payment, settled=settled, paid_msat=paid_msat)
+
+
+def imply(shop: Shop, event: PaymentImplied) -> None:
+    """The order counts as paid, by the merchant's word."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        paid_msat = order.paid_msat + event.amount_msat
+        shop.orders[event.order.ref] = order._replace(payment=PaymentAxis.PAID, paid_msat=paid_msat)
+
+
+def refund(shop: Shop, event: RefundRecorded) -> None:
+    """Money went back."""
+    order = shop.orders.get(event.order.ref)
+    if order is None:
+        return
+    refunded_msat = order.refunded_msat + event.amount_msat
+    shop.orders[event.order.ref] = order._replace(
+        refunded_msat=refunded_msat,
+        payment=payment_after_refund(order.payment, order.paid_msat, refunded_msat),
+        refunds=with_cause(order.refunds, event.cause),
+    )
+
+
+def make_ready(shop: Shop, event: PickupReady) -> None:
+    """The buyer may come."""
+    change(shop, event.order, is_ready=True)
+
+
+def set_goods(shop: Shop, event: GoodsSet) -> None:
+    """What a listing's buyers are sent from now on."""
+    if event.sealed is None:
+        shop.goods.pop(event.coordinate, None)
+    else:
+        shop.goods[event.coordinate] = event.sealed
+    shop.goods_set[event.coordinate] = event.cause
 
 
 def remember_refusal(shop: Shop, event: MoveRefused) -> None:
@@ -151,6 +242,51 @@ def remember_refusal(shop: Shop, event: MoveRefused) -> None:
     if order is not None:
         refused = with_cause(order.refused, refusal_cause(event.reason, event.cause))
         shop.orders[event.order.ref] = order._replace(refused=refused)
+
+
+def hold(shop: Shop, event: OrderHeld) -> None:
+    """The order is a person's."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        shop.orders[event.order.ref] = order._replace(is_on_hold=True, holds=with_cause(order.holds, event.cause))
+
+
+def withhold(shop: Shop, event: ReplyWithheld) -> None:
+    """Of each kind of message the newest may be said later; an older one would be wrong by then."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        others = tuple(reply for reply in order.unsaid if _subject(reply) != _subject(event.reply))
+        shop.orders[event.order.ref] = order._replace(unsaid=(*others, event.reply))
+
+
+def _subject(reply: Reply) -> tuple[str, str | None]:
+    """What a message is about: a newer one about the same takes its place."""
+    match reply:
+        case ShippingReply():
+            return reply.type, reply.parcel
+        case TextReply():
+            return reply.type, reply.about
+        case _:
+            return reply.type, None
+
+
+def release(shop: Shop, event: OrderReleased) -> None:
+    """The order goes on; its deadline, and the time to ask for another request, come later where they were past."""
+    order = shop.orders.get(event.order.ref)
+    if order is None:
+        return
+    released = order._replace(is_on_hold=False, holds=with_cause(order.holds, event.cause), unsaid=())
+    shop.orders[event.order.ref] = _later(released, event.deadline_ms)
+    if event.deadline_ms is not None:
+        shop.remind(Due(event.deadline_ms, "deadline", event.order))
+
+
+def _later(order: Order, earliest_ms: int | None) -> Order:
+    """The order, with nothing falling due before this."""
+    if earliest_ms is None or order.deadline_ms is None:
+        return order
+    asks_from_ms = None if order.asks_from_ms is None else max(order.asks_from_ms, earliest_ms)
+    return order._replace(deadline_ms=max(order.deadline_ms, earliest_ms), asks_from_ms=asks_from_ms)
 
 
 def thaw(shop: Shop, event: MerchantThawed) -> None:
@@ -163,10 +299,10 @@ def thaw(shop: Shop, event: MerchantThawed) -> None:
     for ref, order in shop.orders.items():
         if order.deadline_ms is None:
             continue
-        deadline_ms = max(order.deadline_ms, event.deadline_ms)
-        if deadline_ms != order.deadline_ms:
-            shop.orders[ref] = order._replace(deadline_ms=deadline_ms)
-        shop.remind(Due(deadline_ms, "deadline", order.key))
+        later = _later(order, event.deadline_ms)
+        if later != order:
+            shop.orders[ref] = later
+        shop.remind(Due(later.deadline_ms or event.deadline_ms, "deadline", order.key))
 
 
 def with_cause(known: tuple[str, ...], cause: str) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from schemas.orders import (
     Finding,
     MoveOrder,
     MoveRefused,
-    MoveShipping,
     OrderMoved,
     OrderPlaced,
     OrderQuoted,
@@ -20,19 +19,22 @@ from schemas.orders import (
     Quote,
     Rate,
     ReachDeadline,
-    ShippingMoved,
     ShippingStatus,
 )
-from schemas.payments import Method, PaymentAxis, PaymentDropped, PaymentWanted, intent_id
-from schemas.replies import ShippingReply, WireStatus
+from schemas.payments import Method, PaymentAxis, PaymentDropped, PaymentImplied, PaymentWanted, intent_id
+from schemas.replies import WireStatus
 from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
+from schemas.texts.phrases import Phrase
 from schemas.values import Actor, OrderKey, Refusal, Waiting
-from streams.domain import buyers, parking, wording
+from streams.domain import buyers, handing, parking, wording
 from streams.domain.decision import Decision
 from streams.domain.pricing import quote
 from streams.domain.shop import Order, move_cause, refusal_cause
-from streams.domain.transitions import OPEN, ORDER_MOVES, PAID, SHIPPING_MOVES
+from streams.domain.transitions import OPEN, ORDER_MOVES, PAID
 from streams.domain.wanted import Rejected, Wait
+
+PAID_FOR = (OrderStatus.PROCESSING, OrderStatus.COMPLETED)
+"""Where only an order goes whose money is there, be it by the merchant's word."""
 
 RETRY_RATE_MS = 30_000
 """How often an order that waits for an exchange rate is priced anew."""
@@ -53,7 +55,7 @@ def place(decision: Decision, command: PlaceOrder, rates: Mapping[str, Rate]) ->
         return
     if order is None:
         revision = 1
-    elif order.status in OPEN and order.payment in (PaymentAxis.NONE, PaymentAxis.WANTED):
+    elif may_amend(decision, order):
         revision = order.revision + 1
         give_back(decision, order)
     else:
@@ -78,6 +80,8 @@ def place(decision: Decision, command: PlaceOrder, rates: Mapping[str, Rate]) ->
             details=command.details,
             claimed_sats=command.claimed_sats,
             coupon=command.coupon,
+            has_contact=command.has_contact,
+            language=command.language,
             warnings=command.warnings,
         )
     )
@@ -91,12 +95,32 @@ def place(decision: Decision, command: PlaceOrder, rates: Mapping[str, Rate]) ->
         destination=command.destination,
         claimed_sats=command.claimed_sats,
         coupon=command.coupon,
+        has_contact=command.has_contact,
+        language=command.language,
     )
+    decision.speak(placed.key, command.language)
+    if order is not None and order.is_on_hold:
+        decision.emit(OrderWaiting(order=order.key, reason=Waiting.HOLD))
+        return
     if too_much is not None:
         reject(decision, placed, (too_much,))
         return
     released = order.held if order else ()
     price(decision, placed, rates, released)
+
+
+def may_amend(decision: Decision, order: Order) -> bool:
+    """Whether another message may replace what was ordered: before its request is shown, and again once that is dead.
+
+    A request is dead when its grace is over as well: until then its money may be on the way (PAY-18).
+    """
+    if order.status not in OPEN:
+        return False
+    if order.payment in (PaymentAxis.NONE, PaymentAxis.WANTED):
+        return True
+    asks_from_ms = order.asks_from_ms
+    looked = not decision.shop.is_frozen and not order.is_on_hold
+    return looked and asks_from_ms is not None and decision.at_ms >= asks_from_ms
 
 
 def price(
@@ -110,8 +134,7 @@ def price(
 
     `released` is what an amended order gives back in this same decision.
     """
-    shop = decision.shop
-    outcome = quote(shop, order, rates, decision.at_ms, released)
+    outcome = quote(decision.shop, order, rates, decision.at_ms, released)
     match outcome:
         case Rejected(findings=findings):
             reject(decision, order, findings)
@@ -121,7 +144,7 @@ def price(
             retry = decision.at_ms + RETRY_RATE_MS if reason is Waiting.RATE else None
             decision.emit(OrderWaiting(order=order.key, reason=reason, detail=detail, deadline_ms=retry))
             if announce_waiting or reason is not Waiting.RATE:
-                text = wording.waiting(reason, detail)
+                text = wording.waiting(decision.voice(order.key), reason, detail)
                 decision.tell_status(order.key, order.dialect, order.answers, WireStatus.PENDING, text)
         case Quote():
             accept(decision, order, outcome)
@@ -136,14 +159,15 @@ def waited_too_long(decision: Decision, order: Order) -> bool:
 def reject(decision: Decision, order: Order, findings: tuple[Finding, ...]) -> None:
     """Turn an order down and tell the buyer why, once (ORD-05)."""
     decision.emit(OrderRejected(order=order.key, findings=findings))
-    status, text = WireStatus.CANCELLED, wording.rejected(findings)
+    status, text = WireStatus.CANCELLED, wording.rejected(decision.voice(order.key), findings)
     decision.tell_status(order.key, order.dialect, order.answers, status, text)
 
 
 def accept(decision: Decision, order: Order, quoted: Quote) -> None:
     """Hold the stock and want the money; a free order is confirmed at once (TR-05)."""
     held = tuple(StockLine(coordinate=q.coordinate, quantity=q.quantity) for q in quoted.lines if q.tracked)
-    deadline_ms = (quoted.valid_until + decision.shop.settings.grace_s) * 1_000
+    settings = decision.shop.settings
+    deadline_ms = (quoted.valid_until + settings.grace_s + settings.ask_again_s) * 1_000
     decision.emit(OrderQuoted(order=order.key, quote=quoted, deadline_ms=deadline_ms))
     if held:
         decision.emit(StockHeld(order=order.key, lines=held))
@@ -176,7 +200,11 @@ def confirm(
         decision.emit(StockCommitted(order=key, lines=held))
         decision.emit(*_made_good(decision, key, held))
     decision.emit(OrderMoved(order=key, actor=Actor.COORDINATOR, to=OrderStatus.CONFIRMED, cause=cause))
-    decision.tell_status(key, dialect, answers, WireStatus.CONFIRMED, wording.confirmed(quoted))
+    voice = decision.voice(key)
+    decision.tell_status(key, dialect, answers, WireStatus.CONFIRMED, wording.confirmed(voice, quoted))
+    if quoted is not None and handing.hand_over(decision, key, dialect, answers, quoted):
+        decision.emit(OrderMoved(order=key, actor=Actor.COORDINATOR, to=OrderStatus.COMPLETED, cause="handed over"))
+        decision.tell_status(key, dialect, answers, WireStatus.COMPLETED, voice.say(Phrase.COMPLETED))
 
 
 def _made_good(decision: Decision, key: OrderKey, sold: tuple[StockLine, ...]) -> tuple[StockSet, ...]:
@@ -223,83 +251,46 @@ def move(decision: Decision, command: MoveOrder) -> None:
         detail = f"{order.status}→{command.to}"
         refuse(decision, order.key, command.actor, "illegal_transition", detail, command.cause)
         return
-    was_open = order.status in OPEN
-    if was_open:
+    is_implied = order.status is OrderStatus.PENDING and command.to in PAID_FOR
+    if is_implied:
+        imply_payment(decision, order, command.cause)
+    elif order.status in OPEN:
         give_back(decision, order)
     decision.emit(OrderMoved(order=order.key, actor=command.actor, to=command.to, cause=command.cause))
-    if command.announce and (told := status_text(command, paid=order.payment is PaymentAxis.PAID)):
-        decision.tell_status(order.key, order.dialect, order.answers, *told)
+    if command.announce and (told := status_text(command, order.payment is PaymentAxis.PAID, is_implied)):
+        status, phrase = told
+        text = decision.voice(order.key).say(phrase)
+        decision.tell_status(order.key, order.dialect, order.answers, status, text)
+    if is_implied and order.quote is not None:
+        handing.hand_over(decision, order.key, order.dialect, order.answers, order.quote)
 
 
-def status_text(command: MoveOrder, paid: bool) -> tuple[WireStatus, str] | None:
+def imply_payment(decision: Decision, order: Order, cause: str) -> None:
+    """The merchant goes on, so the money is theirs to answer for: the stock is sold, nothing is asked for (TR-17)."""
+    assert order.quote is not None, "a pending order has its quote"
+    if order.held:
+        decision.emit(StockCommitted(order=order.key, lines=order.held))
+        decision.emit(*_made_good(decision, order.key, order.held))
+    if order.intent_id is not None:
+        decision.emit(PaymentDropped(order=order.key, intent_id=order.intent_id))
+    decision.emit(PaymentImplied(order=order.key, amount_msat=order.quote.total_msat, cause=cause))
+
+
+def status_text(command: MoveOrder, paid: bool, is_implied: bool) -> tuple[WireStatus, Phrase] | None:
     """What the buyer is told of a move, or None where the buyer made it and needs no echo (TR-12)."""
     match command.to:
+        case OrderStatus.PROCESSING if is_implied:
+            return WireStatus.PROCESSING, Phrase.ACCEPTED
         case OrderStatus.PROCESSING:
-            return WireStatus.PROCESSING, wording.PROCESSING
+            return WireStatus.PROCESSING, Phrase.PROCESSING
         case OrderStatus.COMPLETED:
-            return None if command.actor is Actor.BUYER else (WireStatus.COMPLETED, wording.COMPLETED)
+            return None if command.actor is Actor.BUYER else (WireStatus.COMPLETED, Phrase.COMPLETED)
         case OrderStatus.CANCELLED if command.actor is Actor.BUYER:
-            return WireStatus.CANCELLED, wording.CANCELLED_BY_BUYER
+            return WireStatus.CANCELLED, Phrase.CANCELLED_BY_BUYER
         case OrderStatus.CANCELLED:
-            return WireStatus.CANCELLED, wording.CANCELLED_PAID if paid else wording.CANCELLED_BY_MERCHANT
+            return WireStatus.CANCELLED, Phrase.CANCELLED_PAID if paid else Phrase.CANCELLED_BY_MERCHANT
         case _:
             return None
-
-
-def move_shipping(decision: Decision, command: MoveShipping) -> None:
-    """The merchant says where the parcel is; only a paid order has one (SU-01, SU-02)."""
-    order = decision.shop.order(command.order)
-    if order is None:
-        parking.park(decision, command.order, command)
-        return
-    same = order.parcel is command.to and command.tracking is None
-    if same or move_cause("parcel", command.to, command.cause) in order.moves:
-        return
-    if buyers.silenced_actor(decision, command.actor, order.key.buyer):
-        return
-    legal = (order.parcel, command.to) in SHIPPING_MOVES or order.parcel is command.to
-    if command.actor is not Actor.MERCHANT:
-        refuse(decision, order.key, command.actor, "not_allowed", "only the merchant ships", command.cause)
-        return
-    if order.status not in PAID or not legal:
-        detail = f"{order.status}, parcel {order.parcel}→{command.to}"
-        refuse(decision, order.key, command.actor, "illegal_transition", detail, command.cause)
-        return
-    eta = expected_at(order, command, decision.at_ms // 1_000) if command.eta is None else command.eta
-    decision.emit(
-        ShippingMoved(
-            order=order.key,
-            to=command.to,
-            cause=command.cause,
-            tracking=command.tracking,
-            carrier=command.carrier,
-            eta=eta,
-        )
-    )
-    if command.announce:
-        reply = ShippingReply(
-            status=command.to,
-            tracking=command.tracking,
-            carrier=command.carrier,
-            eta=eta,
-            text=wording.parcel(command.to, command.tracking, command.carrier),
-        )
-        decision.tell(order.key, order.dialect, order.answers, reply)
-    if command.to is ShippingStatus.DELIVERED and decision.shop.settings.complete_on_delivery:
-        moved = OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.COMPLETED, cause=command.cause)
-        decision.emit(moved)
-        status, text = WireStatus.COMPLETED, wording.COMPLETED
-        decision.tell_status(order.key, order.dialect, order.answers, status, text)
-
-
-def expected_at(order: Order, command: MoveShipping, now_s: int) -> int | None:
-    """When a parcel that leaves now should arrive by its option's own word (SHP-16); nothing that is past already."""
-    if command.to is not ShippingStatus.SHIPPED or not command.announce or order.quote is None:
-        return None
-    if order.confirmed_s is None or order.quote.delivery_max_h is None:
-        return None
-    at = order.confirmed_s + order.quote.delivery_max_h * 3_600
-    return at if at > now_s else None
 
 
 def reach_deadline(decision: Decision, command: ReachDeadline, rates: Mapping[str, Rate]) -> None:
@@ -307,14 +298,14 @@ def reach_deadline(decision: Decision, command: ReachDeadline, rates: Mapping[st
     order = decision.shop.order(command.order)
     if order is None or order.deadline_ms != command.deadline_ms or decision.at_ms < command.deadline_ms:
         return
-    if decision.shop.is_frozen:
-        return  # nobody looks for its money now; the thaw gives it a new deadline
+    if decision.shop.is_frozen or order.is_on_hold:
+        return  # nobody looks for its money, or a person has it: the thaw or the release gives it a new deadline
     if order.status is OrderStatus.WAITING:
         price(decision, order, rates, announce_waiting=False)
     elif order.status is OrderStatus.PENDING:
         give_back(decision, order)
         decision.emit(OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.EXPIRED, cause="deadline"))
-        status, text = WireStatus.CANCELLED, wording.EXPIRED
+        status, text = WireStatus.CANCELLED, decision.voice(order.key).say(Phrase.EXPIRED)
         decision.tell_status(order.key, order.dialect, order.answers, status, text)
 
 

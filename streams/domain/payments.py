@@ -15,6 +15,7 @@ from schemas.payments import (
     ReportPayment,
 )
 from schemas.replies import PaymentOption, PaymentRequestReply, WireStatus
+from schemas.texts.phrases import Phrase
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
 from streams.domain import buyers, orders, parking, wording
 from streams.domain.decision import Decision
@@ -45,7 +46,7 @@ def record_request(decision: Decision, command: RecordPaymentRequest) -> None:
         amount_sats=command.amount_msat // MSAT_PER_SAT,
         options=(PaymentOption(medium=command.medium, text=command.text),),
         expires_at=command.expires_at,
-        text=wording.payment_request(order.quote, order.claimed_sats),
+        text=wording.payment_request(decision.voice(order.key), order.quote, order.claimed_sats),
     )
     decision.tell(order.key, order.dialect, order.answers, reply)
 
@@ -57,7 +58,8 @@ def record_failure(decision: Decision, command: RecordPaymentFailure) -> None:
         return
     orders.give_back(decision, order)
     decision.emit(OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.FAILED, cause=command.reason))
-    decision.tell_status(order.key, order.dialect, order.answers, WireStatus.CANCELLED, wording.FAILED)
+    text = decision.voice(order.key).say(Phrase.FAILED)
+    decision.tell_status(order.key, order.dialect, order.answers, WireStatus.CANCELLED, text)
 
 
 def observe(decision: Decision, command: ObservePayment) -> None:

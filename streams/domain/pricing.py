@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from schemas.catalogue import ShippingOption, Sides
 from schemas.orders import Finding, Quote, QuotedLine, Rate
-from schemas.shops import ShopSettings
+from schemas.shops import ContactRule, ShopSettings
 from schemas.stock import StockLine
 from schemas.values import MSAT_PER_SAT, Destination, Refusal, Waiting
 from streams.domain import choices
@@ -36,10 +36,17 @@ def quote(
     wanted = wanted_lines(shop, order, now_s, {r.coordinate: r.quantity for r in released})
     if isinstance(wanted, Rejected):
         return wanted
+    needs_contact = shop.settings.contact_required is ContactRule.ALWAYS and not order.has_contact
     snapshot = Rates(rates, at_ms, shop.settings.rate_age_max_s)
     try:
         option = choose_shipping(shop, wanted, order.shipping, order.destination, snapshot, now_s)
-        if isinstance(option, Rejected | Wait):
+        if isinstance(option, Rejected):
+            return option
+        if needs_contact:
+            return Wait(
+                Waiting.CONTACT, option.detail if isinstance(option, Wait) and option.reason is Waiting.ADDRESS else ""
+            )
+        if isinstance(option, Wait):
             return option
         billed = bill(shop, order, wanted, option, snapshot, now_s)
         if isinstance(billed, Rejected | Wait):

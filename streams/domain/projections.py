@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from schemas.catalogue import ListingRecorded, ListingRevised, Withdrawn
+from schemas.goods import PickupReady
+from schemas.holds import OrderHeld, OrderReleased, OrderRenewed
 from schemas.messages import Event, JournalRecord
 from schemas.orders import (
     CancellationRequested,
@@ -25,16 +27,24 @@ from schemas.orders import (
 from schemas.past import PastOrder, PastOrderRecorded
 from schemas.payments import (
     PaymentAxis,
+    PaymentImplied,
     PaymentReported,
     PaymentRequested,
     PaymentSettled,
     PaymentWanted,
 )
+from schemas.refunds import RefundRecorded
 from schemas.reviews import Rating, RatingsChanged, ReviewJudged, ReviewRecorded, ReviewWithdrawn, Standing
 from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
 from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
 from schemas.values import OrderKey
-from streams.domain.transitions import payment_after_move, payment_after_settlement
+from streams.domain.transitions import (
+    parcels_after,
+    payment_after_move,
+    payment_after_refund,
+    payment_after_settlement,
+    shipping_of,
+)
 from streams.domain.wording import plain
 
 Row = OrderRow | InventoryRow | ReviewRow | RatingRow
@@ -138,10 +148,27 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
             confirmed = {"confirmed_ms": stamp.at_ms} if event.to is OrderStatus.CONFIRMED else {}
             payment = payment_after_move(row.payment, event.to)
             return _with(row, stamp, status=event.to, payment=payment, **confirmed)
+        case OrderHeld():
+            return _with(row, stamp, on_hold=True)
+        case OrderReleased():
+            return _with(row, stamp, on_hold=False)
+        case OrderRenewed():
+            return _with(row, stamp, revision=event.revision, status=OrderStatus.WAITING, payment=PaymentAxis.NONE)
         case CancellationRequested():
             return _with(row, stamp, cancellation_requested=True)
         case ShippingMoved():
-            return _with(row, stamp, shipping=event.to, tracking=event.tracking or row.tracking)
+            parcels = parcels_after(row.parcels, event)
+            numbers = ", ".join(dict.fromkeys(one.tracking for one in parcels if one.tracking))
+            return _with(row, stamp, shipping=shipping_of(parcels), parcels=parcels, tracking=numbers or None)
+        case PickupReady():
+            return _with(row, stamp, ready=True)
+        case PaymentImplied():
+            paid_msat = row.paid_msat + event.amount_msat
+            return _with(row, stamp, payment=PaymentAxis.PAID, implied_payment=True, paid_msat=paid_msat)
+        case RefundRecorded():
+            refunded_msat = row.refunded_msat + event.amount_msat
+            payment = payment_after_refund(row.payment, row.paid_msat, refunded_msat)
+            return _with(row, stamp, payment=payment, refunded_msat=refunded_msat)
         case PaymentWanted():
             return _with(row, stamp, payment=PaymentAxis.WANTED)
         case PaymentRequested():
@@ -167,6 +194,8 @@ def _placed(row: OrderRow | None, event: OrderPlaced, stamp: Stamp) -> OrderRow:
         lines=event.lines,
         country=event.destination.country,
         paid_msat=row.paid_msat if row else 0,
+        refunded_msat=row.refunded_msat if row else 0,
+        on_hold=row.on_hold if row else False,
         placed_ms=row.placed_ms if row else stamp.at_ms,
         updated_ms=stamp.at_ms,
         partition=stamp.partition,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas import limits
+from schemas.holds import ReplyWithheld
 from schemas.orders import OrderMoved, OrderPlaced, OrderStatus
 from schemas.replies import ReplyPromised, StatusReply, WireStatus
 from schemas.reviews import (
@@ -15,8 +16,8 @@ from schemas.reviews import (
     ReviewRecorded,
     Standing,
 )
+from schemas.texts.phrases import Phrase
 from schemas.values import OrderKey
-from streams.domain import wording
 from streams.domain.buyers import Silence
 from streams.domain.decision import Decision
 from streams.domain.ratings import Changes
@@ -110,7 +111,9 @@ def invite(decision: Decision) -> None:
         decision.emit(ReviewInvited(order=order))
         if not _add_invitation(decision, order):
             dialect, answers = _place_of(decision, order)
-            decision.tell_status(order, dialect, answers, WireStatus.COMPLETED, wording.INVITATION)
+            decision.tell_status(
+                order, dialect, answers, WireStatus.COMPLETED, decision.voice(order).say(Phrase.INVITATION)
+            )
 
 
 def _add_invitation(decision: Decision, order: OrderKey) -> bool:
@@ -120,8 +123,12 @@ def _add_invitation(decision: Decision, order: OrderKey) -> bool:
     """
     for place, event in enumerate(decision.events):
         match event:
-            case ReplyPromised(reply=StatusReply(status=WireStatus.COMPLETED) as reply) if event.order == order:
-                told = reply.model_copy(update={"text": f"{reply.text} {wording.INVITATION}"})
+            case (
+                ReplyPromised(reply=StatusReply(status=WireStatus.COMPLETED) as reply)
+                | ReplyWithheld(reply=StatusReply(status=WireStatus.COMPLETED) as reply)
+            ) if event.order == order:
+                invitation = decision.voice(order).say(Phrase.INVITATION)
+                told = reply.model_copy(update={"text": f"{reply.text} {invitation}"})
                 decision.events[place] = event.model_copy(update={"reply": told})
                 return True
             case _:

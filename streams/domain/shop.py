@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from schemas.catalogue import Collection, Listing, ShippingOption, Structure
-from schemas.orders import OrderLine, OrderStatus, Quote, ShippingStatus
+from schemas.orders import OrderLine, OrderStatus, Parcel, Quote, ShippingStatus
 from schemas.parking import Early
 from schemas.past import PastOrder
 from schemas.payments import PaymentAxis
+from schemas.replies import Reply
 from schemas.reviews import Rating, Review, ReviewJudged
 from schemas.shops import ShopSettings
 from schemas.stock import StockLine
-from schemas.values import Destination, OrderKey, PublicKey
+from schemas.texts.phrases import Language
+from schemas.values import Destination, OrderKey, PublicKey, SealedDetails, Waiting
 
 HOUR_MS = 3_600_000
 ReviewKey = tuple[str, str]
@@ -39,14 +41,25 @@ class Order(NamedTuple):
     coupon: str | None = None
     rate_since_ms: int | None = None
     """Since when it waits for an exchange rate, if it does."""
+    waits_for: Waiting | None = None
+    """What it last waited for."""
+    has_contact: bool = False
+    """Whether its buyer left an e-mail address or a phone number."""
+    language: Language | None = None
+    """What its buyer asked to be answered in."""
     status: OrderStatus = OrderStatus.WAITING
     payment: PaymentAxis = PaymentAxis.NONE
     parcel: ShippingStatus = ShippingStatus.NONE
+    parcels: tuple[Parcel, ...] = ()
+    is_ready: bool = False
+    """Whether its buyer was told that they can come for it."""
     quote: Quote | None = None
     intent_id: str | None = None
     held: tuple[StockLine, ...] = ()
     cancellation_requested: bool = False
     deadline_ms: int | None = None
+    asks_from_ms: int | None = None
+    """From when on its payment request is dead, so that its buyer may ask for another (PAY-18)."""
     confirmed_s: int | None = None
     """When its payment was there, unix seconds."""
     replies: int = 0
@@ -54,6 +67,16 @@ class Order(NamedTuple):
     refused: tuple[str, ...] = ()
     settled: tuple[str, ...] = ()
     """What was moved, refused and settled before, by `move_cause`, `refusal_cause` and intent."""
+    paid_msat: int = 0
+    refunded_msat: int = 0
+    """What came in for it, late or implied money too, and what was given back."""
+    refunds: tuple[str, ...] = ()
+    """Causes of its last refunds."""
+    is_on_hold: bool = False
+    holds: tuple[str, ...] = ()
+    """Causes of the last holds and releases, so that none is heard twice."""
+    unsaid: tuple[Reply, ...] = ()
+    """What its buyer was not told while it was on hold: the newest of each kind."""
 
     @property
     def answers(self) -> str:
@@ -158,6 +181,10 @@ class Shop:
     """Numbers that versions of a listing named since its base was set: one of them in an edit may be an old one."""
     masters: dict[str, Master] = field(default_factory=dict)
     """By listing, the system that keeps its count."""
+    goods: dict[str, SealedDetails] = field(default_factory=dict)
+    """By listing, what its buyers are sent."""
+    goods_set: dict[str, str] = field(default_factory=dict)
+    """By listing, the cause of the last word on that."""
     stock_refusals: tuple[str, ...] = ()
     """Causes of the last counts refused."""
     hidden: dict[str, None] = field(default_factory=dict)

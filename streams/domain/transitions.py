@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.orders import OrderStatus as O
+from schemas.orders import Parcel, ShippingMoved
 from schemas.orders import ShippingStatus as S
 from schemas.payments import PaymentAxis
 from schemas.values import Actor as A
@@ -15,6 +16,8 @@ ORDER_MOVES: dict[tuple[O, O], frozenset[A]] = {
     (O.PENDING, O.CONFIRMED): frozenset({A.COORDINATOR}),
     (O.PENDING, O.EXPIRED): frozenset({A.COORDINATOR}),
     (O.PENDING, O.FAILED): frozenset({A.COORDINATOR}),
+    (O.PENDING, O.PROCESSING): frozenset({A.MERCHANT}),
+    (O.PENDING, O.COMPLETED): frozenset({A.MERCHANT}),
     (O.CONFIRMED, O.PROCESSING): frozenset({A.MERCHANT}),
     (O.CONFIRMED, O.COMPLETED): frozenset({A.MERCHANT, A.BUYER, A.COORDINATOR}),
     (O.CONFIRMED, O.CANCELLED): frozenset({A.MERCHANT}),
@@ -23,6 +26,7 @@ ORDER_MOVES: dict[tuple[O, O], frozenset[A]] = {
 }
 """(from, to) → who may; the coordinator only by its own decisions, never by a `MoveOrder`.
 
+Where the merchant goes on with an order that is not paid, the payment is implied (TR-17).
 A buyer's `completed` also needs the parcel on its way (A-28); `decide` checks that.
 """
 
@@ -45,11 +49,36 @@ SHIPPING_MOVES: frozenset[tuple[S, S]] = frozenset(
 OPEN: frozenset[O] = frozenset({O.WAITING, O.PENDING})
 """States in which nothing is owed to the buyer yet."""
 
-DEAD: frozenset[O] = frozenset({O.CANCELLED, O.REJECTED, O.EXPIRED, O.FAILED})
+DEAD: frozenset[O] = frozenset({O.CANCELLED, O.REJECTED, O.EXPIRED, O.FAILED, O.REFUNDED})
 """States in which no payment is expected any more; money that arrives is late (TR-15)."""
 
 PAID: frozenset[O] = frozenset({O.CONFIRMED, O.PROCESSING})
 """States in which the buyer has paid and the goods are owed."""
+
+
+REFUNDABLE: frozenset[O] = frozenset({O.CONFIRMED, O.PROCESSING, O.COMPLETED, O.CANCELLED, O.EXPIRED, O.FAILED})
+"""States that an order leaves for `refunded` once all of its money was given back (TR-14)."""
+
+_PROGRESS = (S.NONE, S.EXCEPTION, S.PROCESSING, S.SHIPPED, S.DELIVERED)
+"""An order is as far as the parcel that is least far; one that is in trouble comes before all others."""
+
+
+def parcels_after(parcels: tuple[Parcel, ...], event: ShippingMoved) -> tuple[Parcel, ...]:
+    """An order's parcels once one of them moved; each keeps its tracking number until it gets another."""
+    before = next((one for one in parcels if one.name == event.parcel), None)
+    tracking = event.tracking or (before.tracking if before else None)
+    after = Parcel(name=event.parcel, status=event.to, tracking=tracking)
+    return tuple(after if one is before else one for one in parcels) if before else (*parcels, after)
+
+
+def shipping_of(parcels: tuple[Parcel, ...]) -> S:
+    """The shipping axis: delivered once every parcel is (SU-04)."""
+    return min((one.status for one in parcels), key=_PROGRESS.index, default=S.NONE)
+
+
+def payment_after_refund(payment: PaymentAxis, paid_msat: int, refunded_msat: int) -> PaymentAxis:
+    """The payment axis once money was given back: over when all of it was."""
+    return PaymentAxis.REFUNDED if refunded_msat >= paid_msat else payment
 
 
 def payment_after_move(payment: PaymentAxis, to: O) -> PaymentAxis:

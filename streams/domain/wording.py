@@ -1,57 +1,76 @@
-"""The English sentences a buyer reads; a template language per shop comes in by replacing this one module."""
+"""The sentences a buyer reads: a shop's own texts or the built-in ones, in the buyer's language or the shop's (C-36).
+
+The journal keeps the parts of a price and the reasons of a refusal in English; they are put in words here.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 
 from schemas import limits
 from schemas.orders import Finding, Quote, ShippingStatus
+from schemas.shops import ShopSettings
+from schemas.texts import BUILT_IN, Text, placeholders
+from schemas.texts.phrases import Language, Phrase
 from schemas.values import MSAT_PER_SAT, Refusal, Waiting
 
 TERMS_MAX = limits.REPLY_TEXT.most - 1_000
 """What is listed or quoted in a reply; the sentences round it have the rest."""
 SUBJECT_MAX = 200
 
-_REFUSALS: dict[Refusal, str] = {
-    Refusal.DECLINED: "the shop declined",
-    Refusal.SHOP_BUSY: "the shop has as many unpaid orders as it takes at once; please try again in a while",
-    Refusal.TOO_MANY_ORDERS: "you placed {subject} orders within this hour without paying; "
-    "further ones are not answered before the next hour",
-    Refusal.TOO_MANY_OPEN: "you have {subject} open orders at this shop; please pay or cancel one of them first",
-    Refusal.WRONG_MERCHANT: "this shop does not sell {subject}",
-    Refusal.UNKNOWN_ITEM: "there is no listing {subject}",
-    Refusal.NOT_FOR_SALE: "{subject} is not for sale",
-    Refusal.CHOOSE_VARIATION: "please choose one of its variations: {subject}",
-    Refusal.ORPHAN_VARIATION: "{subject}",
-    Refusal.BAD_QUANTITY: "the quantity of {subject} is not a whole number within limits",
-    Refusal.INSUFFICIENT_STOCK: "not enough of {subject} is in stock",
-    Refusal.STOCK_SHARE: "before you have paid, the shop sets no more pieces aside for you than it says: {subject}",
-    Refusal.UNKNOWN_SHIPPING: "the shipping option {subject} is not offered",
-    Refusal.OPTION_NOT_FOR_ALL: "not every item can be sent with {subject}",
-    Refusal.COUNTRY_NOT_SERVED: "shipping does not go there ({subject})",
-    Refusal.WEIGHT_OVER_MAX: "the order is too heavy ({subject})",
-    Refusal.WEIGHT_UNDER_MIN: "the order is too light ({subject})",
-    Refusal.SIZE_OVER_MAX: "something in the order is too large ({subject})",
-    Refusal.SIZE_UNDER_MIN: "something in the order is too small ({subject})",
-    Refusal.UNPRICEABLE: "no exchange rate was to be had for {subject}",
-    Refusal.BELOW_MINIMUM: "the shop takes orders from {subject} on",
-    Refusal.TOO_EXPENSIVE: "its price is above what the shop takes for one order ({subject})",
-}
 
-_WAITING: dict[Waiting, str] = {
-    Waiting.ADDRESS: "Please send the order again with {detail}.",
-    Waiting.SHIPPING_CHOICE: "Please send the order again with one of these shipping options: {detail}.",
-    Waiting.RATE: "There is no fresh exchange rate for {detail} just now; you will be sent the price soon.",
-    Waiting.PRICING: "The shop has to work out the shipping cost first ({detail}).",
-}
+class Voice:
+    """How one shop speaks to one buyer."""
 
-_PARCEL: dict[ShippingStatus, str] = {
-    ShippingStatus.NONE: "Your parcel has not been prepared yet.",
-    ShippingStatus.PROCESSING: "Your parcel is being prepared.",
-    ShippingStatus.SHIPPED: "Your parcel is on its way.",
-    ShippingStatus.DELIVERED: "Your parcel was delivered.",
-    ShippingStatus.EXCEPTION: "There is a problem with your parcel; the shop is looking into it.",
-}
+    def __init__(self, language: Language, own: Mapping[Phrase, str]) -> None:
+        self._texts = {**BUILT_IN[language], **own}
+        self._has_comma = language in (Language.GERMAN, Language.SPANISH)
+        self._is_plain = language is Language.ENGLISH and not any(phrase.is_part for phrase in own)
+
+    def say(self, phrase: Phrase, **values: str) -> str:
+        """The phrase with its values."""
+        return self._texts[phrase].format_map(values)
+
+    def number(self, amount: Decimal) -> str:
+        """An amount with the language's decimal sign, no exponent and no trailing zeros."""
+        return plain(amount).replace(".", ",") if self._has_comma else plain(amount)
+
+    def part(self, text: str) -> str:
+        """A part that the domain wrote in English, in this language; a merchant's own words in it stay as they are."""
+        if self._is_plain:
+            return text
+        for phrase, pattern in _parts():
+            if match := pattern.fullmatch(text):
+                return self.say(phrase, **match.groupdict())
+        return text
+
+
+def voice_of(settings: ShopSettings, language: Language | None) -> Voice:
+    """The shop's voice for a buyer of this language; its own texts are in its own language."""
+    if language is None or language is settings.language:
+        return _voice(settings.language, settings.texts)
+    return _voice(language, ())
+
+
+@lru_cache(maxsize=256)
+def _voice(language: Language, texts: tuple[Text, ...]) -> Voice:
+    return Voice(language, {text.phrase: text.text for text in texts})
+
+
+@lru_cache(maxsize=1)
+def _parts() -> tuple[tuple[Phrase, re.Pattern[str]], ...]:
+    """Each part as the domain writes it, longest first, so that `Coupon X, 10 %` is not taken for a plain coupon."""
+    found: list[tuple[Phrase, re.Pattern[str]]] = []
+    for phrase, text in BUILT_IN[Language.ENGLISH].items():
+        if phrase.is_part:
+            pattern = re.escape(text)
+            for name in placeholders(text):
+                pattern = pattern.replace(re.escape(f"{{{name}}}"), f"(?P<{name}>.+)", 1)
+            found.append((phrase, re.compile(pattern, re.DOTALL)))
+    return tuple(sorted(found, key=lambda one: -len(one[1].pattern)))
 
 
 def plain(amount: Decimal) -> str:
@@ -60,81 +79,109 @@ def plain(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def payment_request(quote: Quote, claimed_sats: int | None) -> str:
+def payment_request(voice: Voice, quote: Quote, claimed_sats: int | None) -> str:
     """What is to be paid, for what, and that the sum differs from the buyer's if it does."""
-    total_sats = quote.total_msat // MSAT_PER_SAT
-    terms = _short("; ".join(f"{c.label}: {plain(c.amount)} {c.currency}" for c in quote.charges), TERMS_MAX)
-    text = f"Please pay {total_sats} sats. {terms}."
-    text += _included(quote) + _coupon(quote) + _pre_order(quote)
-    if claimed_sats is not None and claimed_sats != total_sats:
-        text += f" Your order named {claimed_sats} sats; the shop's own prices give {total_sats}."
-    return text
+    sats = str(quote.total_msat // MSAT_PER_SAT)
+    terms = "; ".join(f"{voice.part(c.label)}: {voice.number(c.amount)} {c.currency}" for c in quote.charges)
+    sentences = [voice.say(Phrase.PAY, sats=sats, terms=_short(terms, TERMS_MAX))]
+    taxes = ", ".join(
+        voice.say(Phrase.TAX, tax=f"{voice.number(t.tax)} {t.currency}", name=t.name)
+        for t in quote.taxes
+        if t.is_included and t.tax
+    )
+    if taxes:
+        sentences.append(voice.say(Phrase.INCLUDES, taxes=_short(taxes, SUBJECT_MAX)))
+    if quote.coupon is not None and not quote.coupon_counts:
+        sentences.append(voice.say(Phrase.COUPON_INVALID, coupon=quote.coupon))
+    sentences += _pre_order(voice, quote)
+    if claimed_sats is not None and str(claimed_sats) != sats:
+        sentences.append(voice.say(Phrase.OTHER_SUM, claimed=str(claimed_sats), sats=sats))
+    return _said(sentences)
 
 
-def rejected(findings: tuple[Finding, ...]) -> str:
-    """Why an order is turned down, every fault named."""
-    reasons = [_REFUSALS[f.refusal].format(subject=_short(f.subject, SUBJECT_MAX)) for f in findings]
-    return f"Your order cannot be accepted: {_short('; '.join(reasons), TERMS_MAX)}."
+def rejected(voice: Voice, findings: tuple[Finding, ...]) -> str:
+    """Why an order is turned down, every fault named; a shop that is closed may say so in its own words (C-35)."""
+    if findings[0].refusal is Refusal.SHOP_CLOSED and findings[0].subject:
+        return findings[0].subject
+    reasons = "; ".join(
+        voice.say(Phrase(f"refusal_{f.refusal}"), subject=_short(voice.part(f.subject), SUBJECT_MAX)) for f in findings
+    )
+    return _said([voice.say(Phrase.REJECTED, reasons=_short(reasons, TERMS_MAX))])
 
 
-def waiting(reason: Waiting, detail: str) -> str:
+def waiting(voice: Voice, reason: Waiting, detail: str) -> str:
     """What an order waits for."""
-    return _WAITING[reason].format(detail=_short(detail, TERMS_MAX))
+    detail = _short(voice.part(detail), TERMS_MAX)
+    sentences = [voice.say(Phrase(f"waiting_{reason}"), detail=detail)]
+    if reason is Waiting.CONTACT and detail:
+        sentences.append(voice.say(Phrase.WAITING_ADDRESS, detail=detail))
+    return _said(sentences)
 
 
-def confirmed(quote: Quote | None) -> str:
-    """Thanks for the payment if there was one, with the place for a pickup (SHP-11)."""
-    place = f" You can collect it at: {_short(quote.pickup_place, TERMS_MAX)}." if quote and quote.pickup_place else ""
-    is_free = quote is not None and quote.total_msat == 0
-    more = f"{place}{_arrival(quote)}{_pre_order(quote)}" if quote else ""
-    return f"{'Your order is' if is_free else 'Your payment has arrived and your order is'} confirmed.{more}"
+def confirmed(voice: Voice, quote: Quote | None) -> str:
+    """Thanks for the payment if there was one, with the place for a pickup (SHP-11) and the time it takes (SHP-16)."""
+    if quote is None:
+        return voice.say(Phrase.CONFIRMED_PAID)
+    sentences = [voice.say(Phrase.CONFIRMED_PAID if quote.total_msat else Phrase.CONFIRMED_FREE)]
+    if quote.pickup_place:
+        sentences.append(voice.say(Phrase.COLLECT, place=_short(quote.pickup_place, TERMS_MAX)))
+    return _said([*sentences, *_arrival(voice, quote), *_pre_order(voice, quote)])
 
 
-def _included(quote: Quote) -> str:
-    """How much tax the prices include (C-09)."""
-    taxes = ", ".join(f"{plain(t.tax)} {t.currency} of {t.name}" for t in quote.taxes if t.is_included and t.tax)
-    return f" This includes {_short(taxes, SUBJECT_MAX)}." if taxes else ""
-
-
-def _coupon(quote: Quote) -> str:
-    """That a coupon was named and does not count."""
-    return "" if quote.coupon is None or quote.coupon_counts else f" The coupon {quote.coupon} is not valid for this."
-
-
-def _pre_order(quote: Quote) -> str:
+def _pre_order(voice: Voice, quote: Quote) -> list[str]:
     """Which goods are not there yet (CAT-05)."""
     titles = ", ".join(line.title for line in quote.lines if line.pre_order)
-    return f" Pre-order, sent as soon as it is there: {_short(titles, SUBJECT_MAX)}." if titles else ""
+    return [voice.say(Phrase.PRE_ORDER, titles=_short(titles, SUBJECT_MAX))] if titles else []
 
 
-def _arrival(quote: Quote) -> str:
+def _arrival(voice: Voice, quote: Quote) -> list[str]:
     """Within what time the goods arrive (SHP-16)."""
     least, most = quote.delivery_min_h, quote.delivery_max_h
     if least is None or most is None:
-        return ""
+        return []
     in_days = least % 24 == 0 and most % 24 == 0
     least, most = (least // 24, most // 24) if in_days else (least, most)
-    span = f"{most}" if least == most else f"{least} to {most}"
-    return f" It should arrive within {span} {'days' if in_days else 'hours'}."
+    span = str(most) if least == most else voice.say(Phrase.SPAN, least=str(least), most=str(most))
+    return [voice.say(Phrase.ARRIVES_DAYS if in_days else Phrase.ARRIVES_HOURS, span=span)]
 
 
-def parcel(status: ShippingStatus, tracking: str | None, carrier: str | None) -> str:
-    """Where the parcel is."""
-    by = f" Carrier: {carrier}." if carrier else ""
-    number = f" Tracking: {tracking}." if tracking else ""
-    return f"{_PARCEL[status]}{by}{number}"
+def goods(voice: Voice, title: str) -> str:
+    """What comes with it in the same message."""
+    return _said([voice.say(Phrase.GOODS, title=_short(title, SUBJECT_MAX))])
+
+
+def ready(voice: Voice, place: str) -> str:
+    """Where to come."""
+    return _said([voice.say(Phrase.READY, place=_short(place, TERMS_MAX))])
+
+
+def refunded(voice: Voice, amount_msat: int, rail: str, reference: str, is_all: bool) -> str:
+    """How much came back, how, and whether that was all."""
+    sentences = [voice.say(Phrase.REFUNDED, sats=voice.number(Decimal(amount_msat) / MSAT_PER_SAT), rail=rail)]
+    if reference:
+        sentences.append(voice.say(Phrase.REFUND_REFERENCE, reference=reference))
+    if is_all:
+        sentences.append(voice.say(Phrase.REFUNDED_ALL))
+    return _said(sentences)
+
+
+def parcel(
+    voice: Voice, status: ShippingStatus, tracking: str | None, carrier: str | None, name: str | None = None
+) -> str:
+    """Where the parcel is, and which one where there are several."""
+    sentences = [voice.say(Phrase.PARCEL_NAME, name=name)] if name else []
+    sentences.append(voice.say(Phrase(f"parcel_{status}")))
+    if carrier:
+        sentences.append(voice.say(Phrase.CARRIER, carrier=carrier))
+    if tracking:
+        sentences.append(voice.say(Phrase.TRACKING, tracking=tracking))
+    return _said(sentences)
+
+
+def _said(sentences: list[str]) -> str:
+    return _short(" ".join(sentences), limits.REPLY_TEXT.most)
 
 
 def _short(text: str, most: int) -> str:
     """The text, cut where it would make a message that is too long to be sent."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-PROCESSING = "Your order is being prepared."
-COMPLETED = "Your order is complete. Thank you."
-CANCELLED_BY_BUYER = "Your order is cancelled as you asked."
-CANCELLED_BY_MERCHANT = "The shop cancelled your order."
-CANCELLED_PAID = "The shop cancelled your order; your payment is to be refunded."
-EXPIRED = "Your order expired because no payment arrived in time."
-FAILED = "No payment request could be made for your order, so it is cancelled."
-INVITATION = "If you like, tell others how it was: the shop would be glad of your review."

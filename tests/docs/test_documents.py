@@ -20,7 +20,7 @@ from schemas.topics import TOPICS
 from schemas.values import Refusal, Waiting
 from streams.domain.buyers import Silence
 from tests.docs.documents import DOCUMENTS, ROOT, anchors, commands, links, name_of, said_commands
-from tools import make_limits_doc
+from tools import make_limits_doc, make_phrases_doc
 from tools.make_topics_doc import TARGET, render
 
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
@@ -87,6 +87,11 @@ def test_every_file_named_exists(path: Path) -> None:
 def test_the_topics_page_is_the_table() -> None:
     """Written by `python -m tools.make_topics_doc`, and nothing else."""
     assert render() == TARGET.read_text()
+
+
+def test_the_phrases_page_is_what_is_built_in() -> None:
+    """Written by `python -m tools.make_phrases_doc`, and nothing else."""
+    assert make_phrases_doc.render() == make_phrases_doc.TARGET.read_text()
 
 
 def test_the_limits_page_is_the_table_and_explains_every_setting() -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from schemas import limits
 
+_OPERATORS = "tests/services/api/test_figures.py::test_a_text_at_the_limit_is_taken_and_one_more_is_not"
+_GIVEN = (limits.GOODS_TEXT, limits.PARCEL_NAME, limits.REFUND_RAIL, limits.REFUND_REFERENCE, limits.REFUND_REASON)
+
 ELSEWHERE: dict[str, str] = {
+    **{row.what: _OPERATORS for row in _GIVEN},
+    limits.SHOP_TEXT.what: "tests/streams/domain/test_order_policies.py::test_a_shops_own_words_are_as_long_as",
+    limits.PARCELS.what: "tests/streams/domain/test_parcels.py::test_an_order_has_so_many_parcels_and_no_more",
     limits.FRAME.what: "tests/services/relays/test_connection.py::test_a_frame_at_the_cap_is_read",
     limits.FRAME_HARD.what: "tests/services/relays/test_connection.py::test_a_frame_over_the_hard_cap_ends",
     limits.REPLY_TEXT.what: "tests/streams/domain/test_wording.py::test_no_sentence_is_too_long_to_be_sent",

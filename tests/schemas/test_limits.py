@@ -28,8 +28,7 @@ from schemas.nostr.relay_urls import is_relay_url
 from schemas.orders import MoveRefused, OrderRejected
 from schemas.shops import ShopSettings
 from services.following import Followed
-from services.relays.connection import Connection, ConnectionSettings
-from services.relays.frames import BadFrame, FrameTooBig, read_frame
+from services.relays.frames import BadFrame, read_frame
 from services.relays.urls import relays_named_by_stranger
 from tests.schemas.limits_elsewhere import ELSEWHERE
 from tests.schemas.nostr import given as people
@@ -349,19 +348,6 @@ def test_what_a_merchant_may_set_is_a_setting_with_the_rows_figure_as_its_defaul
     defaults = set(ShopSettings().model_dump(exclude={"denied"}).values())
 
     assert {row.most for row in LIMITS if row.is_setting} <= defaults
-
-
-async def test_the_frame_figures_are_those_of_every_socket() -> None:
-    """What is over the first is dropped and the connection goes on."""
-
-    class Socket:
-        async def recv(self, decode: bool) -> bytes:
-            return b" " * (limits.FRAME.most + 1)
-
-    settings = ConnectionSettings()
-    assert (settings.frame_max_bytes, settings.frame_hard_max_bytes) == (limits.FRAME.most, limits.FRAME_HARD.most)
-    connection = Connection("wss://relay.example", Socket(), settings)  # type: ignore[arg-type]
-    assert await connection.receive() == FrameTooBig(limits.FRAME.most + 1)
 
 
 @pytest.mark.req("SHP-08")

@@ -15,7 +15,7 @@ from schemas.deliveries import DeliveryState
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, event_id
 from schemas.nostr.nip59 import Rumor, open_wrap
-from schemas.replies import ReplyPromised, StatusReply, WireStatus
+from schemas.replies import Reply, ReplyPromised, StatusReply, TextReply, WireStatus
 from schemas.signing import SignerDenies
 from schemas.values import OrderKey
 from services import outbox, publisher, telling
@@ -26,6 +26,7 @@ from services.relays import LineSettings, Publisher
 from services.relays.pace import Backoff
 from services.signer.keystore import Keystore
 from services.signer.local import LocalSigner
+from services.vault import Vault
 from tests.schemas.nostr import given
 from tests.services.relays.scripted_relay import Guest, ScriptedRelay, accept, answers
 from tests.services.test_directory import inbox, said
@@ -47,13 +48,22 @@ class Office:
         if SHOP.public_key not in keystore.public_keys():
             keystore.add(SHOP)
         self.log, self.said = kept or MemoryOutbox(), list[str]()
+        self.vault = Vault(folder / "vault.db")
         self.signer = Moody(keystore)
         directory = Directory(relays, lambda _url: True, policy)
         self.role = PublisherRole(
-            self.signer, relays, directory, lambda _key: None, (home,), self.log, self.log, self.said.append
+            self.signer,
+            relays,
+            directory,
+            lambda _key: None,
+            (home,),
+            self.log,
+            self.log,
+            self.said.append,
+            self.vault.open_goods,
         )
 
-    async def promise(self, offset: int, number: int) -> None:
+    async def promise(self, offset: int, number: int, reply: Reply | None = None) -> None:
         """The journal owes the buyer another word about the same order."""
         promised = ReplyPromised(
             order=OrderKey(merchant=SHOP.public_key, buyer=BUYER.public_key, order_id="1"),
@@ -61,7 +71,7 @@ class Office:
             dialect="gamma",
             answers=an_id("r"),
             at_s=NOW_S,
-            reply=StatusReply(status=WireStatus.CONFIRMED, text=f"Word {number}."),
+            reply=reply or StatusReply(status=WireStatus.CONFIRMED, text=f"Word {number}."),
         )
         self.log.journal[offset] = a_record(offset, SHOP.public_key, promised)
         await self.role.take(0, offset, self.log.journal[offset])
@@ -103,6 +113,7 @@ async def office(
             yield made
         finally:
             await made.role.end(0)
+            made.vault.close()
 
 
 def words_to_buyer(relay: ScriptedRelay) -> list[str]:
@@ -149,6 +160,26 @@ async def test_a_silent_relay_of_the_merchants_holds_no_word_to_the_buyer_up(tmp
         assert words_to_buyer(buyers) == ["Word 1.", "Word 2.", "Word 3."]
         await until(lambda: made.role.needed_from(0, 9) == 9)
         assert [owed.copies for owed in made.log.kept.values()] == [(home.url,)] * 3, "the copies are owed still"
+
+
+@pytest.mark.req("SU-06")
+async def test_digital_goods_are_opened_only_where_they_are_wrapped(tmp_path: Path) -> None:
+    """The journal has a box; the buyer reads what is in it. Without its key nothing goes out, and that is recorded."""
+    async with ScriptedRelay() as relay, office(tmp_path, relay.url) as made:
+        sealed = made.vault.seal_goods(SHOP.public_key, "30402:shop:song", "https://example.com/song?key=7")
+        assert sealed is not None
+        reply = TextReply(about="song", text="Here is what you bought, Song:", sealed=sealed)
+        assert "example.com" not in reply.model_dump_json()
+        await made.promise(0, 1, reply)
+        await until(lambda: made.log.delivered)
+        made.vault.erase(sealed.key_id)
+        await made.promise(1, 2, reply)
+        await until(lambda: len(made.log.delivered) == 2)
+        words = words_to_buyer(relay)
+
+    assert words == ["Here is what you bought, Song:\n\nhttps://example.com/song?key=7"]
+    assert [record.state for record in made.log.delivered] == [DeliveryState.DELIVERED, DeliveryState.FAILED]
+    assert made.log.delivered[1].outcomes[0].message == "cannot be opened: Erased"
 
 
 @pytest.mark.req("ID-12")

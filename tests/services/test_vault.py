@@ -81,3 +81,14 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
 
     assert (tmp_path / "secrets" / "vault.db").stat().st_mode & 0o777 == 0o600
     assert "Canary" not in repr(DETAILS)
+
+
+def test_what_buyers_are_sent_is_sealed_under_a_key_that_says_nothing_of_it(vault: Vault) -> None:
+    """Each time another key and another name; a licence key could be guessed from its hash."""
+    one, other = (vault.seal_goods(MERCHANT, f"30402:{MERCHANT}:song", "KEY-0001") for _ in range(2))
+
+    assert one is not None
+    assert other is not None
+    assert one.key_id != other.key_id
+    assert vault.open_goods(MERCHANT, one) == vault.open_goods(MERCHANT, other) == "KEY-0001"
+    assert vault.of_order(MERCHANT, REF) is None

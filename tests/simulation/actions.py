@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 from schemas import topics
 from schemas.freezes import FreezeMerchant
-from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
 from schemas.shops import OpenShop
-from schemas.values import Actor, OrderKey
+from tests.simulation import desk
 from tests.simulation.clock import Dice
 from tests.simulation.outside import CHARACTERS, HONEST
 from tests.simulation.people import GOODS, HOSTILE, PARCELS, WISHES
@@ -75,19 +74,6 @@ def _parcel(world: World, action: Action, dice: Dice) -> None:
     merchant, buyer, order_id = world.some_order(action, dice)
     for _ in range(1 + dice.below(3)):
         world.say(world.people(dice).parcel(merchant, buyer, order_id, dice.one_of(PARCELS)), dice)
-
-
-def _operator_move(world: World, action: Action, dice: Dice) -> None:
-    merchant, buyer, order_id = world.some_order(action, dice)
-    shop = world.crypto.key(merchant)
-    key = OrderKey(merchant=shop, buyer=world.crypto.key(buyer), order_id=order_id)
-    cause = digest(dice.below(1_000))
-    if dice.chance(50):
-        to = OrderStatus(dice.one_of(("processing", "completed", "cancelled")))
-        world.command(shop, MoveOrder(order=key, actor=Actor.MERCHANT, to=to, cause=cause))
-    else:
-        parcel = ShippingStatus(dice.one_of(PARCELS))
-        world.command(shop, MoveShipping(order=key, actor=Actor.MERCHANT, to=parcel, cause=cause, announce=True))
 
 
 def _listing(world: World, action: Action, dice: Dice) -> None:
@@ -265,7 +251,7 @@ ACTIONS: dict[str, Act] = {
     "receipt": _receipt,
     "buyer_move": _buyer_move,
     "merchant_move": _merchant_move,
-    "operator_move": _operator_move,
+    "operator_move": desk.operator_move,
     "parcel": _parcel,
     "listing": _listing,
     "option": _option,

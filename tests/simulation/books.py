@@ -10,6 +10,8 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from schemas.catalogue import ListingRecorded, Withdrawn
+from schemas.goods import GoodsSet
+from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
 from schemas.messages import Event, JournalRecord
 from schemas.orders import (
     CancellationRequested,
@@ -25,14 +27,17 @@ from schemas.orders import (
 from schemas.past import PastOrderRecorded
 from schemas.payments import (
     PaymentDropped,
+    PaymentImplied,
     PaymentReported,
     PaymentRequested,
     PaymentSettled,
     PaymentWanted,
 )
+from schemas.refunds import RefundRecorded
 from schemas.replies import ReplyPromised
 from schemas.reviews import ReviewInvited, ReviewJudged, ReviewReceived
 from schemas.shops import ShopSettings
+from schemas.values import OrderKey
 from services.audit.books import Books as AuditBooks
 
 RATE_AGE_MAX_MS = 900_000
@@ -56,6 +61,9 @@ class Books:
         self.status: dict[str, str] = {}
         self.payment: dict[str, str] = {}
         self.parcel: dict[str, str] = {}
+        self.parcels: dict[str, dict[str, str]] = {}
+        self.received: Counter[str] = Counter()
+        self.returned: Counter[str] = Counter()
         self.orders: dict[str, OrderPlaced] = {}
         self.replies: Counter[str] = Counter()
         self.promised: dict[str, ReplyPromised] = {}
@@ -73,8 +81,10 @@ class Books:
         self.withdrawn: dict[str, int] = {}
         self.past: set[str] = set()
         self.invited: set[str] = set()
+        self.asks_from_ms: dict[str, int] = {}
         self.quiet: set[str] = set()
         """Orders a person moved, with a word of their own to the other side."""
+        self.on_hold: dict[str, OrderKey] = {}
 
     def enter(self, partition: int, record: JournalRecord, data: bytes, committed_ms: int) -> None:
         """One record, its bytes, and when it was committed. Raises `Breach`."""
@@ -113,7 +123,8 @@ class Books:
                 self.coverage["past answered"] += event.order.ref in self.past
                 if (event.order.ref, event.rumor_id) in self.rumors:
                     raise Breach(f"I9: one message placed order {event.order.ref} twice")
-                if self.payment.get(event.order.ref) in ("requested", "reported", "paid"):
+                is_asked = self.payment.get(event.order.ref) in ("requested", "reported", "paid")
+                if is_asked and at_ms < self.asks_from_ms.get(event.order.ref, 0):
                     raise Breach(f"I11: order {event.order.ref} was placed anew after its request was made")
                 self.rumors.add((event.order.ref, event.rumor_id))
                 self.orders[event.order.ref] = event
@@ -121,6 +132,7 @@ class Books:
                 self._go(self.status, "order", event.order.ref, "waiting")
             case OrderQuoted():
                 _check_quote(event.quote, at_ms)
+                self.asks_from_ms[event.order.ref] = event.quote.valid_until * 1_000
                 self._go(self.status, "order", event.order.ref, "pending")
             case OrderWaiting():
                 self._go(self.status, "order", event.order.ref, "waiting")
@@ -137,7 +149,7 @@ class Books:
                 if event.actor.value != "coordinator":
                     self.quiet.add(event.order.ref)
             case ShippingMoved():
-                self._go(self.parcel, "parcel", event.order.ref, event.to.value)
+                self._ship(event)
             case PaymentWanted():
                 self.wanted[event.intent_id] = event
                 self._go(self.payment, "payment", event.order.ref, "wanted")
@@ -148,7 +160,29 @@ class Books:
                 self._go(self.payment, "payment", event.order.ref, "reported")
             case PaymentSettled():
                 self.settled[event.intent_id] = event
+                self.received[event.order.ref] += event.gross_msat
                 self._go(self.payment, "payment", event.order.ref, "late" if event.late else "paid")
+            case OrderHeld():
+                self.coverage["order held"] += 1
+                self.on_hold[event.order.ref] = event.order
+            case OrderReleased():
+                self.coverage["order released"] += 1
+                del self.on_hold[event.order.ref]
+            case ReplyWithheld():
+                self.coverage[f"withheld {event.reply.type}"] += 1
+            case OrderRenewed():
+                self._go(self.status, "order", event.order.ref, "waiting")
+            case PaymentImplied():
+                self._go(self.payment, "payment", event.order.ref, "paid")
+                self.coverage["payment implied"] += 1
+                self.received[event.order.ref] += event.amount_msat
+            case RefundRecorded():
+                self.returned[event.order.ref] += event.amount_msat
+                self.coverage["refund"] += 1
+                if self.returned[event.order.ref] > self.received[event.order.ref]:
+                    raise Breach(f"I5: more was given back for order {event.order.ref} than came in")
+            case GoodsSet():
+                self.coverage["goods set"] += 1
             case PaymentDropped():
                 self.coverage["payment dropped"] += 1
             case CancellationRequested():
@@ -164,10 +198,13 @@ class Books:
                 self.refused_once.add(place)
                 self.refused.add((event.reason, event.cause))
             case ReplyPromised():
+                if event.order.ref in self.on_hold:
+                    raise Breach(f"I11: order {event.order.ref} is on hold, and its buyer is told something")
                 self.replies[event.order.ref] += 1
                 if event.effect_id in self.promised:
                     raise Breach(f"I4: {event.effect_id} was promised twice")
                 self.promised[event.effect_id] = event
+                self.coverage[f"told {event.reply.type}"] += 1
                 self.promised_ms[event.effect_id] = committed_ms
             case ReviewJudged():
                 self.coverage[f"review {event.standing.value}"] += 1
@@ -181,6 +218,15 @@ class Books:
                 self.invited.add(event.order.ref)
             case _:
                 pass
+
+    def _ship(self, event: ShippingMoved) -> None:
+        """One parcel; for the order, all of them are under way once the last one is."""
+        ref = event.order.ref
+        parcels = self.parcels.setdefault(ref, {})
+        self.coverage[f"parcel {parcels.get(event.parcel, 'none')}→{event.to.value}"] += 1
+        parcels[event.parcel] = event.to.value
+        self.coverage["several parcels"] += len(parcels) > 1
+        self.parcel[ref] = "shipped" if set(parcels.values()) <= {"shipped", "delivered"} else "processing"
 
     def _newer(self, coordinate: str, created_at: int) -> None:
         """A listing's versions only become newer, and none comes back from before its deletion."""
@@ -208,6 +254,12 @@ MOVES = {
     ("confirmed", "cancelled"): "merchant",
     ("processing", "completed"): "merchant buyer coordinator",
     ("processing", "cancelled"): "merchant",
+    ("pending", "processing"): "merchant",
+    ("pending", "completed"): "merchant",
+    **{
+        (status, "refunded"): "merchant"
+        for status in ("confirmed", "processing", "completed", "cancelled", "expired", "failed")
+    },
 }
 """Who may move an order from where to where: a reading of the requirements, not of the domain."""
 

@@ -20,7 +20,15 @@ PAYMENT_MOVES = (
     ("requested", "late"),
     ("paid", "refund due"),
 )
-REFUSED_MOVES = ("already_quoted", "illegal_transition", "orphan", "parked_too_many", "underpaid", "unknown_order")
+REFUSED_MOVES = (
+    "already_quoted",
+    "illegal_transition",
+    "orphan",
+    "parked_too_many",
+    "refund_too_high",
+    "underpaid",
+    "unknown_order",
+)
 """Reasons under which the decider refuses what was said to it."""
 REFUSALS = (
     "wrong_merchant",
@@ -47,6 +55,9 @@ def expected() -> list[str]:
     names += [f"reason {reason}" for reason in REFUSED_MOVES]
     names += [f"refusal {refusal}" for refusal in REFUSALS]
     names += sorted({f"quarantined {reason}" for reason, _ in HOSTILE} | {"quarantined not_a_command"})
+    names += ["order held", "order released", "withheld status", "payment implied", "refund", "goods set"]
+    names += ["told text", "several parcels"]
+    names += [f"order {status.value}→refunded" for status in (OrderStatus.CONFIRMED, OrderStatus.CANCELLED)]
     names += [f"relay {character}" for character in CHARACTERS]
     names.append("owed to a relay")
     names += [f"review {standing.value}" for standing in Standing]

@@ -8,6 +8,7 @@ from typing import Any
 from schemas import topics
 from schemas.codec import decode, encode
 from schemas.deliveries import Delivery
+from schemas.holds import ReleaseOrder
 from schemas.messages import Command
 from schemas.payments import BackendState
 from schemas.quarantine import Quarantined
@@ -18,6 +19,7 @@ from streams.domain.projections import Row, RowKey, fold
 from streams.domain.shop import Shop
 from streams.kept import Fetched
 from tests.simulation.books import Breach
+from tests.simulation.signers import digest
 from tests.simulation.world import World
 
 RETRIES = 8
@@ -32,6 +34,9 @@ ROWS: dict[str, Any] = {"orders": OrderRow, "inventory": InventoryRow, "reviews"
 def converge(world: World) -> None:
     """Heal, let time pass until deadlines, retries and sweeps are over, then check everything. Raises `Breach`."""
     world.heal()
+    world.settle()
+    for key in list(world.books.on_hold.values()):
+        world.command(key.merchant, ReleaseOrder(order=key, cause=digest("release", key.ref)[:32]))
     world.settle()
     world.clock.advance(61_000)
     world.settle()

@@ -61,6 +61,8 @@ class People:
             tags += (("address", dice.one_of(ADDRESSES)),)
         if dice.chance(25):
             tags += (("shipping", f"30406:{shop}:{dice.one_of(('post', 'post', 'far'))}"),)
+        if dice.chance(10):
+            tags += (("l", dice.one_of(("de", "es", "tlh")), "ISO-639-1"),)
         return self.private(buyer, merchant, 16, tags, "a note" if dice.chance(20) else "")
 
     def _line(self, shop: str, goods: Sequence[str]) -> tuple[str, ...]:

@@ -35,8 +35,10 @@ from streams.domain import (
     payments,
     pricing,
     ratings,
+    refunds,
     reviews,
     shop,
+    transitions,
 )
 from streams.domain.transitions import ORDER_MOVES
 
@@ -161,6 +163,34 @@ def _repeat_numbers() -> list[Change]:
         right(self, key, *rest)
 
     return [(decision.Decision, "tell", wrong)]
+
+
+def _tell_on_hold() -> list[Change]:
+    right = decision.Decision.tell
+
+    def wrong(self: Any, key: Any, *rest: Any) -> None:
+        self.release(key)
+        right(self, key, *rest)
+
+    return [(decision.Decision, "tell", wrong)]
+
+
+def _imply_without_stock() -> list[Change]:
+    right = orders.imply_payment
+    return [(orders, "imply_payment", lambda d, order, cause: right(d, order._replace(held=()), cause))]
+
+
+def _refund_twice() -> list[Change]:
+    right = refunds.record
+
+    def wrong(decision: Any, command: Any) -> None:
+        _with_order(right, refunded_msat=0)(decision, command)
+
+    return [(refunds, "record", wrong)]
+
+
+def _deliver_by_half() -> list[Change]:
+    return [(transitions, "_PROGRESS", tuple(reversed(transitions._PROGRESS)))]
 
 
 def _refuse_again() -> list[Change]:
@@ -319,6 +349,15 @@ DOMAIN: tuple[Bug, ...] = (
     Bug("buyer cancels paid", "a buyer cancels what is paid without the merchant", _buyer_cancels_paid),
     Bug("buyer completes early", "a buyer completes an order that was not sent", _buyer_completes_early),
     Bug("repeat numbers", "two replies of an order carry one number", _repeat_numbers),
+    Bug("tell on hold", "the buyer of an order on hold is told something", _tell_on_hold),
+    Bug("imply without stock", "an order that its merchant goes on with keeps its hold", _imply_without_stock),
+    Bug("refund twice", "more is given back than came in", _refund_twice),
+    Bug(
+        "deliver by half",
+        "an order counts as far as its foremost parcel",
+        _deliver_by_half,
+        "tests/streams/domain/test_parcels.py",
+    ),
     Bug("refuse again", "a refusal is made again for the same cause", _refuse_again),
     Bug("park for ever", "early messages are never taken up", _park_for_ever),
     Bug("wall clock", "a decision reads the machine's clock", _wall_clock),

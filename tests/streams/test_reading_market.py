@@ -134,12 +134,43 @@ def test_where_an_order_goes_is_kept_as_a_cell_the_size_of_a_town() -> None:
 
 @pytest.mark.req("C-10")
 @pytest.mark.parametrize(
+    ("tags", "has_contact"),
+    [
+        ([], False),
+        ([["address", "10115 Berlin"]], False),
+        ([["email", "a@example.com"]], True),
+        ([["phone", "1"]], True),
+    ],
+)
+def test_whether_a_buyer_can_be_reached_is_known_without_knowing_how(tags: list[list[str]], has_contact: bool) -> None:
+    """The address of the mail box is sealed; that there is one is all that a shop decides by."""
+    assert order(*tags).has_contact is has_contact
+
+
+@pytest.mark.parametrize(
     ("text", "coupon"), [("SPRING", "SPRING"), (" SPRING ", "SPRING"), ("", None), ("ö", None), ("x" * 65, None)]
 )
 def test_a_coupon_is_read_where_it_can_be_one(text: str, coupon: str | None) -> None:
     """The first of them; whether it counts is the shop's to say."""
     assert order(["coupon", text], ["coupon", "OTHER"]).coupon == coupon
     assert len("x" * 65) > limits.COUPON.most
+
+
+@pytest.mark.parametrize(
+    ("tags", "language"),
+    [
+        ([], None),
+        ([["l", "de", "ISO-639-1"]], "de"),
+        ([["l", "es-MX", "ISO-639-1"]], "es"),
+        ([["l", "de", "a list of ours"]], None),
+        ([["l", "tlh", "ISO-639-1"], ["language", "en"]], "en"),
+    ],
+)
+def test_the_language_a_buyer_asks_for_is_read_where_it_is_built_in(
+    tags: list[list[str]], language: str | None
+) -> None:
+    """By a label (NIP-32) or a plain tag; another one is no reason to turn an order down."""
+    assert order(*tags).language == language
 
 
 @pytest.mark.req("REL-17")

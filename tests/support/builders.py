@@ -165,6 +165,7 @@ def an_order(
     claimed_sats: int | None = None,
     geohash: str | None = None,
     coupon: str | None = None,
+    has_contact: bool = False,
 ) -> PlaceOrder:
     """An order for one tea; `lines` name listings by their `d` and a quantity."""
     return PlaceOrder(
@@ -176,6 +177,7 @@ def an_order(
         destination=Destination(country=country, region=region, geohash=geohash),
         claimed_sats=claimed_sats,
         coupon=coupon,
+        has_contact=has_contact,
     )
 
 

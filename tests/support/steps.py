@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from schemas.holds import HoldOrder, ReleaseOrder
 from schemas.messages import Command
 from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
 from schemas.payments import BackendState, ObservePayment, RecordPaymentRequest, ReportPayment, intent_id
+from schemas.refunds import RecordRefund
 from schemas.values import Actor, OrderKey, Origin
 from tests.support.builders import NOW_MS, NOW_S, a_command, a_key, an_id
 
@@ -69,16 +71,33 @@ def parcel(
     cause: str | None = None,
     tracking: str | None = None,
     announce: bool = True,
+    name: str | None = None,
 ) -> MoveShipping:
     """The merchant says where the parcel is."""
     return MoveShipping(
         order=key or a_key(),
         actor=actor,
         to=to,
-        cause=cause or an_id(f"{actor} parcel {to} {tracking}"),
+        cause=cause or an_id(f"{actor} parcel {to} {tracking} {name or ''}"),
+        parcel=name,
         tracking=tracking,
         announce=announce,
     )
+
+
+def refunded(sats: int, cause: str, key: OrderKey | None = None) -> RecordRefund:
+    """The merchant gave so much back."""
+    return RecordRefund(order=key or a_key(), amount_msat=sats * 1_000, rail="cash", reference="R1", cause=cause)
+
+
+def held(key: OrderKey | None = None, cause: str = "operator 1") -> HoldOrder:
+    """A person takes the order over."""
+    return HoldOrder(order=key or a_key(), cause=cause)
+
+
+def released(key: OrderKey | None = None, cause: str = "operator 2") -> ReleaseOrder:
+    """The person is done with it."""
+    return ReleaseOrder(order=key or a_key(), cause=cause)
 
 
 def by_operator(body: MoveOrder | MoveShipping | ReportPayment, at_ms: int = NOW_MS) -> Command:

@@ -14,6 +14,7 @@ from schemas.dialects.contract import PersonalDetails
 from schemas.merchants import Merchant
 from schemas.messages import Command, JournalRecord
 from schemas.quarantine import Quarantined
+from schemas.values import SealedDetails
 from services.api.app import Services, make_app
 from services.metrics.gate import admit
 from tests.fuzz.target import MARK, Target
@@ -96,6 +97,7 @@ _APP = make_app(
         put_merchant=_put,
         personal=lambda _merchant, _ref: PersonalDetails(address=MARK),
         replayer=_Replayer(),
+        seal=lambda _merchant, _listing, _text: SealedDetails(key_id="goods-1:2", box="c2VhbGVk"),
         is_signer_for=lambda key: not key.startswith("0"),
     )
 )

@@ -11,6 +11,7 @@ from schemas.replies import (
     ReplyPromised,
     ShippingReply,
     StatusReply,
+    TextReply,
     WireStatus,
 )
 from schemas.values import Actor
@@ -95,6 +96,15 @@ def test_every_reply_answers_a_rumor_of_the_order_and_says_something() -> None:
         kind, tags, content = parsed(reply)
         assert (kind, content) == (16, "x")
         assert {name: tags[name] for name in ADDRESSED} == ADDRESSED
+
+
+@pytest.mark.req("SU-06")
+def test_what_is_for_a_person_alone_is_written_as_a_chat_message_about_the_order() -> None:
+    """Kind 14 with the order as its subject: no client takes it for a state."""
+    reply = TextReply(about="pickup", text="Your order is ready.")
+
+    expected = {"p": [[BUYER]], "subject": [["order-1"]], "e": [[an_id("answered")]]}
+    assert parsed(reply) == (14, expected, "Your order is ready.")
 
 
 def test_the_same_reply_is_always_the_same_rumor() -> None:

@@ -31,7 +31,7 @@ from tests.support.builders import (
     an_order,
     product,
 )
-from tests.support.steps import cancelled, moved, paid, parcel, receipt, requested
+from tests.support.steps import cancelled, held, moved, paid, parcel, receipt, refunded, released, requested
 from tests.support.story import Story, given
 
 Journal = list[dict[str, Any]]
@@ -39,7 +39,7 @@ Fact = dict[str, Any]
 
 
 def a_sale() -> Story:
-    """Ten teas: two are sold and shipped; other orders are cancelled, failed, expired, rejected, and one is open."""
+    """Ten teas: two are sold and shipped; others end in every other way; one is taken unpaid, and one is open."""
     story = given(RecordListing(listing=a_listing("tea", "10", stock=10)))
     story.when(receipt(rumor="early"), an_order(("tea", 2)), requested(20), receipt(), paid(20))
     story.when(parcel(ShippingStatus.SHIPPED), moved(OrderStatus.COMPLETED))
@@ -52,6 +52,9 @@ def a_sale() -> Story:
     story.when(an_order(("unicorn", 1), key=a_key("6"), rumor="6"), requested(10, a_key("5")))
     story.when(RecordReview(review=a_review("1", ("quality", "0.5"))), JudgeReviews())
     story.when(RecordReview(review=a_review("0.5", author=MERCHANT)), JudgeReviews())
+    story.when(held(a_key("5")), moved(OrderStatus.PROCESSING, key=a_key("5")), released(a_key("5")))
+    story.when(refunded(4, "operator 3", a_key("5")), refunded(6, "operator 4", a_key("5")))
+    story.when(an_order(("tea", 1), key=a_key("7"), rumor="7"))
     return story
 
 
@@ -180,6 +183,12 @@ DOCTORED: list[tuple[str, str, Callable[[Journal], None]]] = [
     ("I11", "an end that is none", with_("OrderMoved", 1, to="waiting")),
     ("I11", "a parcel goes nowhere", with_("ShippingMoved", to="lost")),
     ("I11", "a second quote", twice("OrderQuoted", 0)),
+    ("I4", "an order goes on without its money", without("PaymentImplied")),
+    ("I5", "another sum is implied", with_("PaymentImplied", amount_msat=1)),
+    ("I5", "more is given back than came in", with_("RefundRecorded", amount_msat=5_000)),
+    ("I5", "an order is over, and some of its money is kept", with_("RefundRecorded", 1, amount_msat=5_000)),
+    ("I11", "an order on hold is told something", without("OrderReleased")),
+    ("I11", "something is left unsaid about an order that is not on hold", without("OrderHeld")),
     ("I12", "an address in plain text", with_("OrderPlaced", details={"address": "a street"})),
     ("I12", "a phone beside the order", with_("OrderPlaced", phone="1")),
     ("I12", "a name in the destination", with_("OrderPlaced", destination={"country": "DE", "name": "x"})),

@@ -7,6 +7,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Response
 
+from schemas import limits
 from services.relays.connection import Connection, ConnectionSettings, open_connection
 from services.relays.errors import ConnectionLost, Forbidden, Unreachable
 from services.relays.frames import BadFrame, FrameTooBig, NoticeFrame
@@ -148,3 +149,16 @@ async def test_silence_is_told_by_ping() -> None:
         assert not await connection.ping(0.1)
         relay.hang_up()
         await connection.close()
+
+
+async def test_the_frame_figures_are_those_of_every_socket() -> None:
+    """What is over the first is dropped and the connection goes on."""
+
+    class Socket:
+        async def recv(self, decode: bool) -> bytes:
+            return b" " * (limits.FRAME.most + 1)
+
+    settings = ConnectionSettings()
+    assert (settings.frame_max_bytes, settings.frame_hard_max_bytes) == (limits.FRAME.most, limits.FRAME_HARD.most)
+    connection = Connection("wss://relay.example", Socket(), settings)  # type: ignore[arg-type]
+    assert await connection.receive() == FrameTooBig(limits.FRAME.most + 1)

@@ -12,8 +12,9 @@ from schemas.orders import OrderStatus, ShippingStatus
 from schemas.replies import ReplyPromised, StatusReply
 from schemas.reviews import ReviewInvited, ReviewReceived, ReviewRecorded, Standing
 from schemas.shops import OpenShop, ShopSettings
+from schemas.texts.english import TEXTS
+from schemas.texts.phrases import Phrase
 from schemas.values import Actor
-from streams.domain import wording
 from streams.domain.decide import judge
 from tests.support.builders import (
     BUYER,
@@ -30,6 +31,8 @@ from tests.support.builders import (
 from tests.support.reviews import JUDGE, TEA, a_family, bought, count, recorded, row, standing
 from tests.support.steps import moved, parcel
 from tests.support.story import Said, given
+
+INVITATION, COMPLETED = TEXTS[Phrase.INVITATION], TEXTS[Phrase.COMPLETED]
 
 
 @pytest.mark.req("REV-07")
@@ -157,8 +160,8 @@ def test_a_buyer_is_invited_once_to_review_a_completed_order(actor: Actor, annou
     assert story.one(ReviewInvited).order == a_key("order of tea")
     reply = story.one(ReplyPromised).reply
     assert isinstance(reply, StatusReply)
-    assert (reply.status.value, reply.text.endswith(wording.INVITATION)) == ("completed", True)
-    assert reply.text.startswith(wording.COMPLETED) == (actor is Actor.MERCHANT and announce)
+    assert (reply.status.value, reply.text.endswith(INVITATION)) == ("completed", True)
+    assert reply.text.startswith(COMPLETED) == (actor is Actor.MERCHANT and announce)
     story.when(moved(OrderStatus.COMPLETED, actor, a_key("order of tea"), cause="again")).then_nothing()
 
 
@@ -168,4 +171,4 @@ def test_nobody_is_invited_unless_the_shop_wants_it() -> None:
     story = given(TEA, *bought(completed=False)).when(moved(OrderStatus.COMPLETED, key=a_key("order of tea")))
 
     assert story.none(ReviewInvited)
-    assert story.told() == ("completed", wording.COMPLETED)
+    assert story.told() == ("completed", COMPLETED)

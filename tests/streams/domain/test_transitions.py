@@ -21,20 +21,21 @@ from streams.domain.transitions import (
     OPEN,
     ORDER_MOVES,
     PAID,
+    REFUNDABLE,
     SHIPPING_MOVES,
     payment_after_move,
     payment_after_settlement,
 )
 from tests.support.builders import a_key, a_listing, an_order
-from tests.support.steps import cancelled, moved, paid, parcel, requested
+from tests.support.steps import cancelled, moved, paid, parcel, refunded, requested
 from tests.support.story import Story, given
 
 W, P, C, R = OrderStatus.WAITING, OrderStatus.PENDING, OrderStatus.CONFIRMED, OrderStatus.PROCESSING
 D, X, J = OrderStatus.COMPLETED, OrderStatus.CANCELLED, OrderStatus.REJECTED
-E, F = OrderStatus.EXPIRED, OrderStatus.FAILED
+E, F, G = OrderStatus.EXPIRED, OrderStatus.FAILED, OrderStatus.REFUNDED
 
-MERCHANTS_MOVES = {(W, X), (P, X), (C, R), (C, D), (C, X), (R, D), (R, X)}
-"""TR-09, TR-11, TR-12, TR-13. TR-17 (straight from pending) is a SHOULD that is not offered."""
+MERCHANTS_MOVES = {(W, X), (P, X), (P, R), (P, D), (C, R), (C, D), (C, X), (R, D), (R, X)}
+"""TR-09, TR-11, TR-12, TR-13, TR-17. To refunded an order goes with its refund (TR-14) and by no wish."""
 BUYERS_MOVES = {(W, X), (P, X)}
 """TR-09; TR-12 adds `completed` once the parcel is on its way."""
 BUYERS_WISHES = {(C, X), (R, X)}
@@ -77,6 +78,8 @@ def order_in(status: OrderStatus, parcel_status: ShippingStatus = ShippingStatus
     story.when(paid(10))
     if parcel_status is not ShippingStatus.NONE:
         story.when(parcel(ShippingStatus.SHIPPED, cause="on its way"))
+    if status is G:
+        return story.when(refunded(10, "the refund"))
     if status is not C:
         story.when(moved(status, cause="there"))
     return story
@@ -93,7 +96,7 @@ def test_every_state_can_be_reached(status: OrderStatus) -> None:
 @pytest.mark.parametrize("actor", list(Actor))
 @pytest.mark.parametrize("status", list(OrderStatus))
 def test_every_wish_in_every_state_is_allowed_or_refused_as_written(status: OrderStatus, actor: Actor) -> None:
-    """Nine states, three actors, nine wishes; what is refused changes nothing and is told to nobody."""
+    """Ten states, three actors, ten wishes; what is refused changes nothing and is told to nobody."""
     for wish in OrderStatus:
         story = order_in(status)
         story.when(moved(wish, actor, cause="the wish"))
@@ -152,7 +155,8 @@ def test_the_tables_name_every_state_and_no_way_out_of_a_dead_one() -> None:
     """Unreachable or forgotten states would show here."""
     starts = {start for start, _ in ORDER_MOVES}
     ends = {end for _, end in ORDER_MOVES}
-    assert starts | ends == set(OrderStatus)
+    assert starts | ends | {G} == set(OrderStatus)
+    assert {C, R, D} <= REFUNDABLE <= set(OrderStatus) - OPEN - {G}
     assert starts == OPEN | PAID
     assert not starts & (DEAD | {D})
     assert {a for a, _ in SHIPPING_MOVES} | {b for _, b in SHIPPING_MOVES} == set(ShippingStatus)
@@ -171,6 +175,6 @@ def test_late_money_marks_dead_orders_only() -> None:
     for status in OrderStatus:
         for payment in PaymentAxis:
             after = payment_after_settlement(payment, status, late=True)
-            marked = status in (X, J, E, F) and payment is not PaymentAxis.REFUND_DUE
+            marked = status in (X, J, E, F, G) and payment is not PaymentAxis.REFUND_DUE
             assert after is (PaymentAxis.LATE if marked else payment)
             assert payment_after_settlement(payment, status, late=False) is PaymentAxis.PAID

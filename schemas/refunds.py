@@ -1,0 +1,37 @@
+"""Refunds: money the merchant gave back, as the merchant says; nothing is paid out here (TR-14, C-01)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas import limits
+from schemas.values import OrderKey, Value
+
+
+class RecordRefund(Value):
+    """The merchant gave back `amount_msat` over `rail`; `reference` finds it there. Never more than came in."""
+
+    type: Literal["RecordRefund"] = "RecordRefund"
+    order: OrderKey
+    amount_msat: int = Field(ge=1)
+    rail: str = Field(min_length=1, max_length=limits.REFUND_RAIL.most)
+    reference: str = Field(default="", max_length=limits.REFUND_REFERENCE.most)
+    reason: str = Field(default="", max_length=limits.REFUND_REASON.most)
+    cause: str = Field(max_length=128)
+
+
+class RefundRecorded(Value):
+    """So much was given back. The buyer is told, and an order that got all of it back is over, in the same record.
+
+    Nobody acts on it: the money has moved already.
+    """
+
+    type: Literal["RefundRecorded"] = "RefundRecorded"
+    order: OrderKey
+    amount_msat: int
+    rail: str
+    reference: str = ""
+    reason: str = ""
+    cause: str

@@ -1,0 +1,118 @@
+"""Everything a buyer may be told, as names: the languages and the phrases that each of them has to have (C-36)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Language(StrEnum):
+    """A language that is built in, by its ISO 639-1 code."""
+
+    ENGLISH = "en"
+    GERMAN = "de"
+    SPANISH = "es"
+
+
+class Phrase(StrEnum):
+    """One sentence, or a fragment of one; its placeholders are those of the English text."""
+
+    PAY = "pay"
+    INCLUDES = "includes"
+    TAX = "tax"
+    COUPON_INVALID = "coupon_invalid"
+    PRE_ORDER = "pre_order"
+    OTHER_SUM = "other_sum"
+
+    CONFIRMED_PAID = "confirmed_paid"
+    CONFIRMED_FREE = "confirmed_free"
+    COLLECT = "collect"
+    ARRIVES_DAYS = "arrives_days"
+    ARRIVES_HOURS = "arrives_hours"
+    SPAN = "span"
+    GOODS = "goods"
+    READY = "ready"
+    REFUNDED = "refunded"
+    REFUND_REFERENCE = "refund_reference"
+    REFUNDED_ALL = "refunded_all"
+
+    PROCESSING = "processing"
+    ACCEPTED = "accepted"
+    COMPLETED = "completed"
+    INVITATION = "invitation"
+    CANCELLED_BY_BUYER = "cancelled_by_buyer"
+    CANCELLED_BY_MERCHANT = "cancelled_by_merchant"
+    CANCELLED_PAID = "cancelled_paid"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+    PARCEL_NONE = "parcel_none"
+    PARCEL_PROCESSING = "parcel_processing"
+    PARCEL_SHIPPED = "parcel_shipped"
+    PARCEL_DELIVERED = "parcel_delivered"
+    PARCEL_EXCEPTION = "parcel_exception"
+    PARCEL_NAME = "parcel_name"
+    CARRIER = "carrier"
+    TRACKING = "tracking"
+
+    WAITING_ADDRESS = "waiting_address"
+    WAITING_SHIPPING_CHOICE = "waiting_shipping_choice"
+    WAITING_NO_RATE = "waiting_no_rate"
+    WAITING_NEEDS_PRICING = "waiting_needs_pricing"
+    WAITING_CONTACT = "waiting_contact"
+    WAITING_ON_HOLD = "waiting_on_hold"
+
+    REJECTED = "rejected"
+    REFUSAL_DECLINED = "refusal_declined"
+    REFUSAL_SHOP_CLOSED = "refusal_shop_closed"
+    REFUSAL_SHOP_BUSY = "refusal_shop_busy"
+    REFUSAL_TOO_MANY_ORDERS = "refusal_too_many_orders"
+    REFUSAL_TOO_MANY_OPEN = "refusal_too_many_open"
+    REFUSAL_WRONG_MERCHANT = "refusal_wrong_merchant"
+    REFUSAL_UNKNOWN_ITEM = "refusal_unknown_item"
+    REFUSAL_NOT_FOR_SALE = "refusal_not_for_sale"
+    REFUSAL_CHOOSE_VARIATION = "refusal_choose_variation"
+    REFUSAL_ORPHAN_VARIATION = "refusal_orphan_variation"
+    REFUSAL_BAD_QUANTITY = "refusal_bad_quantity"
+    REFUSAL_INSUFFICIENT_STOCK = "refusal_insufficient_stock"
+    REFUSAL_STOCK_SHARE = "refusal_stock_share"
+    REFUSAL_UNKNOWN_SHIPPING = "refusal_unknown_shipping"
+    REFUSAL_OPTION_NOT_FOR_ALL = "refusal_option_not_for_all"
+    REFUSAL_COUNTRY_NOT_SERVED = "refusal_country_not_served"
+    REFUSAL_WEIGHT_OVER_MAX = "refusal_weight_over_max"
+    REFUSAL_WEIGHT_UNDER_MIN = "refusal_weight_under_min"
+    REFUSAL_SIZE_OVER_MAX = "refusal_size_over_max"
+    REFUSAL_SIZE_UNDER_MIN = "refusal_size_under_min"
+    REFUSAL_UNPRICEABLE = "refusal_unpriceable"
+    REFUSAL_BELOW_MINIMUM = "refusal_below_minimum"
+    REFUSAL_TOO_EXPENSIVE = "refusal_too_expensive"
+
+    PART_BY_WEIGHT = "part_by_weight"
+    PART_BY_VOLUME = "part_by_volume"
+    PART_BY_DISTANCE = "part_by_distance"
+    PART_EXTRA = "part_extra"
+    PART_FREE_FROM = "part_free_from"
+    PART_FIRST_PERIOD = "part_first_period"
+    PART_COUPON_PERCENT = "part_coupon_percent"
+    PART_COUPON = "part_coupon"
+    PART_COUNTRY = "part_country"
+    PART_REGION = "part_region"
+    PART_NO_OPTION = "part_no_option"
+    PART_WEIGHT_OVER = "part_weight_over"
+    PART_WEIGHT_UNDER = "part_weight_under"
+    PART_SIZE_OVER = "part_size_over"
+    PART_SIZE_UNDER = "part_size_under"
+    PART_STOCK_LEFT = "part_stock_left"
+    PART_PARENT_MISSING = "part_parent_missing"
+    PART_PARENT_SIMPLE = "part_parent_simple"
+    PART_PARENT_UNSOLD = "part_parent_unsold"
+    PART_WEIGHT_UNKNOWN = "part_weight_unknown"
+    PART_SIZE_UNKNOWN = "part_size_unknown"
+    PART_PLACE_UNKNOWN = "part_place_unknown"
+    PART_PLACE_UNREADABLE = "part_place_unreadable"
+    PART_CELL_UNKNOWN = "part_cell_unknown"
+    PART_RATE = "part_rate"
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a fragment that stands inside a sentence, round a merchant's own words."""
+        return self.value.startswith("part_")

@@ -1,0 +1,62 @@
+"""Manual holds: an order is left to a person, and goes on where it stands when it is released (NCC-09)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schemas.holds import HoldOrder, OrderHeld, OrderReleased, OrderRenewed, ReleaseOrder
+from schemas.orders import OrderStatus, Rate
+from schemas.payments import PaymentAxis
+from schemas.replies import PaymentRequestReply
+from schemas.values import Actor, Waiting
+from streams.domain import orders
+from streams.domain.decision import Decision
+from streams.domain.shop import Order
+
+
+def hold(decision: Decision, command: HoldOrder) -> None:
+    """Say nothing more to the buyer of this order, and let no time run out for it."""
+    order = decision.shop.order(command.order)
+    if order is None:
+        orders.refuse(decision, command.order, Actor.MERCHANT, "unknown_order", "no such order", command.cause)
+    elif not order.is_on_hold and command.cause not in order.holds:
+        decision.emit(OrderHeld(order=order.key, cause=command.cause))
+
+
+def release(decision: Decision, command: ReleaseOrder, rates: Mapping[str, Rate]) -> None:
+    """Go on: what was left unsaid is said as it stands, and money that came meanwhile has the grace to be found."""
+    order = decision.shop.order(command.order)
+    if order is None:
+        orders.refuse(decision, command.order, Actor.MERCHANT, "unknown_order", "no such order", command.cause)
+        return
+    if not order.is_on_hold or command.cause in order.holds:
+        return
+    deadline_ms = order.deadline_ms
+    if deadline_ms is not None:
+        deadline_ms = max(deadline_ms, decision.at_ms + decision.shop.settings.grace_s * 1_000)
+    decision.emit(OrderReleased(order=order.key, cause=command.cause, deadline_ms=deadline_ms))
+    decision.release(order.key)
+    if order.status is OrderStatus.WAITING and order.waits_for is Waiting.HOLD:
+        orders.price(decision, order, rates)
+        return
+    is_dead = order.quote is not None and order.quote.valid_until * 1_000 <= decision.at_ms
+    if order.status is OrderStatus.PENDING and order.payment is PaymentAxis.WANTED and is_dead:
+        renew(decision, order, rates)
+        return
+    for reply in order.unsaid:
+        if not isinstance(reply, PaymentRequestReply):
+            decision.tell(order.key, order.dialect, order.answers, reply)
+        elif order.status is not OrderStatus.PENDING or order.payment is PaymentAxis.WANTED:
+            continue  # nothing is to be paid any more, or another sum
+        elif reply.expires_at > decision.at_ms // 1_000:
+            decision.tell(order.key, order.dialect, order.answers, reply)
+        else:
+            renew(decision, order, rates)
+
+
+def renew(decision: Decision, order: Order, rates: Mapping[str, Rate]) -> None:
+    """Price an order once more: its buyer never saw the request, and it is dead by now."""
+    orders.give_back(decision, order)
+    decision.emit(OrderRenewed(order=order.key, revision=order.revision + 1))
+    renewed = order._replace(revision=order.revision + 1, quote=None, intent_id=None, held=())
+    orders.price(decision, renewed, rates, released=order.held)

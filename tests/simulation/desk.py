@@ -1,0 +1,46 @@
+"""What the operator of a history does with orders and goods: each a command of its own kind."""
+
+from __future__ import annotations
+
+from schemas.goods import MarkReady, SetGoods
+from schemas.holds import HoldOrder, ReleaseOrder
+from schemas.messages import CommandBody
+from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
+from schemas.refunds import RecordRefund
+from schemas.values import Actor, OrderKey, SealedDetails
+from tests.simulation.clock import Dice
+from tests.simulation.people import PARCELS
+from tests.simulation.plan import Action
+from tests.simulation.signers import digest
+from tests.simulation.world import World
+
+
+def operator_move(world: World, action: Action, dice: Dice) -> None:
+    """One word about some order, or about what buyers of the song are sent."""
+    merchant, buyer, order_id = world.some_order(action, dice)
+    shop = world.crypto.key(merchant)
+    key = OrderKey(merchant=shop, buyer=world.crypto.key(buyer), order_id=order_id)
+    world.command(shop, _word(shop, key, digest(action.salt)[:32], dice))
+
+
+def _word(shop: str, key: OrderKey, cause: str, dice: Dice) -> CommandBody:
+    match dice.below(10):
+        case 0 | 1:
+            return HoldOrder(order=key, cause=cause)
+        case 2:
+            return ReleaseOrder(order=key, cause=cause)
+        case 3:
+            amount_msat = dice.one_of((1_000, 5_000, 10_000, 25_000))
+            return RecordRefund(order=key, amount_msat=amount_msat, rail="cash", cause=cause)
+        case 4:
+            box = SealedDetails(key_id=f"goods-{cause[:8]}", box="c2VhbGVk") if dice.chance(80) else None
+            return SetGoods(coordinate=f"30402:{shop}:song", sealed=box, cause=cause)
+        case 5:
+            return MarkReady(order=key, cause=cause)
+        case 6 | 7:
+            to = OrderStatus(dice.one_of(("processing", "completed", "cancelled")))
+            return MoveOrder(order=key, actor=Actor.MERCHANT, to=to, cause=cause)
+        case _:
+            parcel = dice.one_of((None, None, "1", "2"))
+            shipping = ShippingStatus(dice.one_of(PARCELS))
+            return MoveShipping(order=key, actor=Actor.MERCHANT, to=shipping, cause=cause, parcel=parcel)
