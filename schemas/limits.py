@@ -267,6 +267,49 @@ PARCEL_NAME = Limit("a parcel's name", 16, "characters", "SU-04", "the request i
 REFUND_RAIL = Limit("the way a refund went", 32, "characters", "C-01", "the request is refused", least=1)
 REFUND_REFERENCE = Limit("a refund's reference", 128, "characters", "C-01", "the request is refused")
 REFUND_REASON = Limit("a refund's reason", 300, "characters", "C-01", "the request is refused")
+MESSAGE_TEXT = Limit(
+    "a person's message",
+    16_000,
+    "characters",
+    "C-12",
+    "cut",
+    why="Sealed it stands in the journal for ever; four pages are more than anybody writes to a shop.",
+)
+ANSWER_TEXT = Limit(
+    "an answer to a person",
+    6_000,
+    "characters",
+    "RUMOR_OUT",
+    "the answer is refused",
+    least=1,
+    why="Four bytes a character still fit the rumor that is written.",
+)
+MENTIONS = Limit("orders that a message may name", 4, "orders", "MSG-05", "left out")
+PRIVATE_DELETIONS = Limit(
+    "messages that one private deletion takes back",
+    20,
+    "messages",
+    "MSG-12",
+    "left out",
+    why="What it names may be unknown yet and is remembered all the same.",
+)
+WORDS = Limit(
+    "messages a shop remembers by their ids, so that each is one and may be taken back",
+    10_000,
+    "messages",
+    "MSG-05",
+    "the oldest is forgotten",
+    why="A row of the inbox is found by its message's id, so that one which comes again after that is still one.",
+)
+INBOX_MESSAGES = Limit(
+    "messages of people in one hour that name no order of theirs",
+    1_000,
+    "messages",
+    "C-12",
+    "inbox_full",
+    why="A new key costs nothing, so the figure for one sender does not bound a crowd; about an order one may write.",
+    is_setting=True,
+)
 REVIEW_CATEGORIES = Limit("categories of a review", 20, "categories", "REV-03", "category_dropped (a warning)")
 REVIEW_CATEGORY = Limit("the name of a review's category", 64, "characters", "REV-03", "category_dropped (a warning)")
 WAITING_REVIEWS = Limit(
@@ -350,6 +393,12 @@ LIMITS = (
     REFUND_RAIL,
     REFUND_REFERENCE,
     REFUND_REASON,
+    MESSAGE_TEXT,
+    ANSWER_TEXT,
+    MENTIONS,
+    PRIVATE_DELETIONS,
+    WORDS,
+    INBOX_MESSAGES,
     REVIEW_CATEGORIES,
     REVIEW_CATEGORY,
     WAITING_REVIEWS,

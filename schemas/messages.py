@@ -11,6 +11,7 @@ from schemas import (
     freezes,
     goods,
     holds,
+    inbox,
     orders,
     parking,
     past,
@@ -48,6 +49,9 @@ CommandBody = Annotated[
     | payments.ReportPayment
     | reviews.RecordReview
     | reviews.JudgeReviews
+    | inbox.ReceiveMessage
+    | inbox.AnswerMessage
+    | inbox.DeleteMessages
     | freezes.FreezeMerchant
     | freezes.ThawMerchant
     | stock.SetStock,
@@ -99,6 +103,10 @@ Event = Annotated[
     | reviews.RatingsChanged
     | reviews.ReviewReceived
     | reviews.ReviewInvited
+    | inbox.MessageReceived
+    | inbox.MessageDeleted
+    | inbox.AnswerPromised
+    | inbox.AnswerRefused
     | freezes.MerchantFrozen
     | freezes.MerchantThawed
     | replies.ReplyPromised,

@@ -21,6 +21,9 @@ from schemas.values import (
     Waiting,
 )
 
+LEAKY = "leaky"
+"""The warning of an order that was written for everybody to read (MSG-07)."""
+
 QUANTITY_MAX = limits.QUANTITY.most
 LINES_MAX = limits.LINES.most
 

@@ -76,6 +76,7 @@ Reply = Annotated[PaymentRequestReply | StatusReply | ShippingReply | TextReply,
 class ReplyPromised(Value):
     """The buyer is owed this message. `number` counts an order's replies from 1, so its identity never changes.
 
+    With `companion` people's clients get its text as a plain message too (MSG-11).
     The publisher wraps and sends it; called again it makes the same bytes, and relays drop the repeat.
     """
 
@@ -86,6 +87,7 @@ class ReplyPromised(Value):
     answers: str
     at_s: int
     reply: Reply
+    companion: bool = False
 
     @property
     def effect_id(self) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from schemas.inbox import MessageKind
 from schemas.orders import OrderLine, OrderStatus, Parcel, ShippingStatus
 from schemas.payments import PaymentAxis
 from schemas.reviews import Level, Standing
-from schemas.values import OrderKey, PublicKey, Value
+from schemas.values import Actor, OrderKey, PublicKey, Value
 
 
 class OrderRow(Value):
-    """One order as it stands. Nothing personal: the address stays in the journal, sealed."""
+    """One order as it stands. Nothing personal: the address stays in the journal, sealed.
+
+    `leaky`: it was written for everybody to read. `message_deleted`: its buyer took the message back, not the order.
+    """
 
     key: OrderKey
     ref: str
@@ -32,6 +36,8 @@ class OrderRow(Value):
     implied_payment: bool = False
     refunded_msat: int = 0
     parcels: tuple[Parcel, ...] = ()
+    leaky: bool = False
+    message_deleted: bool = False
     placed_ms: int
     requested_ms: int | None = None
     confirmed_ms: int | None = None
@@ -97,6 +103,28 @@ class RatingRow(Value):
     total: Decimal
     mean: Decimal | None
     stars: tuple[int, int, int, int, int]
+    updated_ms: int
+    partition: int
+    sequence: int
+
+
+class MessageRow(Value):
+    """One message between a shop and a person, without its text, which only the vault opens.
+
+    `name` is the rumor's id, or of an answer that was written here its own name (`is_answer`).
+    """
+
+    merchant: PublicKey
+    buyer: PublicKey
+    name: str
+    author: Actor
+    kind: MessageKind = MessageKind.TEXT
+    order_ref: str = ""
+    answers: str = ""
+    is_answer: bool = False
+    is_room: bool = False
+    deleted: bool = False
+    said_ms: int
     updated_ms: int
     partition: int
     sequence: int

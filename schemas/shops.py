@@ -31,10 +31,12 @@ class ShopSettings(Value):
     What one buyer may do, and what the shop takes at all, is explained in `schemas.limits` (C-12, C-13);
     an hour is one of the clock. The merchant hears of a listing once `low_stock` or fewer are left, and with
     `hide_sold_out` it is hidden while there is none (INV-09). `denied` are buyers whose orders are declined
-    and whose reviews do not count (REV-07); with `invite_review` a buyer is asked for one at the end (REV-09).
+    and whose reviews do not count (REV-07), and who are not heard;
+    with `invite_review` a buyer is asked for one at the end (REV-09).
     What is added to the market spec's prices is explained in `schemas.price_rules` (C-09, C-10): `order_min` and
     `free_shipping_from` are held against the goods at their listed prices, before coupon and tax.
     The default weight and sides stand in for what a physical listing does not say (SHP-06);
+    With `human_companion` a buyer reads each new state as a plain message too (MSG-11).
     `handling_h` is added to a shipping option's own duration (SHP-16).
     While `is_paused` no new order is taken, and `pause_text` is what a buyer is told instead of a sentence of ours
     (C-35). `ask_again_s` is how much longer than its request an order lives, so that its buyer may ask for another
@@ -58,6 +60,8 @@ class ShopSettings(Value):
     buyer_stock_units_min: int = Field(default=limits.BUYER_STOCK_UNITS.most, ge=1)
     order_sats_max: int = Field(default=limits.ORDER_SATS.most, ge=1)
     open_invoices_max: int = Field(default=limits.OPEN_INVOICES.most, ge=1)
+    human_companion: bool = False
+    inbox_messages_per_hour_max: int = Field(default=limits.INBOX_MESSAGES.most, ge=0)
     denied: tuple[PublicKey, ...] = Field(default=(), max_length=limits.DENIED.most)
     taxes: Taxes = ()
     coupons: Coupons = ()
@@ -83,6 +87,7 @@ class ShopSettings(Value):
                 "buyer_open_orders_max": endless,
                 "buyer_unpaid_orders_per_hour_max": endless,
                 "buyer_messages_per_hour_max": endless,
+                "inbox_messages_per_hour_max": endless,
                 "buyer_stock_percent_max": 100,
                 "open_invoices_max": endless,
             }

@@ -35,6 +35,9 @@ OWN_KINDS = (
 )
 """What a merchant publishes that a shop is made of, or that is at least counted (REL-08)."""
 
+OPEN_KINDS = (Kind.CHAT_MESSAGE, Kind.ORDER, Kind.PAYMENT_RECEIPT)
+"""Order messages that some clients publish for everybody to read; reposts and reactions to pages share their kinds."""
+
 OFFER_KINDS = frozenset({Kind.COLLECTION, Kind.SHIPPING_OPTION})
 """What a listing may point at though somebody else wrote it (SHP-12)."""
 
@@ -53,6 +56,7 @@ class Topic(StrEnum):
     """What is asked of a relay, each in filters of its own."""
 
     INBOX = "inbox"
+    OPEN = "open"
     CATALOGUE = "catalogue"
     REVIEWS = "reviews"
     REVIEWERS = "reviewers"
@@ -123,7 +127,7 @@ class Followed:
 def targets_of(topic: Topic, merchant: str, followed: Followed) -> set[str]:
     """What is asked for one merchant's sake: keys of people, or addresses (REL-07…09)."""
     match topic:
-        case Topic.INBOX | Topic.CATALOGUE:
+        case Topic.INBOX | Topic.OPEN | Topic.CATALOGUE:
             return {merchant}
         case Topic.REVIEWS:
             return {f"{int(Kind.PRODUCT)}:{merchant}:{d}" for d in followed.products}
@@ -139,6 +143,8 @@ def filters_of(topic: Topic, targets: Collection[str]) -> tuple[Filter, ...]:
     match topic:
         case Topic.INBOX:
             return ({"kinds": [int(Kind.GIFT_WRAP)], "#p": wanted},)
+        case Topic.OPEN:
+            return ({"kinds": [int(kind) for kind in OPEN_KINDS], "#p": wanted},)
         case Topic.CATALOGUE:
             return ({"kinds": [int(kind) for kind in OWN_KINDS], "authors": wanted},)
         case Topic.REVIEWS:

@@ -199,8 +199,8 @@ class Ingest:
         ]
 
     def _learn(self, sighting: RawSighting) -> None:
-        """Relay lists, products and reviews say what else to follow; wraps, nearly all traffic, cost nothing here."""
-        if all(name.startswith(Topic.INBOX) for name in sighting.subscription.split("+")):
+        """Relay lists, products and reviews say what else to follow; messages, nearly all there is, cost nothing."""
+        if all(name.startswith((Topic.INBOX, Topic.OPEN)) for name in sighting.subscription.split("+")):
             return
         try:
             event = read_event(sighting.text)

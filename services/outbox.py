@@ -24,6 +24,8 @@ from schemas.nostr.nip01 import Event
 from services.relays import Outcome, PublishResult
 from services.telling import PUBLISH_TIMEOUT_S, Relays, Telling, a_word, always, the_rest
 
+MEANWHILE_S = 5.0
+"""A message that its recipient does not have after so long is recorded as it stands, and tried on."""
 GRACE_S = 0.5
 """How long the other relays have to answer before what they are owed is written down; most answer at once."""
 GIVE_UP_S = 600.0
@@ -118,7 +120,7 @@ class Outbox:
         copying = Telling(self._relays, copy or event, owed.copies, until_s)
         try:
             if self.find(partition, effect_id) is None:
-                await telling.placed()
+                await self._placed(owed, telling, copying)
                 reach(Point.PUBLISHER_ON_A_RELAY)
                 place.let_pass()
                 await the_rest(telling, copying, timeout_s=GRACE_S if self.has_room else PUBLISH_TIMEOUT_S)
@@ -138,6 +140,18 @@ class Outbox:
         finally:
             await telling.close()
             await copying.close()
+
+    async def _placed(self, owed: Owed, telling: Telling, copying: Telling) -> None:
+        """Wait for a first yes; a message that only the merchant has meanwhile is recorded so (MSG-10)."""
+        placing = asyncio.ensure_future(telling.placed())
+        try:
+            await asyncio.wait({placing}, timeout=MEANWHILE_S)
+            said = as_it_stands(owed, telling, copying).delivery
+            if not placing.done() and said.state is DeliveryState.SELF_ONLY:
+                await self._deliveries.put_delivery(said)
+            await placing
+        finally:
+            placing.cancel()
 
     async def _keep(self, partition: int, owed: Owed) -> None:
         if self.find(partition, owed.delivery.effect_id) != owed:

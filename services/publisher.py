@@ -15,17 +15,17 @@ import structlog
 from schemas.catalogue import ListingRevised
 from schemas.crash_points import Point, reach
 from schemas.deliveries import Delivery, DeliveryState, Owed, RelayOutcome
-from schemas.dialects import DIALECTS
+from schemas.inbox import AnswerPromised
 from schemas.merchants import Merchant
 from schemas.messages import JournalRecord
-from schemas.nostr.nip01 import Event, writable
-from schemas.nostr.nip17 import make_rumor
-from schemas.replies import ReplyPromised, TextReply
+from schemas.nostr.nip01 import Event
+from schemas.replies import ReplyPromised
 from schemas.signing import ASK_AGAIN_S, SignerDenies
 from schemas.values import SealedDetails
 from services.directory import Directory
 from services.outbox import DeliveryLog, Outbox, OutboxLog, Place, now_ms
-from services.signer.port import Signer, UnknownMerchant
+from services.outgoing import OpenText, Outgoing, of_answer, of_reply
+from services.signer.port import Signer
 from services.telling import Relays
 
 IN_FLIGHT_MAX = 2_000
@@ -37,6 +37,11 @@ Work = Callable[[Place, Owed | None], Awaitable[None]]
 """What a message or listing takes, from its start or from where the outbox has it."""
 
 log = structlog.get_logger(role="publisher")
+
+
+def no_vault(_merchant: str, _sealed: SealedDetails) -> str:
+    """Stands for a vault where there is none."""
+    raise LookupError("there is no vault here")
 
 
 class PublisherRole:
@@ -52,9 +57,9 @@ class PublisherRole:
         deliveries: DeliveryLog,
         outbox: OutboxLog,
         notify: Callable[[str], None] = lambda _: None,
-        open_goods: Callable[[str, SealedDetails], str] | None = None,
+        open_text: OpenText = no_vault,
     ) -> None:
-        """`open_goods` opens what a buyer is sent; without it such a message fails, and its delivery says so."""
+        """`open_text` opens what was sealed for a buyer; where it cannot, the delivery says that the message failed."""
         self._signer = signer
         self._directory = directory
         self._merchant_of = merchant_of
@@ -63,7 +68,7 @@ class PublisherRole:
         self._reread = outbox.reread
         self._outbox = Outbox(relays, outbox, deliveries)
         self._notify = notify
-        self._open_goods = open_goods
+        self._open_text = open_text
         self._denied = False
         self._slots = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._under_way: dict[int, dict[asyncio.Task[None], int]] = {}
@@ -104,7 +109,11 @@ class PublisherRole:
         for event in record.events:
             match event:
                 case ReplyPromised():
-                    yield event.effect_id, event.order.ref, partial(self._reply, record, event)
+                    for message in of_reply(record.merchant, event, self._open_text):
+                        yield message.effect_id, message.chain, partial(self._message, record, message)
+                case AnswerPromised():
+                    message = of_answer(record.merchant, event, self._open_text)
+                    yield message.effect_id, message.chain, partial(self._message, record, message)
                 case ListingRevised(listing=listing):
                     yield _effect_of(event), listing.coordinate, partial(self._listing, record, event)
                 case _:
@@ -209,61 +218,46 @@ class PublisherRole:
             log.warning("owed by no record", effect=effect_id, partition=partition)
             await self._outbox.forget(partition, effect_id)
 
-    async def _reply(self, record: JournalRecord, promised: ReplyPromised, place: Place, owed: Owed | None) -> None:
-        """Wrap a reply to the buyer and to the merchant's own inbox, and publish both."""
+    async def _message(self, record: JournalRecord, message: Outgoing, place: Place, owed: Owed | None) -> None:
+        """Wrap a message to the buyer and to the merchant's own inbox, and publish both."""
         merchant = record.merchant
         delivery = Delivery(
-            effect_id=promised.effect_id,
+            effect_id=message.effect_id,
             merchant=merchant,
-            order_ref=promised.order.ref,
-            what=promised.reply.type,
+            order_ref=message.order_ref,
+            what=message.what,
             event_id="",
             sequence=record.seq,
             state=DeliveryState.FAILED,
             at_ms=now_ms(),
         )
         try:
-            draft = DIALECTS[promised.dialect].write(self._opened(merchant, promised))
-        except (LookupError, ValueError) as error:
-            said = RelayOutcome(relay="", outcome="failed", message=f"cannot be opened: {type(error).__name__}")
-            await self._deliveries.put_delivery(delivery.model_copy(update={"outcomes": (said,)}))
-            log.error("goods not sent", order=promised.order.ref, number=promised.number)
-            return
-        tags = tuple(tuple(writable(text) for text in tag) for tag in draft.tags)
-        rumor = make_rumor(merchant, promised.at_s, draft.kind, tags, writable(draft.content))
-        try:
+            rumor = message.rumor(merchant)
             to_buyer, to_self = await self._signed(
                 merchant,
                 lambda: tuple(
-                    self._signer.seal_and_wrap(rumor, recipient, promised.effect_id)
-                    for recipient in (promised.order.buyer, merchant)
+                    self._signer.seal_and_wrap(rumor, recipient, message.effect_id)
+                    for recipient in (message.recipient, merchant)
                 ),
             )
-        except (ValueError, UnknownMerchant) as error:
+        except (ValueError, LookupError) as error:  # an unknown merchant is one, and so is an erased text
             said = RelayOutcome(relay="", outcome="failed", message=f"cannot be wrapped: {type(error).__name__}")
             await self._deliveries.put_delivery(delivery.model_copy(update={"outcomes": (said,)}))
-            log.error("reply not made", order=promised.order.ref, number=promised.number, error=str(error))
+            log.error("message not made", effect=message.effect_id, error=type(error).__name__)
+            if owed is not None:
+                await self._outbox.forget(place.partition, message.effect_id)
             return
         reach(Point.PUBLISHER_WRAPPED)
         await self._outbox.carry(
-            place, owed or await self._owed_reply(place, delivery, promised, to_buyer), to_buyer, to_self
+            place, owed or await self._owed_message(place, delivery, message.recipient, to_buyer), to_buyer, to_self
         )
 
-    def _opened(self, merchant: str, promised: ReplyPromised) -> ReplyPromised:
-        """The message with what is in its box. Raises LookupError where that is gone, ValueError where it is broken."""
-        reply = promised.reply
-        if not isinstance(reply, TextReply) or reply.sealed is None:
-            return promised
-        if self._open_goods is None:
-            raise LookupError("no vault here")
-        whole = f"{reply.text}\n\n{self._open_goods(merchant, reply.sealed)}"
-        return promised.model_copy(update={"reply": reply.model_copy(update={"text": whole, "sealed": None})})
-
-    async def _owed_reply(self, place: Place, delivery: Delivery, promised: ReplyPromised, to_buyer: Event) -> Owed:
-        """A reply before anybody was told: to the buyer's inboxes, and to the merchant's."""
+    async def _owed_message(self, place: Place, delivery: Delivery, recipient: str, to_buyer: Event) -> Owed:
+        """A message before anybody was told: to the buyer's inboxes, and to the merchant's."""
         home = self._home_relays(delivery.merchant)
-        route = await self._directory.route(promised.order.buyer, home)
-        copies = await self._directory.copies(delivery.merchant, home)
+        route, copies = await asyncio.gather(
+            self._directory.route(recipient, home), self._directory.copies(delivery.merchant, home)
+        )
         known = {
             "event_id": to_buyer.id,
             "compat_route": route.compat,

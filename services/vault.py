@@ -1,4 +1,4 @@
-"""Personal details under one key per order; the keys live in one small file, outside Kafka (D9).
+"""Personal details under one key per order or message; the keys live in one small file, outside Kafka (D9).
 
 Destroying a key is erasure: the journal still folds, and nobody can read the box again.
 The key is stored before the box leaves, so a crash cannot leave details that nobody can open.
@@ -21,6 +21,7 @@ from schemas.dialects.contract import PersonalDetails
 from schemas.values import SealedDetails
 
 _NONCE_BYTES = 12
+_FIELDS = ("address", "email", "phone", "note", "subject")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS order_keys (
     key_id TEXT PRIMARY KEY,
@@ -71,10 +72,6 @@ class Vault:
         listing = hashlib.sha256(coordinate.encode()).hexdigest()[:32]
         return self.seal(merchant, f"goods-{listing}", secrets.token_hex(8), PersonalDetails(note=text))
 
-    def open_goods(self, merchant: str, sealed: SealedDetails) -> str:
-        """The text in the box. Raises `Erased` and `CipherRefused`."""
-        return self.open(merchant, sealed).note or ""
-
     def of_order(self, merchant: str, order_ref: str) -> PersonalDetails | None:
         """The newest details of an order, or None where it had none or they were erased."""
         row = self._db.execute(
@@ -83,6 +80,24 @@ class Vault:
             (f"{order_ref}:*", merchant),
         ).fetchone()
         return None if row is None else self.open(merchant, SealedDetails(key_id=row[0], box=row[1]))
+
+    def of_conversation(self, merchant: str, conversation: str) -> dict[str, PersonalDetails]:
+        """Every text of a conversation that was not erased, by the first 16 digits of its message's name."""
+        rows = self._db.execute(
+            "SELECT key_id, box FROM order_keys WHERE key_id GLOB ? AND merchant = ? AND box IS NOT NULL",
+            (f"{conversation}:*", merchant),
+        ).fetchall()
+        return {
+            key_id.partition(":")[2]: self.open(merchant, SealedDetails(key_id=key_id, box=box)) for key_id, box in rows
+        }
+
+    def erase_conversation(self, merchant: str, conversation: str) -> int:
+        """Destroy the keys of all that was written so far in a conversation, for good; gives how many there were."""
+        erased = self._db.execute(
+            "UPDATE order_keys SET key = NULL, box = NULL WHERE key_id GLOB ? AND merchant = ? AND key IS NOT NULL",
+            (f"{conversation}:*", merchant),
+        )
+        return erased.rowcount
 
     def open(self, merchant: str, sealed: SealedDetails) -> PersonalDetails:
         """Read an order's details. Raises `Erased`, and `CipherRefused` for a box that was tampered with."""
@@ -94,9 +109,11 @@ class Vault:
         fields = orjson.loads(plaintext)
         if not isinstance(fields, dict):
             raise CipherRefused("sealed details are not an object")
-        return PersonalDetails(
-            **{name: str(fields[name]) for name in ("address", "email", "phone", "note") if name in fields}
-        )
+        return PersonalDetails(**{name: str(fields[name]) for name in _FIELDS if name in fields})
+
+    def text(self, merchant: str, sealed: SealedDetails) -> str:
+        """A message's text, or that of goods. Raises `Erased`, and `CipherRefused` for a box that was tampered with."""
+        return self.open(merchant, sealed).note or ""
 
     def erase(self, key_id: str) -> None:
         """Destroy an order's key, for good."""

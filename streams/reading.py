@@ -12,7 +12,7 @@ from typing import Protocol
 
 from schemas import limits
 from schemas.catalogue import RecordCollection, RecordDeletion, RecordListing, RecordShippingOption
-from schemas.dialects import recognise
+from schemas.dialects import human, recognise
 from schemas.dialects.contract import (
     Dialect,
     MessageFault,
@@ -21,6 +21,7 @@ from schemas.dialects.contract import (
     PersonalDetails,
     Said,
 )
+from schemas.inbox import ReceiveMessage, conversation_ref
 from schemas.market.collection import read_collection
 from schemas.market.listing import read_listing
 from schemas.market.reading import MarketFault, MarketRefused
@@ -32,12 +33,12 @@ from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, EventRefused, check_id, check_sig, parse_event, tag_values
 from schemas.nostr.nip09 import read_deletion
 from schemas.nostr.nip59 import OpenedWrap, WrapFault, WrapRefused
-from schemas.orders import MoveOrder, MoveShipping, PlaceOrder
+from schemas.orders import LEAKY, MoveOrder, MoveShipping, PlaceOrder
 from schemas.past import RecordPast
 from schemas.payments import ReportPayment
 from schemas.quarantine import Quarantined
 from schemas.reviews import RecordReview
-from schemas.values import Destination, OrderKey, Origin, SealedDetails
+from schemas.values import Actor, Destination, OrderKey, Origin, SealedDetails
 from streams.bursts import Bursts
 
 FUTURE_MAX_S = limits.FUTURE.most
@@ -168,10 +169,29 @@ class Reader:
             case Kind.ENCRYPTED_DIRECT_MESSAGE:
                 addressed = [key for key in tag_values(event, "p") if self._is_hosted(key)]
                 raise Refused("dialect_off", "a NIP-04 message; nip15 is not switched on", next(iter(addressed), None))
+            case Kind.CHAT_MESSAGE | Kind.ORDER | Kind.PAYMENT_RECEIPT:
+                return self._read_open(raw, event)
             case kind if kind in _LISTS:
                 return Known("relay_list")
             case _:
                 raise Refused("unknown_kind", f"kind {event.kind}")
+
+    def _read_open(self, raw: Raw, event: Event) -> Commands | Known:
+        """An order message that everybody can read, as some clients write them; answered in a wrap (MSG-07).
+
+        The same kinds are reposts (NIP-18), reactions to pages (NIP-25) and notes, which carry no `type` and `order`.
+        """
+        if not {"type", "order"} <= {tag[0] for tag in event.tags if len(tag) > 1}:
+            return Known("public_message")
+        hosted = {key for key in tag_values(event, "p") if self._is_hosted(key)}
+        if len(hosted) != 1:
+            raise Refused(WrapFault.WRONG_RECIPIENT, "no single merchant here is named")
+        (merchant,) = hosted
+        if event.pubkey == merchant:
+            return Known("own_public_message")
+        self._check_age(raw, merchant, event.created_at)
+        said = Said(event.id, event.pubkey, merchant, event.kind, event.tags, event.content)
+        return self._hear(raw, event.id, said, event.created_at, warnings=(LEAKY,))
 
     def _of_merchant(self, raw: Raw, event: Event, body: CommandBody) -> Commands:
         if not self._is_hosted(event.pubkey):
@@ -223,36 +243,73 @@ class Reader:
         except WrapRefused as refused:
             raise Refused(refused.reason.value, refused.detail, merchant) from None
         rumor = opened.rumor
-        is_past = rumor.created_at < started_s
-        if is_own and not is_past:
+        if is_own and rumor.created_at >= started_s:
             return Known("own_copy")
-        if rumor.created_at > raw.at_ms // 1_000 + FUTURE_MAX_S:
-            raise Refused("future_dated", "the message inside", merchant)
-        is_old = rumor.created_at < raw.received_ms // 1_000 - limits.RUMOR_AGE.most
-        if raw.replayed_ms is None and is_old and not is_past:
-            raise Refused("too_old", "the message inside", merchant)
-        dialect = recognise(rumor.kind, rumor.tags)
-        if dialect is None:
-            raise Refused(MessageFault.UNKNOWN_KIND, f"a message of kind {rumor.kind}", merchant)
-        if not is_past and self._is_burst(raw, opened):
-            raise Refused("sender_flood", f"more than {limits.SENDER_BURST.most} in a minute", merchant)
+        self._check_age(raw, merchant, rumor.created_at)
         said = Said(rumor.id, opened.sender, merchant, rumor.kind, rumor.tags, rumor.content)
+        if why := _ignored(said):
+            return Known(why)
+        return self._hear(raw, wrap.id, said, rumor.created_at)
+
+    def _check_age(self, raw: Raw, merchant: str, said_s: int) -> None:
+        """A message's own time, unix seconds: not ahead of us, and not too old unless the shop is younger still."""
+        if said_s > raw.at_ms // 1_000 + FUTURE_MAX_S:
+            raise Refused("future_dated", "the message inside", merchant)
+        is_old = said_s < raw.received_ms // 1_000 - limits.RUMOR_AGE.most
+        if raw.replayed_ms is None and is_old and said_s >= (self._hosted_since(merchant) or 0):
+            raise Refused("too_old", "the message inside", merchant)
+
+    def _hear(
+        self, raw: Raw, event_id: str, said: Said, said_s: int, warnings: tuple[str, ...] = ()
+    ) -> Commands | Known:
+        """What somebody whose key is proven said to a merchant, as a command."""
+        started_s = self._hosted_since(said.merchant) or 0
+        is_past, is_recent = said_s < started_s, said_s >= started_s - LOOK_BACK_S
+        dialect = recognise(said.kind, said.tags)
+        if dialect is None and not human.is_human(said.kind) and said.kind != Kind.DELETION:
+            raise Refused(MessageFault.UNKNOWN_KIND, f"a message of kind {said.kind}", said.merchant)
+        if dialect is None and not is_recent:
+            return Known("past_letter")  # the merchant has read it elsewhere
+        if not is_past and self._is_burst(raw, said):
+            raise Refused("sender_flood", f"more than {limits.SENDER_BURST.most} in a minute", said.merchant)
+        body: CommandBody
         try:
-            body = self._understand(dialect, said)
+            if dialect is not None:
+                body = self._understand(dialect, said, warnings)
+            elif said.kind == Kind.DELETION:
+                body = human.read_deletion(said)
+            else:
+                body = self._letter(said, said_s)
         except MessageRefused as refused:
-            raise Refused(refused.reason.value, refused.detail, merchant) from None
+            raise Refused(refused.reason.value, refused.detail, said.merchant) from None
         if is_past and isinstance(body, PlaceOrder | MoveOrder | MoveShipping | ReportPayment):
-            is_recent = rumor.created_at >= started_s - LOOK_BACK_S
-            body = RecordPast(order=body.order, said=body, said_at=rumor.created_at, is_recent=is_recent)
-        return Commands((command(raw, wrap.id, merchant, body),))
+            body = RecordPast(order=body.order, said=body, said_at=said_s, is_recent=is_recent)
+        return Commands((command(raw, event_id, said.merchant, body),))
 
-    def _is_burst(self, raw: Raw, opened: OpenedWrap) -> bool:
+    def _is_burst(self, raw: Raw, said: Said) -> bool:
         """Whether a buyer says too much at once; the merchant's own copies and what is replayed are never counted."""
-        if self._bursts is None or raw.replayed_ms is not None or opened.sender == opened.recipient:
+        if self._bursts is None or raw.replayed_ms is not None or said.actor is Actor.MERCHANT:
             return False
-        return self._bursts.is_one_too_many(opened.recipient, opened.sender, opened.rumor.id, raw.received_ms)
+        return self._bursts.is_one_too_many(said.merchant, said.author, said.rumor_id, raw.received_ms)
 
-    def _understand(self, dialect: Dialect, said: Said) -> CommandBody:
+    def _letter(self, said: Said, said_s: int) -> CommandBody:
+        """A person's message, its text sealed."""
+        letter = human.read_letter(said)
+        conversation = conversation_ref(said.merchant, letter.buyer)
+        words = PersonalDetails(note=letter.text, subject=letter.subject)
+        return ReceiveMessage(
+            buyer=letter.buyer,
+            author=said.actor,
+            rumor_id=said.rumor_id,
+            said_s=said_s,
+            kind=letter.kind,
+            text=self._vault.seal(said.merchant, conversation, said.rumor_id, words),
+            order_refs=letter.order_refs,
+            answers=letter.answers,
+            is_room=letter.is_room,
+        )
+
+    def _understand(self, dialect: Dialect, said: Said, warnings: tuple[str, ...]) -> CommandBody:
         reading = dialect.read(said)
         if not isinstance(reading, OrderDraft):
             return reading
@@ -272,8 +329,18 @@ class Reader:
             coupon=reading.coupon,
             language=reading.language,
             has_contact=bool(reading.personal.email or reading.personal.phone),
-            warnings=reading.warnings,
+            warnings=(*reading.warnings, *warnings),
         )
+
+
+def _ignored(said: Said) -> str | None:
+    """Why a private message is only counted: nothing a shop acts on, and nothing anybody did wrong (MSG-01, MSG-02)."""
+    people = {tag[1] for tag in said.tags if tag[0] == "p" and len(tag) > 1}
+    if said.kind == Kind.REACTION:
+        return "reaction"
+    if said.actor is Actor.MERCHANT and people == {said.merchant}:
+        return "note_to_self"
+    return "companion" if human.is_companion(said) else None
 
 
 def command(raw: Raw, event_id: str, merchant: str, body: CommandBody) -> Command:

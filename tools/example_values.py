@@ -198,6 +198,9 @@ COUNT_REFUSED = StockRefused(
 )
 UNSAID = StatusReply(status=WireStatus.PROCESSING, text="Your order is being prepared.")
 
+WORDS = SealedDetails(key_id=f"{'c6' * 16}:{'f1' * 8}", box="c2VhbGVk")
+"""The text of a message."""
+
 SETTINGS = ShopSettings(
     complete_on_delivery=True,
     taxes=(TaxRule(percent=Decimal(7), countries=("US",), regions=("US-FL",)),),

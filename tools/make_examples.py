@@ -28,11 +28,18 @@ from schemas.catalogue import (
     Withdrawn,
 )
 from schemas.codec import encode
-from schemas.deliveries import Delivery, DeliveryState, Owed, RelayOutcome
 from schemas.freezes import FreezeMerchant, MerchantFrozen, MerchantThawed, ThawMerchant
 from schemas.goods import GoodsSet, MarkReady, PickupReady, SetGoods
 from schemas.holds import HoldOrder, OrderHeld, OrderReleased, OrderRenewed, ReleaseOrder, ReplyWithheld
-from schemas.merchants import Merchant, RelayCursor
+from schemas.inbox import (
+    AnswerMessage,
+    AnswerPromised,
+    AnswerRefused,
+    DeleteMessages,
+    MessageDeleted,
+    MessageReceived,
+    ReceiveMessage,
+)
 from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.orders import (
     CancellationRequested,
@@ -56,7 +63,6 @@ from schemas.past import AnswerPast, PastOrder, PastOrderRecorded, RecordPast
 from schemas.payments import (
     BackendState,
     ObservePayment,
-    PaymentAxis,
     PaymentDropped,
     PaymentImplied,
     PaymentReported,
@@ -67,7 +73,6 @@ from schemas.payments import (
     RecordPaymentRequest,
     ReportPayment,
 )
-from schemas.quarantine import Quarantined
 from schemas.refunds import RecordRefund, RefundRecorded
 from schemas.replies import PaymentOption, PaymentRequestReply, ReplyPromised
 from schemas.reviews import (
@@ -83,7 +88,6 @@ from schemas.reviews import (
     ReviewWithdrawn,
     Standing,
 )
-from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
 from schemas.shops import OpenShop, ShopOpened
 from schemas.stock import (
     SetStock,
@@ -95,6 +99,7 @@ from schemas.stock import (
     StockSet,
 )
 from schemas.values import Actor, Origin, Refusal, Waiting
+from tools.example_others import OTHERS
 from tools.example_values import (
     AT_MS,
     AT_S,
@@ -122,6 +127,7 @@ from tools.example_values import (
     SHIP,
     UNSAID,
     VASE,
+    WORDS,
 )
 
 FOLDER = Path(__file__).parent.parent / "schemas" / "examples"
@@ -153,6 +159,17 @@ COMMANDS: tuple[CommandBody, ...] = (
     ReportPayment(order=ORDER, rumor_id=RUMOR, medium="lightning"),
     RecordReview(review=REVIEW),
     JudgeReviews(),
+    ReceiveMessage(
+        buyer=BUYER,
+        author=Actor.BUYER,
+        rumor_id=RUMOR,
+        said_s=AT_S,
+        text=WORDS,
+        order_refs=(ORDER.ref,),
+        answers="f2" * 32,
+    ),
+    AnswerMessage(buyer=BUYER, name="c5" * 16, text=WORDS, order_id=ORDER.order_id, answers=RUMOR),
+    DeleteMessages(buyer=BUYER, actor=Actor.BUYER, rumor_ids=(RUMOR,)),
     FreezeMerchant(code="I2", reason=FOUND, cause="I2 at 3:431"),
     ThawMerchant(reason="stock counted by hand", cause="operator 1"),
     SetStock(coordinate=VASE, on_hand=5, source="erp", version=17, cause="operator 1"),
@@ -243,6 +260,18 @@ EVENTS: tuple[Event, ...] = (
     ),
     ReviewReceived(author=BUYER, product=VASE, score=REVIEW.score, is_verified=True),
     ReviewInvited(order=ORDER),
+    MessageReceived(
+        buyer=BUYER,
+        author=Actor.BUYER,
+        rumor_id=RUMOR,
+        said_s=AT_S,
+        text=WORDS,
+        order=ORDER,
+        answers="f2" * 32,
+    ),
+    MessageDeleted(buyer=BUYER, actor=Actor.BUYER, rumor_id=RUMOR, order=ORDER),
+    AnswerPromised(buyer=BUYER, name="c5" * 16, at_s=AT_S, text=WORDS, order=ORDER, answers=RUMOR),
+    AnswerRefused(buyer=BUYER, name="c5" * 16, reason="unknown_order", detail="this buyer has no such order"),
     MerchantFrozen(code="I2", reason=FOUND, cause="I2 at 3:431"),
     MerchantThawed(reason="stock counted by hand", cause="operator 1", deadline_ms=AT_MS + 60_000),
     ReplyPromised(
@@ -257,111 +286,6 @@ EVENTS: tuple[Event, ...] = (
             expires_at=AT_S + 900,
             text="Please pay 30570 sats.",
         ),
-    ),
-)
-OTHERS: tuple[BaseModel, ...] = (
-    Merchant(public_key=MERCHANT, name="Vases", relays=("wss://relay.example",), added_ms=AT_MS),
-    RelayCursor(relay="wss://relay.example", cursor_key="inbox 3", complete_s=AT_S),
-    Quarantined(
-        id="c3" * 16,
-        reason="bad_sig",
-        detail="the signature is not the author's",
-        stage="intake",
-        merchant=None,
-        relay="wss://relay.example",
-        at_ms=AT_MS,
-        original='{"id":"…"}',
-        topic="ncc.raw",
-        partition=3,
-        offset=1207,
-    ),
-    Owed(
-        delivery=Delivery(
-            effect_id=f"reply:{ORDER.ref}:1",
-            merchant=MERCHANT,
-            order_ref=ORDER.ref,
-            what="payment_request",
-            event_id=EVENT,
-            sequence=7,
-            state=DeliveryState.DELIVERED,
-            outcomes=(RelayOutcome(relay="wss://relay.example", outcome="accepted"),),
-            at_ms=AT_MS,
-        ),
-        offset=11,
-        since_ms=AT_MS,
-        relays=("wss://away.example",),
-        copies=("wss://home.example",),
-    ),
-    Delivery(
-        effect_id=f"reply:{ORDER.ref}:1",
-        merchant=MERCHANT,
-        order_ref=ORDER.ref,
-        what="payment_request",
-        event_id=EVENT,
-        sequence=7,
-        state=DeliveryState.DELIVERED,
-        compat_route=True,
-        outcomes=(RelayOutcome(relay="wss://relay.example", outcome="accepted"),),
-        at_ms=AT_MS,
-    ),
-    OrderRow(
-        key=ORDER,
-        ref=ORDER.ref,
-        dialect="gamma",
-        revision=1,
-        status=OrderStatus.CONFIRMED,
-        payment=PaymentAxis.PAID,
-        shipping=ShippingStatus.SHIPPED,
-        lines=(OrderLine(coordinate=VASE, quantity=2),),
-        country="US",
-        total_msat=30_570_000,
-        paid_msat=30_570_000,
-        tracking="T-1",
-        placed_ms=AT_MS,
-        requested_ms=AT_MS + 20,
-        confirmed_ms=AT_MS + 60_000,
-        updated_ms=AT_MS + 60_000,
-        partition=3,
-        sequence=9,
-    ),
-    InventoryRow(
-        merchant=MERCHANT,
-        coordinate=VASE,
-        title="Vase",
-        price="10.99 USD",
-        on_hand=3,
-        held=1,
-        sold=2,
-        updated_ms=AT_MS,
-        partition=3,
-        sequence=9,
-    ),
-    ReviewRow(
-        merchant=MERCHANT,
-        product=VASE,
-        author=BUYER,
-        event_id="e3" * 32,
-        thumb=Decimal(1),
-        score=REVIEW.score,
-        strict_score=REVIEW.strict_score,
-        categories=(("quality", Decimal("0.8")),),
-        reviewed_at=AT_S,
-        updated_ms=AT_MS,
-        partition=3,
-        sequence=10,
-    ),
-    RatingRow(
-        merchant=MERCHANT,
-        level=Level.PARENT,
-        target=VASE,
-        reviews=2,
-        verified=1,
-        total=Decimal("1.3"),
-        mean=Decimal("0.65"),
-        stars=(0, 0, 1, 1, 0),
-        updated_ms=AT_MS,
-        partition=3,
-        sequence=10,
     ),
 )
 

@@ -28,7 +28,10 @@ SETTINGS: dict[str, str] = {
     "buyer_stock_units_min": "Units that they may hold whatever the share.",
     "order_sats_max": "Sats that one order may cost.",
     "open_invoices_max": "Orders of the shop that wait for payment at once.",
-    "denied": "Public keys (hex, comma-separated) whose orders are declined and whose reviews do not count.",
+    "human_companion": "Whether buyers read each new state as a plain message too, for clients that show no others.",
+    "inbox_messages_per_hour_max": "Messages of people in an hour of the clock that name no order of theirs.",
+    "denied": "Public keys (hex, comma-separated) whose orders are declined, whose reviews do not count, "
+    "and who are not heard.",
     "taxes": "Taxes by place and kind of goods, in JSON: `name`, `percent`, `is_included`, `countries`, `regions`, "
     "`format`, `on_shipping`. The first that fits counts.",
     "coupons": "Coupons, in JSON: `code`, `percent` or `sum`, `goods_min`, `expires_at`.",

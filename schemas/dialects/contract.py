@@ -29,7 +29,8 @@ class MessageFault(StrEnum):
     RECIPIENT_MISMATCH = "recipient_mismatch"
     GROUP_ORDER = "group_order"
     TOO_MANY_LINES = "too_many_lines"
-    HUMAN_MESSAGE = "human_message"
+    EMPTY_MESSAGE = "empty_message"
+    KNOWN_FOREIGN_DIALECT = "known_foreign_dialect"
 
 
 class MessageRefused(ValueError):
@@ -60,12 +61,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PersonalDetails:
-    """What only the merchant may read. It is sealed before it leaves intake; its repr shows nothing."""
+    """What only the merchant may read. It is sealed before it leaves intake; its repr shows nothing.
+
+    Of an order, or of a person's message, whose text is the `note`.
+    """
 
     address: str | None = None
     email: str | None = None
     phone: str | None = None
     note: str | None = None
+    subject: str | None = None
 
     def __repr__(self) -> str:
         return "PersonalDetails(…)"
@@ -73,7 +78,7 @@ class PersonalDetails:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to seal."""
-        return not (self.address or self.email or self.phone or self.note)
+        return not (self.address or self.email or self.phone or self.note or self.subject)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,15 +36,13 @@ class Gamma:
     name = "gamma"
 
     def recognises(self, kind: int, tags: tuple[tuple[str, ...], ...]) -> bool:
-        """Kinds 14, 16 and 17; what exactly was said is settled when it is read."""
-        return kind in (Kind.CHAT_MESSAGE, Kind.ORDER, Kind.PAYMENT_RECEIPT)
+        """Kinds 16 and 17; what exactly was said is settled when it is read."""
+        return kind in (Kind.ORDER, Kind.PAYMENT_RECEIPT)
 
     def read(self, said: Said) -> Reading:
         """Route by kind and `type` tag, never by subject or content (A-03, EVT-07)."""
         tags = _Tags(said)
         tags.check_recipient()
-        if said.kind == Kind.CHAT_MESSAGE:
-            raise MessageRefused(MessageFault.HUMAN_MESSAGE, "a person wrote; it moves no order")
         if said.kind == Kind.PAYMENT_RECEIPT:
             return _read_receipt(said, tags)
         if said.kind != Kind.ORDER:
@@ -60,6 +58,8 @@ class Gamma:
                 return _read_shipping(said, tags)
             case None:
                 raise MessageRefused(MessageFault.NO_TYPE)
+            case _ if said.content.lstrip().startswith("{"):
+                raise MessageRefused(MessageFault.KNOWN_FOREIGN_DIALECT, "a worded type and JSON")
             case _:
                 raise MessageRefused(MessageFault.NO_TYPE, "an unknown type")
 
@@ -127,7 +127,7 @@ class _Tags:
         people = {tag[1] for tag in self.all("p")}
         if self.said.actor is Actor.BUYER and self.said.merchant not in people:
             raise MessageRefused(MessageFault.RECIPIENT_MISMATCH, "the message is for somebody else")
-        if len(people) > 1:
+        if len(people - {self.said.author}) > 1:
             raise MessageRefused(MessageFault.GROUP_ORDER, "more than one recipient")
 
     def order_key(self) -> OrderKey:
@@ -137,8 +137,8 @@ class _Tags:
         if self.said.actor is Actor.BUYER:
             buyer = self.said.author
         else:
-            buyer = next(iter({tag[1] for tag in self.all("p")}), "")
-            if not _is_key(buyer) or buyer == self.said.merchant:
+            buyer = next(iter({tag[1] for tag in self.all("p")} - {self.said.merchant}), "")
+            if not _is_key(buyer):
                 raise MessageRefused(MessageFault.RECIPIENT_MISMATCH, "no buyer is named")
         return OrderKey(merchant=self.said.merchant, buyer=buyer, order_id=order_id)
 

@@ -19,7 +19,7 @@ from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.quarantine import Quarantined
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import OrderKey, Origin, PublicKey, SealedDetails
-from services.api import goods, order_moves, reviews, stock
+from services.api import goods, inbox, order_moves, reviews, stock
 
 ROWS_MAX = 1_000
 QUARANTINE_IDS_MAX = 100_000
@@ -120,6 +120,7 @@ class Services(BaseModel):
     seal: Callable[[str, str, str], SealedDetails | None]
     """(merchant, listing, text) → the text sealed."""
     is_signer_for: Callable[[str], bool]
+    letters: Any
 
 
 def make_app(services: Services) -> FastAPI:
@@ -264,6 +265,8 @@ def make_app(services: Services) -> FastAPI:
     goods.add_routes(app, guarded, decide, queries.rows, services.seal, is_hosted)
     stock.add_routes(app, guarded, decide, queries.rows, is_hosted)
 
+    inbox.add_routes(app, guarded, decide, queries.rows, services.letters)
+
     @app.get("/quarantine", dependencies=guarded)
     async def list_quarantine(
         limit: Annotated[int, Field(ge=1, le=ROWS_MAX)] = 50, reason: str = "", stage: str = ""
@@ -332,7 +335,9 @@ def report(record: JournalRecord | None) -> dict[str, Any]:
     if record is None:
         return {"decided": "nothing_new", "events": []}
     events = [event.model_dump(mode="json") for event in record.events]
-    refused = next((event for event in events if event["type"] in ("MoveRefused", "StockRefused")), None)
+    refused = next(
+        (event for event in events if event["type"] in ("MoveRefused", "StockRefused", "AnswerRefused")), None
+    )
     if refused is not None:
         return {"decided": "refused", "reason": refused["reason"], "detail": refused["detail"], "events": events}
     return {"decided": "done", "sequence": record.seq, "events": [event["type"] for event in events]}

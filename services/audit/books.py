@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from services.audit import on_money, on_orders, on_reviews, on_stock
+from services.audit import on_inbox, on_money, on_orders, on_reviews, on_stock
 from services.audit.invariants import Breach
 from services.audit.ledger import Fact, Goods, Ledger, Order
 from services.audit.rules import FINISHED, PAID, PATIENCE_MS, UNTOLD_NEVER, short
@@ -50,6 +50,8 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "ReviewWithdrawn": on_reviews.withdrawn,
     "ReviewJudged": on_reviews.judged,
     "RatingsChanged": on_reviews.rated,
+    "MessageReceived": on_inbox.written,
+    "AnswerPromised": on_inbox.written,
 }
 """How each fact is entered; the others move nothing that is counted here."""
 

@@ -41,6 +41,10 @@ class Stack:
         """Change something."""
         return self._call("PUT", path, json=body)
 
+    def delete(self, path: str, **params: Any) -> Any:
+        """Do away with something."""
+        return self._call("DELETE", path, params=params)
+
     def _call(self, method: str, path: str, **rest: Any) -> Any:
         try:
             answer = self._http.request(method, path, **rest)

@@ -21,6 +21,7 @@ MODULES: Final = {
     "set-stock": "orders",
     "goods": "goods",
     "reviews": "reviews",
+    "inbox": "inbox",
     "sql": "orders",
     "quarantine": "quarantine",
     "audit": "audit",

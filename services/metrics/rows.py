@@ -20,6 +20,7 @@ from schemas.catalogue import (
 from schemas.freezes import MerchantFrozen, MerchantThawed
 from schemas.goods import GoodsSet, PickupReady
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
+from schemas.inbox import AnswerPromised, AnswerRefused, MessageDeleted, MessageReceived
 from schemas.messages import Event, JournalRecord
 from schemas.orders import (
     LINES_MAX,
@@ -120,11 +121,11 @@ def event_rows(partition: int, record: JournalRecord, pseudonym: Pseudonym) -> l
                 names[order] = (order.ref, pseudonym(order.merchant, order.buyer))
             order_ref, buyer = names[order]
             row = row._replace(order_ref=order_ref, buyer=buyer)
-        rows.extend(_rows(row, event, record.events))
+        rows.extend(_rows(row, event, record.events, pseudonym))
     return rows or [EventRow(partition, record.seq, 0, 0, NOTHING, record.merchant, at)]
 
 
-def _rows(row: EventRow, event: Event, events: tuple[Event, ...]) -> list[EventRow]:
+def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pseudonym) -> list[EventRow]:
     """One event's row and its lines; `events` are those of the same record."""
     match event:
         case OrderPlaced():
@@ -229,6 +230,19 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...]) -> list[EventR
         case ReplyPromised():
             status = _reply_status(event.reply)
             return [row._replace(subject=event.effect_id, status=status, dialect=short(event.dialect))]
+        case MessageReceived():
+            buyer = pseudonym(row.merchant, event.buyer)
+            return [
+                row._replace(buyer=buyer, subject=event.rumor_id, status=event.kind.value, actor=event.author.value)
+            ]
+        case MessageDeleted():
+            buyer = pseudonym(row.merchant, event.buyer)
+            return [row._replace(buyer=buyer, subject=event.rumor_id, actor=event.actor.value)]
+        case AnswerPromised():
+            return [row._replace(buyer=pseudonym(row.merchant, event.buyer), subject=event.effect_id(row.merchant))]
+        case AnswerRefused():
+            buyer = pseudonym(row.merchant, event.buyer)
+            return [row._replace(buyer=buyer, subject=short(event.name), reason=short(event.reason))]
         case CommandParked():
             return [row._replace(reason=event.command.type)]
         case PastOrderRecorded(past=past):

@@ -56,6 +56,8 @@ CREATE TABLE IF NOT EXISTS orders
     paid_msat Int64,
     tracking String,
     cancellation_requested Bool,
+    leaky Bool,                             -- it was written for everybody to read
+    message_deleted Bool,                   -- its buyer took the message back, which leaves the order
     placed_at DateTime64(3, 'UTC'),
     requested_at Nullable(DateTime64(3, 'UTC')),
     confirmed_at Nullable(DateTime64(3, 'UTC')),
@@ -81,6 +83,13 @@ ALTER TABLE orders
     ADD COLUMN IF NOT EXISTS refunded_msat Int64,
     ADD COLUMN IF NOT EXISTS parcels Array(String),
     ADD COLUMN IF NOT EXISTS parcel_states Array(LowCardinality(String));
+-- name: leaky
+-- The column for tables that were made before it.
+ALTER TABLE orders ADD COLUMN IF NOT EXISTS leaky Bool AFTER cancellation_requested;
+
+-- name: message_deleted
+-- The column for tables that were made before it.
+ALTER TABLE orders ADD COLUMN IF NOT EXISTS message_deleted Bool AFTER leaky;
 
 -- name: inventory
 -- Every version of every listing's stock row; available = on_hand − held.
@@ -154,6 +163,29 @@ CREATE TABLE IF NOT EXISTS ratings
 ENGINE = ReplacingMergeTree(sequence)
 ORDER BY (merchant, level, target, category);
 
+-- name: messages
+-- Every version of every message between a shop and a person: who, when and about which order, never a word of it.
+-- The buyer's public key is needed to answer.
+CREATE TABLE IF NOT EXISTS messages
+(
+    merchant LowCardinality(String),
+    buyer String,
+    name String,                            -- the rumor's id; of an answer written here its own name
+    author LowCardinality(String),          -- buyer or merchant
+    kind LowCardinality(String),            -- text or file
+    order_ref String,                       -- '' where it names no order of the buyer's
+    answers String,
+    is_answer Bool,                         -- written here, not in another client of the merchant's
+    is_room Bool,                           -- others were addressed too
+    deleted Bool,
+    said_at DateTime64(3, 'UTC'),
+    updated_at DateTime64(3, 'UTC'),
+    partition UInt16,
+    sequence UInt64
+)
+ENGINE = ReplacingMergeTree(sequence)
+ORDER BY (merchant, buyer, name);
+
 -- name: deliveries
 -- What became of each message: one row for each effect and the event that carried it, the latest report counts.
 -- A relay's own words are left out, only its outcome is kept.
@@ -207,6 +239,20 @@ CREATE OR REPLACE VIEW reviews_now AS SELECT * FROM reviews FINAL WHERE NOT with
 -- name: ratings_now
 -- One row for each figure that reviews come to; those without a review are left out.
 CREATE OR REPLACE VIEW ratings_now AS SELECT * FROM ratings FINAL WHERE reviews > 0;
+
+-- name: messages_now
+-- One row for each message with a person, as it stands.
+CREATE OR REPLACE VIEW messages_now AS SELECT * FROM messages FINAL;
+
+-- name: inbox_now
+-- One row for each conversation that has a message that was not taken back; it waits while the last word is the buyer's.
+CREATE OR REPLACE VIEW inbox_now AS
+SELECT merchant, buyer, count() AS messages, max(said_at) AS last_at,
+       argMax(author, (said_at, updated_at)) = 'buyer' AS waits,
+       argMax(order_ref, (order_ref != '', said_at)) AS order_ref
+FROM messages FINAL
+WHERE NOT deleted
+GROUP BY merchant, buyer;
 
 -- name: deliveries_now
 -- One row for each message sent.

@@ -9,7 +9,7 @@ from schemas.deliveries import Delivery
 from schemas.orders import LINES_MAX
 from schemas.quarantine import Quarantined
 from schemas.reviews import Level
-from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
 from services.metrics.ranges import (
     coordinate_or_empty,
     country_or_empty,
@@ -41,6 +41,8 @@ class OrderStateRow(NamedTuple):
     paid_msat: int
     tracking: str
     cancellation_requested: bool
+    leaky: bool
+    message_deleted: bool
     placed_at: int
     requested_at: int | None
     confirmed_at: int | None
@@ -110,6 +112,25 @@ class RatingStateRow(NamedTuple):
     sequence: int
 
 
+class MessageStateRow(NamedTuple):
+    """A row of `messages`, in its columns' order."""
+
+    merchant: str
+    buyer: str
+    name: str
+    author: str
+    kind: str
+    order_ref: str
+    answers: str
+    is_answer: bool
+    is_room: bool
+    deleted: bool
+    said_at: int
+    updated_at: int
+    partition: int
+    sequence: int
+
+
 class DeliveryStateRow(NamedTuple):
     """A row of `deliveries`, in its columns' order."""
 
@@ -161,6 +182,8 @@ def order_row(row: OrderRow) -> OrderStateRow:
         paid_msat=int64(row.paid_msat),
         tracking=short(row.tracking or ""),
         cancellation_requested=row.cancellation_requested,
+        leaky=row.leaky,
+        message_deleted=row.message_deleted,
         placed_at=instant(row.placed_ms),
         requested_at=instant_or_none(row.requested_ms),
         confirmed_at=instant_or_none(row.confirmed_ms),
@@ -228,6 +251,26 @@ def rating_row(row: RatingRow) -> RatingStateRow:
         total=row.total,
         mean=row.mean,
         stars=[int64(count) for count in row.stars],
+        updated_at=instant(row.updated_ms),
+        partition=row.partition,
+        sequence=row.sequence,
+    )
+
+
+def message_row(row: MessageRow) -> MessageStateRow:
+    """One message with a person as it stands; its text is sealed in the journal and not here."""
+    return MessageStateRow(
+        merchant=row.merchant,
+        buyer=row.buyer,
+        name=row.name,
+        author=row.author.value,
+        kind=row.kind.value,
+        order_ref=row.order_ref,
+        answers=row.answers,
+        is_answer=row.is_answer,
+        is_room=row.is_room,
+        deleted=row.deleted,
+        said_at=instant(row.said_ms),
         updated_at=instant(row.updated_ms),
         partition=row.partition,
         sequence=row.sequence,

@@ -15,18 +15,20 @@ from typing import Final, NamedTuple
 from schemas.deliveries import Delivery
 from schemas.messages import JournalRecord
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
 from services.metrics.port import MetricsError
 from services.metrics.rows import EventRow, Pseudonym, event_rows
 from services.metrics.state_rows import (
     DeliveryStateRow,
     InventoryStateRow,
+    MessageStateRow,
     OrderStateRow,
     QuarantineStateRow,
     RatingStateRow,
     ReviewStateRow,
     delivery_row,
     inventory_row,
+    message_row,
     order_row,
     quarantine_row,
     rating_row,
@@ -98,6 +100,10 @@ class MetricsWriter:
     def write_ratings(self, rows: Iterable[RatingRow]) -> None:
         """Write versions of rating rows."""
         self._write("ratings", RatingStateRow._fields, map(rating_row, rows))
+
+    def write_messages(self, rows: Iterable[MessageRow]) -> None:
+        """Write versions of messages with people, which hold no text."""
+        self._write("messages", MessageStateRow._fields, map(message_row, rows))
 
     def write_deliveries(self, reports: Iterable[Delivery]) -> None:
         """Write delivery reports; one for the same effect and event replaces an older one."""

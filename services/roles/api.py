@@ -30,6 +30,7 @@ async def run(stage: Stage) -> None:
             seal=vault.seal_goods,
             replayer=Replay(stage.kafka, sinks),
             is_signer_for=lambda key: key in stage.signer.merchants(),
+            letters=vault,
         )
     )
     stage.ready_when(lambda: tail.started.is_set() and table.ready.is_set())

@@ -46,7 +46,7 @@ async def run(stage: Stage) -> None:
                 sinks,
                 outbox,
                 stage.notify,
-                vault.open_goods,
+                vault.text,
             )
             brake = Brake(role, partial(journal_stretch, stage.kafka))
             await together(follow(stage, brake), role.failure, brake.failure, holding)
@@ -54,3 +54,4 @@ async def run(stage: Stage) -> None:
         holding.cancel()
         vault.close()
         await producer.stop()
+        vault.close()

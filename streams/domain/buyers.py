@@ -20,6 +20,8 @@ class Silence(StrEnum):
     TOO_MANY_ORDERS = "too_many_orders"
     TOO_MANY_MESSAGES = "too_many_messages"
     TOO_MANY_REVIEWS = "too_many_reviews"
+    INBOX_FULL = "inbox_full"
+    MUTED = "muted"
 
 
 def silenced(decision: Decision, buyer: str) -> bool:
@@ -39,6 +41,21 @@ def silenced(decision: Decision, buyer: str) -> bool:
 def silenced_actor(decision: Decision, actor: Actor, buyer: str) -> bool:
     """The same for messages that the merchant may send too, whose own are not counted."""
     return actor is Actor.BUYER and silenced(decision, buyer)
+
+
+def unheard(decision: Decision, buyer: str, about_order: bool) -> bool:
+    """The same for what a person writes, which a crowd must not fill the inbox with, nor somebody who is declined."""
+    shop = decision.shop
+    if buyer in shop.settings.denied:
+        decision.silence = Silence.MUTED
+        return True
+    if silenced(decision, buyer):
+        return True
+    strangers = shop.strangers if _is_this_hour(decision) else 0
+    if about_order or strangers < shop.settings.inbox_messages_per_hour_max:
+        return False
+    decision.silence = Silence.INBOX_FULL
+    return True
 
 
 def check_new_order(decision: Decision, buyer: str) -> Finding | None:

@@ -15,6 +15,7 @@ from schemas.catalogue import (
 from schemas.freezes import FreezeMerchant, ThawMerchant
 from schemas.goods import MarkReady, SetGoods
 from schemas.holds import HoldOrder, ReleaseOrder
+from schemas.inbox import AnswerMessage, DeleteMessages, ReceiveMessage
 from schemas.messages import Command, CommandBody, Event
 from schemas.orders import MoveOrder, MoveShipping, PlaceOrder, Rate, ReachDeadline
 from schemas.parking import ReleaseParked
@@ -29,6 +30,7 @@ from streams.domain import (
     freezing,
     handing,
     holding,
+    inbox,
     orders,
     parcels,
     parking,
@@ -64,6 +66,7 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
     match body:
         case PlaceOrder():
             orders.place(decision, body, rates)
+            inbox.mark_placed(decision, body)
         case RecordPaymentRequest():
             payments.record_request(decision, body)
         case ObservePayment():
@@ -114,6 +117,12 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             reviews.record(decision, body)
         case JudgeReviews():
             reviews.judge(decision, body)
+        case ReceiveMessage():
+            inbox.receive(decision, body)
+        case AnswerMessage():
+            inbox.answer(decision, body)
+        case DeleteMessages():
+            inbox.delete(decision, body)
         case OpenShop():
             if decision.shop.settings != body.settings or not decision.shop.is_open:
                 decision.emit(ShopOpened(settings=body.settings))

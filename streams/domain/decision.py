@@ -52,6 +52,7 @@ class Decision:
                 answers=answers,
                 at_s=self.at_ms // 1_000,
                 reply=reply,
+                companion=self.shop.settings.human_companion and isinstance(reply, StatusReply),
             )
         )
 

@@ -16,6 +16,7 @@ from schemas.catalogue import (
 from schemas.freezes import MerchantFrozen, MerchantThawed
 from schemas.goods import GoodsSet, PickupReady
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
+from schemas.inbox import AnswerPromised, AnswerRefused, MessageDeleted, MessageReceived
 from schemas.messages import Event
 from schemas.orders import (
     CancellationRequested,
@@ -61,7 +62,7 @@ from schemas.stock import (
     StockSet,
 )
 from schemas.values import Actor
-from streams.domain import fold_goods, fold_orders, fold_reviews
+from streams.domain import fold_goods, fold_inbox, fold_orders, fold_reviews
 from streams.domain.shop import (
     Due,
     Master,
@@ -77,6 +78,7 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
         case OrderPlaced():
             fold_orders.hear(shop, event.order.buyer, at_ms)
             fold_orders.place(shop, event)
+            fold_inbox.place(shop, event)
         case OrderQuoted():
             fold_orders.quote(shop, event)
         case StockHeld():
@@ -195,6 +197,16 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             fold_reviews.rate(shop, event)
         case ReviewReceived() | ReviewInvited():
             pass
+        case MessageReceived():
+            if event.author is Actor.BUYER:
+                fold_orders.hear(shop, event.buyer, at_ms)
+            fold_inbox.receive(shop, event)
+        case MessageDeleted():
+            if event.actor is Actor.BUYER:
+                fold_orders.hear(shop, event.buyer, at_ms)
+            fold_inbox.delete(shop, event)
+        case AnswerPromised() | AnswerRefused():
+            fold_inbox.settle(shop, event)
         case ShopOpened():
             denied, shop.settings = shop.settings.denied, event.settings
             fold_reviews.change_denied(shop, denied)

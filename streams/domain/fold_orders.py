@@ -79,7 +79,7 @@ def hear(shop: Shop, buyer: str, at_ms: int) -> None:
     """Count a message of a buyer that led to something, in the hour it came; a new hour starts anew."""
     hour = at_ms // HOUR_MS
     if hour > shop.hour:
-        shop.hour, shop.heard, shop.unpaid = hour, {}, {}
+        shop.hour, shop.heard, shop.unpaid, shop.strangers = hour, {}, {}, 0
     shop.heard[buyer] = shop.heard.get(buyer, 0) + 1
 
 

@@ -12,8 +12,10 @@ from typing import NamedTuple
 from schemas.catalogue import ListingRecorded, ListingRevised, Withdrawn
 from schemas.goods import PickupReady
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed
+from schemas.inbox import AnswerPromised, MessageDeleted, MessageReceived
 from schemas.messages import Event, JournalRecord
 from schemas.orders import (
+    LEAKY,
     CancellationRequested,
     OrderMoved,
     OrderPlaced,
@@ -35,9 +37,9 @@ from schemas.payments import (
 )
 from schemas.refunds import RefundRecorded
 from schemas.reviews import Rating, RatingsChanged, ReviewJudged, ReviewRecorded, ReviewWithdrawn, Standing
-from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
 from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
-from schemas.values import OrderKey
+from schemas.values import Actor, OrderKey
 from streams.domain.transitions import (
     parcels_after,
     payment_after_move,
@@ -47,7 +49,7 @@ from streams.domain.transitions import (
 )
 from streams.domain.wording import plain
 
-Row = OrderRow | InventoryRow | ReviewRow | RatingRow
+Row = OrderRow | InventoryRow | ReviewRow | RatingRow | MessageRow
 
 
 class RowKey(NamedTuple):
@@ -94,6 +96,11 @@ def rating_key(rating: Rating) -> RowKey:
     return RowKey("ratings", f"{rating.level}:{len(rating.target)}:{rating.target}:{rating.category}")
 
 
+def message_key(merchant: str, name: str) -> RowKey:
+    """The row of one message of a shop's, by its rumor's id or its answer's name."""
+    return RowKey("messages", f"{merchant}:{name}")
+
+
 def _keys(event: Event, merchant: str) -> list[RowKey]:
     match event:
         case StockHeld() | StockReleased() | StockCommitted():
@@ -108,6 +115,13 @@ def _keys(event: Event, merchant: str) -> list[RowKey]:
             return [review_key(event.product, event.author)]
         case RatingsChanged():
             return [rating_key(rating) for rating in event.ratings]
+        case MessageReceived():
+            return [message_key(merchant, event.rumor_id)]
+        case AnswerPromised():
+            return [message_key(merchant, event.name)]
+        case MessageDeleted():
+            message = message_key(merchant, event.rumor_id)
+            return [message] if event.order is None else [RowKey("orders", event.order.ref)]
         case _:
             order = getattr(event, "order", None)
             return [RowKey("orders", order.ref)] if isinstance(order, OrderKey) else []
@@ -121,6 +135,9 @@ def _project(row: Row | None, event: Event, key: RowKey, stamp: Stamp) -> Row | 
         case "inventory":
             assert row is None or isinstance(row, InventoryRow)
             return _inventory(row, event, key.key, stamp)
+        case "messages":
+            assert row is None or isinstance(row, MessageRow)
+            return _message(row, event, stamp)
         case "reviews":
             assert row is None or isinstance(row, ReviewRow)
             return _review(row, event, stamp)
@@ -156,6 +173,8 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
             return _with(row, stamp, revision=event.revision, status=OrderStatus.WAITING, payment=PaymentAxis.NONE)
         case CancellationRequested():
             return _with(row, stamp, cancellation_requested=True)
+        case MessageDeleted():
+            return _with(row, stamp, message_deleted=True)
         case ShippingMoved():
             parcels = parcels_after(row.parcels, event)
             numbers = ", ".join(dict.fromkeys(one.tracking for one in parcels if one.tracking))
@@ -193,6 +212,8 @@ def _placed(row: OrderRow | None, event: OrderPlaced, stamp: Stamp) -> OrderRow:
         shipping=ShippingStatus.NONE,
         lines=event.lines,
         country=event.destination.country,
+        leaky=LEAKY in event.warnings or (row is not None and row.leaky),
+        message_deleted=False,
         paid_msat=row.paid_msat if row else 0,
         refunded_msat=row.refunded_msat if row else 0,
         on_hold=row.on_hold if row else False,
@@ -302,7 +323,44 @@ def _rating(rating: Rating, stamp: Stamp) -> RatingRow:
     )
 
 
-def _with[R: (OrderRow, InventoryRow, ReviewRow)](row: R, stamp: Stamp, **changes: object) -> R:
+def _message(row: MessageRow | None, event: Event, stamp: Stamp) -> MessageRow | None:
+    match event:
+        case MessageReceived():
+            return MessageRow(
+                merchant=stamp.merchant,
+                buyer=event.buyer,
+                name=event.rumor_id,
+                author=event.author,
+                kind=event.kind,
+                order_ref=event.order.ref if event.order else "",
+                answers=event.answers or "",
+                is_room=event.is_room,
+                said_ms=event.said_s * 1_000,
+                updated_ms=stamp.at_ms,
+                partition=stamp.partition,
+                sequence=stamp.sequence,
+            )
+        case AnswerPromised():
+            return MessageRow(
+                merchant=stamp.merchant,
+                buyer=event.buyer,
+                name=event.name,
+                author=Actor.MERCHANT,
+                order_ref=event.order.ref if event.order else "",
+                answers=event.answers or "",
+                is_answer=True,
+                said_ms=event.at_s * 1_000,
+                updated_ms=stamp.at_ms,
+                partition=stamp.partition,
+                sequence=stamp.sequence,
+            )
+        case MessageDeleted():
+            return None if row is None else _with(row, stamp, deleted=True)
+        case _:
+            return row
+
+
+def _with[R: (OrderRow, InventoryRow, ReviewRow, MessageRow)](row: R, stamp: Stamp, **changes: object) -> R:
     """The row changed, and marked with the record it now reflects."""
     if not changes and row.sequence == stamp.sequence:
         return row  # marked by an earlier event of the same record

@@ -16,7 +16,7 @@ from schemas.reviews import Rating, Review, ReviewJudged
 from schemas.shops import ShopSettings
 from schemas.stock import StockLine
 from schemas.texts.phrases import Language
-from schemas.values import Destination, OrderKey, PublicKey, SealedDetails, Waiting
+from schemas.values import Actor, Destination, OrderKey, PublicKey, SealedDetails, Waiting
 
 HOUR_MS = 3_600_000
 ReviewKey = tuple[str, str]
@@ -117,6 +117,23 @@ class Parked(NamedTuple):
     deadline_ms: int
 
 
+class Word(NamedTuple):
+    """A message by its id, or an answer by its name: whose it is, and which order it is about."""
+
+    author: Actor
+    buyer: PublicKey
+    order: OrderKey | None = None
+    is_here: bool = False
+    """False where it was taken back before it came."""
+    is_order: bool = False
+    """Whether it placed or amended that order."""
+    is_deleted: bool = False
+
+    def is_by(self, author: Actor, buyer: PublicKey) -> bool:
+        """Whether this side of the conversation with this buyer wrote it."""
+        return self.author is author and self.buyer == buyer
+
+
 class Due(NamedTuple):
     """A moment at which the shop has to be asked again: an order's deadline, a parked message's, or a past order's."""
 
@@ -199,6 +216,10 @@ class Shop:
     heard: dict[str, int] = field(default_factory=dict)
     unpaid: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Hours since 1970; and of that hour, by buyer, the messages that led to something and the orders not paid."""
+    words: dict[str, Word] = field(default_factory=dict)
+    """The last messages of people and of orders by their ids, and answers by their names."""
+    strangers: int = 0
+    """Of that hour, the messages of people that name no order of theirs."""
     agenda: list[tuple[int, int, Due]] = field(default_factory=list)
     agenda_count: int = 0
 

@@ -29,7 +29,7 @@ TEXTS = [path for path in sorted(FOLDER.rglob("*")) if path.is_file() and path.p
 READS_KEYS = {"ingest", "intake", "publisher"}
 """Roles that open a key: they take `stage.signer` and act with it (services/roles)."""
 NEEDS_TOKEN = {"metrics", "api"}
-NEEDS_VAULT = {"intake", "api"}
+NEEDS_VAULT = {"intake", "publisher", "api"}
 
 
 def environment(name: str) -> dict[str, str]:

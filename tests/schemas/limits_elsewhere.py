@@ -33,6 +33,12 @@ ELSEWHERE: dict[str, str] = {
     limits.OWED.what: "tests/services/test_publisher.py::test_what_does_not_fit_the_outbox",
     limits.REVIEW_CATEGORY.what: "tests/schemas/market/test_review.py::test_a_category_has_so_long_a_name",
     limits.WAITING_REVIEWS.what: "tests/streams/domain/test_review_standing.py::test_reviews_of_things_nobody",
+    limits.MESSAGE_TEXT.what: "tests/schemas/dialects/test_human.py::test_a_text_is_kept_up_to_the_figure_and_cut",
+    limits.MENTIONS.what: "tests/schemas/dialects/test_human.py::test_so_many_orders_may_be_named_and_no_more",
+    limits.PRIVATE_DELETIONS.what: "tests/schemas/dialects/test_human.py::test_a_private_deletion_names_messages",
+    limits.ANSWER_TEXT.what: "tests/services/api/test_inbox.py::test_an_answer_has_words_and_not_too_many",
+    limits.WORDS.what: "tests/streams/domain/test_inbox.py::test_so_many_messages_are_remembered_and_no_more",
+    limits.INBOX_MESSAGES.what: "tests/streams/domain/test_inbox.py::test_a_crowd_does_not_fill_the_inbox",
     limits.RECORD.what: "tests/integration/test_kafka_edge.py::MESSAGE_BYTES_MAX + 1",
 }
 """Row → the test, as file and the beginning of its name."""

@@ -68,7 +68,7 @@ def test_every_state_table_has_its_changelog_in_the_table_of_topics() -> None:
     """Nothing is created by itself."""
     names = {topic.name for topic in TOPICS}
 
-    assert {f"ncc-views-{table}-changelog" for table in ("orders", "inventory", "reviews")} <= names
+    assert {f"ncc-views-{table}-changelog" for table in ("orders", "inventory", "reviews", "messages")} <= names
 
 
 def test_a_message_fits_on_every_topic() -> None:

@@ -50,6 +50,7 @@ class Office:
         self.log, self.said = kept or MemoryOutbox(), list[str]()
         self.vault = Vault(folder / "vault.db")
         self.signer = Moody(keystore)
+        self.vault = Vault(folder / "vault.db")
         directory = Directory(relays, lambda _url: True, policy)
         self.role = PublisherRole(
             self.signer,
@@ -60,7 +61,7 @@ class Office:
             self.log,
             self.log,
             self.said.append,
-            self.vault.open_goods,
+            self.vault.text,
         )
 
     async def promise(self, offset: int, number: int, reply: Reply | None = None) -> None:

@@ -90,5 +90,24 @@ def test_what_buyers_are_sent_is_sealed_under_a_key_that_says_nothing_of_it(vaul
     assert one is not None
     assert other is not None
     assert one.key_id != other.key_id
-    assert vault.open_goods(MERCHANT, one) == vault.open_goods(MERCHANT, other) == "KEY-0001"
+    assert vault.text(MERCHANT, one) == vault.text(MERCHANT, other) == "KEY-0001"
     assert vault.of_order(MERCHANT, REF) is None
+
+
+def test_a_conversation_is_read_and_erased_as_a_whole(vault: Vault) -> None:
+    """Every text has a key of its own; what is written after an erasure is readable, what was erased stays so."""
+    first = vault.seal(MERCHANT, REF, RUMOR, PersonalDetails(note="hello"))
+    other = vault.seal(MERCHANT, "d4" * 16, RUMOR, PersonalDetails(note="another buyer's"))
+    assert first is not None
+    assert other is not None
+    assert vault.of_conversation(MERCHANT, REF) == {RUMOR[:16]: PersonalDetails(note="hello")}
+    assert vault.of_conversation("ff" * 32, REF) == {}
+
+    assert vault.erase_conversation(MERCHANT, REF) == 1
+
+    assert vault.of_conversation(MERCHANT, REF) == {}
+    with pytest.raises(Erased):
+        vault.open(MERCHANT, first)
+    assert vault.seal(MERCHANT, REF, RUMOR, PersonalDetails(note="hello")) is None
+    assert vault.seal(MERCHANT, REF, "e5" * 32, PersonalDetails(note="again")) is not None
+    assert vault.open(MERCHANT, other).note == "another buyer's"

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from schemas import topics
 from schemas.freezes import FreezeMerchant
+from schemas.inbox import AnswerMessage
 from schemas.shops import OpenShop
+from schemas.values import SealedDetails
 from tests.simulation import desk
 from tests.simulation.clock import Dice
 from tests.simulation.outside import CHARACTERS, HONEST
@@ -111,6 +113,39 @@ def _review(world: World, action: Action, dice: Dice) -> None:
 def _unreview(world: World, action: Action, dice: Dice) -> None:
     merchant, buyer = world.names[action.a % len(world.names)], world.buyers[action.b % len(world.buyers)]
     world.say(world.people(dice).unreview(merchant, buyer, dice.one_of(("tea", "song"))), dice)
+
+
+def _letter(world: World, action: Action, dice: Dice) -> None:
+    """A buyer or the merchant writes, mostly about an order of theirs."""
+    merchant, buyer, order_id = world.some_order(action, dice)
+    author = merchant if dice.chance(25) else buyer
+    words = dice.one_of(("Where is it?", "I want 2", "thanks"))
+    text, rumor_id = world.people(dice).letter(merchant, author, buyer, order_id if dice.chance(60) else "", words)
+    world.say(text, dice)
+    world.letters.append((merchant, buyer, rumor_id))
+
+
+def _unsay(world: World, action: Action, dice: Dice) -> None:
+    """Somebody takes a message back, mostly one of their own conversation."""
+    if not world.letters:
+        return
+    merchant, buyer, rumor_id = world.letters[-1 - action.a % min(len(world.letters), 4)]
+    author = merchant if dice.chance(20) else buyer if dice.chance(80) else world.buyers[action.b % len(world.buyers)]
+    world.say(world.people(dice).unsay(merchant, author, buyer, rumor_id), dice)
+
+
+def _answer(world: World, action: Action, dice: Dice) -> None:
+    """The operator answers somebody, now and then about an order that is not there."""
+    merchant, buyer, order_id = world.some_order(action, dice)
+    shop = world.crypto.key(merchant)
+    wish = AnswerMessage(
+        buyer=world.crypto.key(buyer),
+        name=digest("answer", dice.below(12))[:32],
+        text=SealedDetails(key_id="answer", box="c2VhbGVk"),
+        order_id=order_id if dice.chance(50) else None,
+        answers=world.letters[-1][2] if world.letters and dice.chance(50) else None,
+    )
+    world.command(shop, wish)
 
 
 def _pass(world: World, action: Action, dice: Dice) -> None:
@@ -258,6 +293,9 @@ ACTIONS: dict[str, Act] = {
     "delete": _delete,
     "review": _review,
     "unreview": _unreview,
+    "letter": _letter,
+    "unsay": _unsay,
+    "answer": _answer,
     "pass": _pass,
     "wait": _wait,
     "replay": _replay,

@@ -12,6 +12,7 @@ from typing import Any
 from schemas.catalogue import ListingRecorded, Withdrawn
 from schemas.goods import GoodsSet
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
+from schemas.inbox import AnswerPromised, AnswerRefused, MessageDeleted, MessageReceived
 from schemas.messages import Event, JournalRecord
 from schemas.orders import (
     CancellationRequested,
@@ -67,6 +68,8 @@ class Books:
         self.orders: dict[str, OrderPlaced] = {}
         self.replies: Counter[str] = Counter()
         self.promised: dict[str, ReplyPromised] = {}
+        self.answers: dict[str, AnswerPromised] = {}
+        self.letters: set[str] = set()
         self.wanted: dict[str, PaymentWanted] = {}
         self.requested: dict[str, PaymentRequested] = {}
         self.settled: dict[str, PaymentSettled] = {}
@@ -104,9 +107,9 @@ class Books:
                 known = self.keys.setdefault(order.ref, order)
                 if known is not order and known != order:
                     raise Breach(f"I8: two buyers' orders share the name {order.ref}")
-            self._note(event, record.at_ms, committed_ms)
+            self._note(event, record.merchant, record.at_ms, committed_ms)
 
-    def _note(self, event: Event, at_ms: int, committed_ms: int) -> None:
+    def _note(self, event: Event, merchant: str, at_ms: int, committed_ms: int) -> None:
         match event:
             case ListingRecorded(listing=listing):
                 self._newer(listing.coordinate, listing.created_at)
@@ -216,6 +219,22 @@ class Books:
                 if self.status.get(event.order.ref) != "completed" or event.order.ref in self.invited:
                     raise Breach(f"I15: order {event.order.ref} is invited early, or again")
                 self.invited.add(event.order.ref)
+            case MessageReceived():
+                if event.rumor_id in self.letters:
+                    raise Breach(f"I9: message {event.rumor_id[:8]} came into the inbox twice")
+                self.letters.add(event.rumor_id)
+                self.coverage[f"message of {event.author.value}"] += 1
+                self.coverage["message about an order"] += event.order is not None
+            case MessageDeleted():
+                self.coverage["message taken back"] += 1
+            case AnswerPromised():
+                effect_id = event.effect_id(merchant)
+                if effect_id in self.answers:
+                    raise Breach(f"I4: {effect_id} was promised twice")
+                self.answers[effect_id] = event
+                self.promised_ms[effect_id] = committed_ms
+            case AnswerRefused():
+                self.coverage[f"answer {event.reason}"] += 1
             case _:
                 pass
 

@@ -58,6 +58,8 @@ def expected() -> list[str]:
     names += ["order held", "order released", "withheld status", "payment implied", "refund", "goods set"]
     names += ["told text", "several parcels"]
     names += [f"order {status.value}→refunded" for status in (OrderStatus.CONFIRMED, OrderStatus.CANCELLED)]
+    names += ["message of buyer", "message of merchant", "message about an order", "message taken back"]
+    names.append("answer unknown_order")
     names += [f"relay {character}" for character in CHARACTERS]
     names.append("owed to a relay")
     names += [f"review {standing.value}" for standing in Standing]

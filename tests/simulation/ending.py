@@ -12,7 +12,7 @@ from schemas.holds import ReleaseOrder
 from schemas.messages import Command
 from schemas.payments import BackendState
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
 from services.metrics.rows import event_rows
 from streams.domain.evolve import evolve
 from streams.domain.projections import Row, RowKey, fold
@@ -26,9 +26,15 @@ RETRIES = 8
 """A wallet that answers wrongly is asked again and again, up to twenty seconds apart, before an order fails."""
 SHOP_FIELDS = (
     *("orders", "stock", "listings", "options", "withdrawn", "parked", "settings", "reviews"),
-    *("judged", "ratings", "purchases", "waiting_reviews"),
+    *("judged", "ratings", "purchases", "waiting_reviews", "words"),
 )
-ROWS: dict[str, Any] = {"orders": OrderRow, "inventory": InventoryRow, "reviews": ReviewRow, "ratings": RatingRow}
+ROWS: dict[str, Any] = {
+    "orders": OrderRow,
+    "inventory": InventoryRow,
+    "reviews": ReviewRow,
+    "ratings": RatingRow,
+    "messages": MessageRow,
+}
 
 
 def converge(world: World) -> None:
@@ -116,22 +122,26 @@ def every_order_is_answered(world: World) -> None:
 def every_reply_is_delivered(world: World) -> None:
     """I4: each promised message has its delivery record, and where that says delivered a relay has it."""
     delivered: dict[str, Delivery] = {}
+    at_ms: dict[str, int] = {}
     for entry in world.broker.all(topics.DELIVERIES.name):
         delivery = entry.value if isinstance(entry.value, Delivery) else decode(Delivery, entry.value)
-        delivered[delivery.effect_id] = delivery
-        _check_given_up(world, delivery, entry.timestamp)
-    for effect_id, promised in world.books.promised.items():
+        delivered[delivery.effect_id], at_ms[delivery.effect_id] = delivery, entry.timestamp
+    for effect_id, delivery in delivered.items():
+        _check_given_up(world, delivery, at_ms[effect_id])
+    buyers = {effect_id: promised.order.buyer for effect_id, promised in world.books.promised.items()}
+    buyers |= {effect_id: promised.buyer for effect_id, promised in world.books.answers.items()}
+    for effect_id, buyer in buyers.items():
         found = delivered.get(effect_id)
         if found is None:
             raise Breach(f"I14: {effect_id} was promised and never delivered or given up")
         world.coverage[f"delivery {found.state.value}"] += 1
-        event_id = world.made.event_of.get((effect_id, promised.order.buyer))
+        event_id = world.made.event_of.get((effect_id, buyer))
         said_stored = any(o.outcome in ("accepted", "duplicate") for o in found.outcomes)
         if (found.state.value == "delivered") != said_stored:
             raise Breach(f"I4: {effect_id} is recorded as {found.state.value}, which its relays did not say")
         if event_id != found.event_id:
             raise Breach(f"I4: {effect_id} is recorded under another event")
-    unknown = {effect for effect in world.made.rumor_of if effect not in world.books.promised}
+    unknown = {effect for effect in world.made.rumor_of if effect not in buyers}
     if unknown:
         raise Breach(f"I4: said without a promise in the journal: {sorted(unknown)[:3]}")
 

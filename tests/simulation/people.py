@@ -117,6 +117,18 @@ class People:
         tags = (("p", self.key(buyer)), ("type", "2"), ("order", order_id), ("amount", "10"))
         return self.private(merchant, merchant, 16, tags)
 
+    def letter(self, merchant: str, author: str, buyer: str, order_id: str, words: str) -> tuple[str, str]:
+        """A person's message, about an order or none, and its rumor's id."""
+        to = buyer if author == merchant else merchant
+        tags: Tags = (("p", self.key(to)), *((("subject", order_id),) if order_id else ()))
+        rumor_id = event_id(self.key(author), self.at_s, 14, tags, words)
+        return self.private(author, merchant, 14, tags, words), rumor_id
+
+    def unsay(self, merchant: str, author: str, buyer: str, rumor_id: str) -> str:
+        """A message taken back, by whoever."""
+        to = buyer if author == merchant else merchant
+        return self.private(author, merchant, 5, (("p", self.key(to)), ("e", rumor_id)))
+
     def review(self, merchant: str, buyer: str, good: str) -> str:
         """A rating."""
         tags = (
@@ -251,7 +263,7 @@ HOSTILE: tuple[tuple[str, Hostile], ...] = (
     ("future_dated", _public("merchant", 30402, (("d", "x"), ("title", "x"), ("price", "1", "SATS")), 50_000)),
     ("too_old", _said(16, *_ORDER, _ITEM, at_s=-10 * 86_400)),
     ("future_dated", _said(16, *_ORDER, _ITEM, at_s=90 * 86_400)),
-    (MessageFault.UNKNOWN_KIND, _said(7)),
+    (MessageFault.UNKNOWN_KIND, _said(9)),
     ("unknown_kind", _public("merchant", 30404, (("d", "x"),))),
     (MessageFault.NO_TYPE, _said(16, ("order", "x"))),
     (MessageFault.NO_TYPE, _said(16, ("type", "9"), ("order", "x"))),
@@ -267,7 +279,9 @@ HOSTILE: tuple[tuple[str, Hostile], ...] = (
     (MessageFault.RECIPIENT_MISMATCH, _said(16, *_ORDER, _ITEM, p=False)),
     (MessageFault.GROUP_ORDER, _said(16, ("p", "ee" * 32), *_ORDER, _ITEM)),
     (MessageFault.TOO_MANY_LINES, _said(16, *_ORDER, *(("item", f"30402:?:t{n}", "1") for n in range(101)))),
-    (MessageFault.HUMAN_MESSAGE, _said(14)),
+    (MessageFault.EMPTY_MESSAGE, _said(14)),
+    (MessageFault.KNOWN_FOREIGN_DIALECT, _said(14, *_ORDER, _ITEM)),
+    (MessageFault.BAD_SHAPE, _said(5)),
     ("wrong_recipient", _unaddressed),
 )
 """Reason code expected in the quarantine, and the text that is to get it."""

@@ -73,6 +73,9 @@ CALM: dict[str, int] = {
     "delete": 5,
     "review": 8,
     "unreview": 4,
+    "letter": 16,
+    "unsay": 5,
+    "answer": 8,
     "pass": 60,
     "wait": 6,
 }

@@ -26,6 +26,7 @@ from streams.domain import (
     catalogue,
     decision,
     fold_goods,
+    fold_inbox,
     fold_orders,
     fold_reviews,
     money,
@@ -336,6 +337,14 @@ def _drop_deadlines() -> list[Change]:
     return [(partition.Partition, "due", lambda self, now_ms: [])]
 
 
+def _forget_words() -> list[Change]:
+    return [(fold_inbox, "receive", lambda shop, event: None)]
+
+
+def _answer_again() -> list[Change]:
+    return [(fold_inbox, "settle", lambda shop, event: None)]
+
+
 DOMAIN: tuple[Bug, ...] = (
     Bug("oversell", "what is held counts as available", _oversell),
     Bug("keep holds", "a dead order keeps its stock", _keep_holds),
@@ -379,5 +388,7 @@ DOMAIN: tuple[Bug, ...] = (
     Bug("answer the past", "an order of two months ago is answered as if it were new", _answer_the_past),
     Bug("fresh effects", "a message has a new identity at every try", _fresh_effects),
     Bug("trust rumor", "the seal's author need not be the rumor's", _trust_rumor, "tests/schemas/nostr/test_nip59.py"),
+    Bug("forget words", "a message stands in the inbox as often as it comes", _forget_words),
+    Bug("answer again", "one wish of the operator's is as many answers as it is sent", _answer_again),
     Bug("drop deadlines", "nothing ever expires", _drop_deadlines),
 )

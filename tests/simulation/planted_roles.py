@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import orjson
 
+import services.outgoing
 import services.payments.role
 import services.publisher
 from schemas.nostr import nip17
@@ -237,7 +238,7 @@ def _date_by_the_clock() -> list[Change]:
     def wrong(pubkey: str, created_at: int, *rest: Any) -> Any:
         return nip17.make_rumor(pubkey, int(cast(Any, services.publisher).time.time()), *rest)
 
-    return [(services.publisher, "make_rumor", wrong)]
+    return [(services.outgoing, "make_rumor", wrong)]
 
 
 def _try_once() -> list[Change]:

@@ -311,7 +311,7 @@ def _publisher(process: Process) -> list[Main]:
             world.home_relays,
             Sinks(producer),
             OutboxTopic(process.kafka, producer),
-            open_goods=lambda _merchant, sealed: f"opened {sealed.key_id}",
+            open_text=lambda merchant, sealed: f"what {sealed.box} holds",
         )
         process.failures.append(role.failure)
         process.follower = Follower(process.kafka, "ncc-publisher", _brake(process, role))

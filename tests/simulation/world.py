@@ -85,6 +85,7 @@ class World:
         self._name_of = {self.crypto.key(name): name for name in (*self.names, *self.buyers)}
         self.goods: dict[str, list[str]] = {name: [] for name in self.names}
         self.placed: list[tuple[str, str, str]] = []
+        self.letters: list[tuple[str, str, str]] = []
         self.said = Texts()
         self._sent = self._looks = 0
 

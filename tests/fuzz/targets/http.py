@@ -21,7 +21,11 @@ from tests.fuzz.target import MARK, Target
 from tests.support.builders import BUYER, MERCHANT, NOW_MS
 
 _TOKEN = "right"
-_ROW = {"merchant": MERCHANT, "buyer": BUYER, "order_id": "o-1", "ref": "ab" * 16, "id": "q"}
+_ROW: dict[str, Any] = {"merchant": MERCHANT, "buyer": BUYER, "order_id": "o-1", "ref": "ab" * 16, "id": "q"} | {
+    "name": "ab" * 32,
+    "author": "buyer",
+    "deleted": False,
+}
 _INTEGER_MAX = 2**63 - 1
 
 
@@ -49,7 +53,7 @@ class _Queries:
         admit(sql)
         ref = str((params or {}).get("ref", ""))
         if "orders_now" in sql and "ref" in (params or {}):
-            return [_ROW] * (2 if ref == "a" else 1 if _ROW["ref"].startswith(ref) else 0)
+            return [_ROW] * (2 if ref == "a" else 1 if str(_ROW["ref"]).startswith(ref) else 0)
         return [_ROW]
 
 
@@ -84,6 +88,19 @@ class _Replayer:
         )
 
 
+class _Letters:
+    """Keeps one text, which nobody but the operator may read."""
+
+    def seal(self, merchant: str, order_ref: str, rumor_id: str, details: PersonalDetails) -> SealedDetails:
+        return SealedDetails(key_id=f"{order_ref}:{rumor_id[:16]}", box="c2VhbGVk")
+
+    def of_conversation(self, merchant: str, conversation: str) -> dict[str, PersonalDetails]:
+        return {"ab" * 8: PersonalDetails(note=MARK)}
+
+    def erase_conversation(self, merchant: str, conversation: str) -> int:
+        return 1
+
+
 async def _put(merchant: Merchant) -> None:
     assert decode(Merchant, encode(merchant)) == merchant, "a merchant comes back as it was sent"
 
@@ -99,6 +116,7 @@ _APP = make_app(
         replayer=_Replayer(),
         seal=lambda _merchant, _listing, _text: SealedDetails(key_id="goods-1:2", box="c2VhbGVk"),
         is_signer_for=lambda key: not key.startswith("0"),
+        letters=_Letters(),
     )
 )
 

@@ -12,7 +12,7 @@ from schemas.deliveries import Delivery
 from schemas.merchants import Merchant, RelayCursor
 from schemas.messages import Command, JournalRecord
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
 from tests.fuzz.target import MARK, Tape, Target, with_choices
 
 EXAMPLES = Path(__file__).parents[3] / "schemas" / "examples"
@@ -20,6 +20,7 @@ _OTHERS: tuple[type[BaseModel], ...] = (
     Delivery,
     InventoryRow,
     Merchant,
+    MessageRow,
     OrderRow,
     Quarantined,
     RelayCursor,

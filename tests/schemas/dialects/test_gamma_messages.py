@@ -146,17 +146,18 @@ def test_a_receipt_by_the_merchant_proves_nothing() -> None:
     assert fault(said) is MessageFault.NOT_ALLOWED
 
 
-@pytest.mark.req("T14-01")
-@pytest.mark.parametrize(
-    "tags", [(), (("status", "completed"), ORDER), (("type", "3"), ORDER, ("status", "cancelled"))]
-)
-def test_a_persons_words_move_no_order(tags: tuple[Tag, ...]) -> None:
-    """Whatever tags stand beside them."""
-    assert fault(a_rumor(14, TO_M, *tags, content="I want 2")) is MessageFault.HUMAN_MESSAGE
-
-
 def test_which_kinds_are_this_dialects() -> None:
-    """14, 16 and 17; asked for another it does not guess."""
-    assert [kind for kind in range(40) if recognise(kind, ()) is not None] == [14, 16, 17]
+    """16 and 17; asked for another it does not guess, and people's messages are no dialect's."""
+    assert [kind for kind in range(40) if recognise(kind, ()) is not None] == [16, 17]
     assert DIALECTS["gamma"] is recognise(16, ())
     assert fault(a_rumor(15, *ORDER_TAGS)) is MessageFault.UNKNOWN_KIND
+
+
+@pytest.mark.req("MSG-08")
+def test_an_order_message_of_words_and_json_is_known_as_anothers() -> None:
+    """Conduit's: `type` is a word and the content an object. It is set aside whole, to be replayed."""
+    tags = (TO_M, ("type", "order"), ("order", "1"), ("amount", "5"), ("item", product(), "1"))
+    content = '{"id": "1", "items": [], "subtotal": 5, "currency": "SATS"}'
+
+    assert fault(a_rumor(16, *tags, content=content)) is MessageFault.KNOWN_FOREIGN_DIALECT
+    assert fault(a_rumor(16, *tags, content="prose")) is MessageFault.NO_TYPE

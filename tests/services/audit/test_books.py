@@ -11,9 +11,11 @@ import pytest
 
 from schemas.catalogue import RecordListing
 from schemas.freezes import FreezeMerchant, ThawMerchant
+from schemas.inbox import AnswerMessage, ReceiveMessage
 from schemas.orders import OrderStatus, ReachDeadline, ShippingStatus
 from schemas.payments import RecordPaymentFailure, intent_id
 from schemas.reviews import JudgeReviews, RecordReview
+from schemas.values import Actor, Origin, SealedDetails
 from services import audit as audit_package
 from services.audit.books import Books
 from services.audit.invariants import INVARIANTS, Breach, Place
@@ -25,9 +27,11 @@ from tests.support.builders import (
     NOW_MS,
     NOW_S,
     OTHER_MERCHANT,
+    a_command,
     a_key,
     a_listing,
     a_review,
+    an_id,
     an_order,
     product,
 )
@@ -55,7 +59,16 @@ def a_sale() -> Story:
     story.when(held(a_key("5")), moved(OrderStatus.PROCESSING, key=a_key("5")), released(a_key("5")))
     story.when(refunded(4, "operator 3", a_key("5")), refunded(6, "operator 4", a_key("5")))
     story.when(an_order(("tea", 1), key=a_key("7"), rumor="7"))
-    return story
+    answer = AnswerMessage(buyer=BUYER, name="c5" * 16, text=SealedDetails(key_id="k", box="b"), order_id="order-1")
+    return story.when(a_letter(), a_command(answer, origin=Origin.OPERATOR))
+
+
+def a_letter() -> ReceiveMessage:
+    """A person's message about the sale."""
+    sealed = SealedDetails(key_id="k", box="b")
+    return ReceiveMessage(
+        buyer=BUYER, author=Actor.BUYER, rumor_id=an_id("letter"), said_s=NOW_S, text=sealed, order_refs=(a_key().ref,)
+    )
 
 
 def failure(number: str) -> RecordPaymentFailure:
@@ -192,6 +205,9 @@ DOCTORED: list[tuple[str, str, Callable[[Journal], None]]] = [
     ("I12", "an address in plain text", with_("OrderPlaced", details={"address": "a street"})),
     ("I12", "a phone beside the order", with_("OrderPlaced", phone="1")),
     ("I12", "a name in the destination", with_("OrderPlaced", destination={"country": "DE", "name": "x"})),
+    ("I12", "a message in plain text", with_("MessageReceived", text="where is it?")),
+    ("I12", "an answer in plain text", with_("AnswerPromised", text={"note": "soon"})),
+    ("I12", "a subject beside a message", with_("MessageReceived", subject="my parcel")),
     ("I13", "forty parked messages", parked_often),
     ("I13", "a hundred and one lines", many_lines),
     ("I15", "a review counts that was never written", without("ReviewRecorded")),

@@ -8,7 +8,7 @@ from schemas.catalogue import RecordListing, RecordShippingOption
 from schemas.messages import JournalRecord
 from schemas.orders import OrderStatus, ShippingStatus
 from schemas.reviews import JudgeReviews, RecordReview
-from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
 from schemas.shops import OpenShop, ShopSettings
 from schemas.stock import StockHeld, StockLine, StockSet
 from schemas.values import Actor
@@ -131,7 +131,7 @@ def state_rows(records: list[JournalRecord], partition: int = 0) -> list[Row]:
     return versions
 
 
-def only[R: (OrderRow, InventoryRow, ReviewRow, RatingRow)](kind: type[R], rows: list[Row]) -> list[R]:
+def only[R: (OrderRow, InventoryRow, ReviewRow, RatingRow, MessageRow)](kind: type[R], rows: list[Row]) -> list[R]:
     """The rows of one table."""
     return [row for row in rows if isinstance(row, kind)]
 

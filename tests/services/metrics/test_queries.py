@@ -7,14 +7,17 @@ from decimal import Decimal
 
 import pytest
 
-from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
+from schemas.inbox import DeleteMessages, ReceiveMessage
+from schemas.orders import OrderPlaced
+from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
+from schemas.values import Actor, SealedDetails
 from services.metrics.query_server import answer
 from services.metrics.statements import queries
 from services.metrics.store import Store
 from services.metrics.writer import MetricsWriter
 from tests.services.metrics.scenes import a_long_history, only, state_rows, ten_orders
 from tests.services.metrics.test_state_rows import a_delivery, quarantined
-from tests.support.builders import MERCHANT, OTHER_MERCHANT, STRANGER, product
+from tests.support.builders import MERCHANT, NOW_S, OTHER_MERCHANT, STRANGER, an_id, product
 from tests.support.story import Story
 
 pytestmark = pytest.mark.real
@@ -30,6 +33,7 @@ def written(writer: MetricsWriter, story: Story) -> None:
     writer.write_inventory(only(InventoryRow, rows))
     writer.write_reviews(only(ReviewRow, rows))
     writer.write_ratings(only(RatingRow, rows))
+    writer.write_messages(only(MessageRow, rows))
 
 
 def ask(store: Store, name: str, merchant: str = MERCHANT, **period: str) -> list[dict[str, object]]:
@@ -231,9 +235,33 @@ def test_no_column_holds_anything_personal(store: Store, writer: MetricsWriter) 
     for table in ("events", "inventory", "deliveries", "quarantine"):
         text = str(store.query(f"SELECT * FROM {table}").rows)
         assert not [buyer for buyer in (*buyers, STRANGER) if buyer in text], table
-    for table in ("events", "orders", "inventory", "reviews", "deliveries", "quarantine"):
+    for table in ("events", "orders", "inventory", "reviews", "messages", "deliveries", "quarantine"):
         text = str(store.query(f"SELECT * FROM {table}").rows)
         assert not [word for word in ("SECRET", "lnbc", "Please", "Thank") if word in text], table
+
+
+def test_a_conversation_waits_while_the_last_word_is_the_buyers(store: Store, writer: MetricsWriter) -> None:
+    """Who, how many and about which order; what was taken back does not count, and no word is there."""
+    story = ten_orders()
+    order = story.journal[5].events[0]
+    assert isinstance(order, OrderPlaced)
+    buyer, ref = order.order.buyer, order.order.ref
+    sealed = SealedDetails(key_id="k", box="SECRET")
+    for n, (author, at_s) in enumerate(((Actor.BUYER, 1), (Actor.MERCHANT, 2), (Actor.BUYER, 3))):
+        letter = ReceiveMessage(
+            buyer=buyer, author=author, rumor_id=an_id(str(n)), said_s=NOW_S + at_s, text=sealed, order_refs=(ref,)
+        )
+        story.when(letter)
+    written(writer, story)
+    ask_inbox = "SELECT buyer, messages, waits, order_ref FROM inbox_now"
+    assert store.query(ask_inbox).rows == ((buyer, 3, True, ref),)
+
+    story.when(DeleteMessages(buyer=buyer, actor=Actor.BUYER, rumor_ids=(an_id("2"), order.rumor_id)))
+    written(writer, story)
+
+    assert store.query(ask_inbox).rows == ((buyer, 2, False, ref),)
+    assert "SECRET" not in str(store.query("SELECT * FROM messages").rows)
+    assert store.query(f"SELECT message_deleted, leaky FROM orders_now WHERE ref = '{ref}'").rows == ((True, False),)
 
 
 def test_an_orders_times_are_its_first_times(store: Store, writer: MetricsWriter) -> None:

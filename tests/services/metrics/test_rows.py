@@ -7,12 +7,13 @@ from typing import get_args
 
 import pytest
 
+from schemas.inbox import AnswerPromised, MessageReceived
 from schemas.messages import Event, JournalRecord
 from schemas.orders import OrderLine, OrderPlaced, OrderQuoted, OrderRejected, QuotedLine
 from schemas.payments import PaymentSettled
 from schemas.replies import PaymentRequestReply, ReplyPromised
 from schemas.stock import StockHeld
-from schemas.values import Destination, Price, SealedDetails
+from schemas.values import Actor, Destination, Price, SealedDetails
 from services.metrics.rows import NOTHING, EventRow, event_rows
 from tests.services.metrics.conftest import pseudonym
 from tests.services.metrics.scenes import a_record, an_empty_record, ten_orders
@@ -159,3 +160,22 @@ def test_the_scenario_covers_most_kinds_of_events() -> None:
     every = {kind.model_fields["type"].default for kind in get_args(get_args(Event)[0])}
     assert kinds <= every
     assert len(kinds) >= 15
+
+
+def test_a_message_of_a_person_is_a_row_without_its_text() -> None:
+    """The writer is a keyed hash, as everywhere in events."""
+    sealed = SealedDetails(key_id="k", box="SECRET")
+    received = MessageReceived(
+        buyer=BUYER, author=Actor.BUYER, rumor_id=an_id("m"), said_s=1, text=sealed, order=a_key()
+    )
+    promised = AnswerPromised(buyer=BUYER, name="c5" * 16, at_s=1, text=sealed)
+
+    rows = rows_of(received, promised)
+
+    assert [(row.type, row.buyer, row.order_ref) for row in rows] == [
+        ("MessageReceived", pseudonym(MERCHANT, BUYER), a_key().ref),
+        ("AnswerPromised", pseudonym(MERCHANT, BUYER), ""),
+    ]
+    assert rows[0].subject == an_id("m")
+    assert "SECRET" not in repr(rows)
+    assert BUYER not in repr(rows)

@@ -3,13 +3,14 @@
 import pytest
 
 from schemas.catalogue import RecordDeletion, RecordListing
+from schemas.inbox import AnswerMessage, DeleteMessages, ReceiveMessage
 from schemas.messages import JournalRecord
 from schemas.orders import OrderStatus, ShippingStatus
 from schemas.payments import PaymentAxis
 from schemas.reviews import RecordReview
-from schemas.rows import InventoryRow, OrderRow, ReviewRow
-from schemas.values import Actor
-from streams.domain.projections import Row, RowKey, fold, review_key
+from schemas.rows import InventoryRow, MessageRow, OrderRow, ReviewRow
+from schemas.values import Actor, SealedDetails
+from streams.domain.projections import Row, RowKey, fold, message_key, review_key
 from tests.support.builders import (
     BUYER,
     MERCHANT,
@@ -18,6 +19,7 @@ from tests.support.builders import (
     a_key,
     a_listing,
     a_review,
+    an_id,
     an_order,
     product,
 )
@@ -181,3 +183,44 @@ def test_a_deletion_of_a_review_nobody_saw_makes_no_row() -> None:
 
     assert len(story.journal) == 1
     assert tables(story) == {}
+
+
+def message_row(story: Story, name: str = "letter") -> MessageRow:
+    """A message's row."""
+    row = tables(story)[message_key(MERCHANT, an_id(name))]
+    assert isinstance(row, MessageRow)
+    return row
+
+
+def test_a_message_has_a_row_of_its_own_and_its_deletion_marks_it() -> None:
+    """Beside it an order's row, which a deletion of the order's message only marks."""
+    letter = ReceiveMessage(
+        buyer=BUYER, author=Actor.BUYER, rumor_id=an_id("letter"), said_s=NOW_S, order_refs=(a_key().ref,)
+    )
+    story = given(TEA, an_order(("tea", 1)), letter)
+    before = order_row(story)
+    assert (message_row(story).order_ref, message_row(story).deleted) == (a_key().ref, False)
+
+    story.when(DeleteMessages(buyer=BUYER, actor=Actor.BUYER, rumor_ids=(an_id("letter"), an_id("rumor-1"))))
+
+    assert message_row(story).deleted
+    after = order_row(story)
+    assert (before.message_deleted, after.message_deleted, after.status) == (False, True, OrderStatus.PENDING)
+
+
+def test_an_answer_has_a_row_under_its_name() -> None:
+    """The merchant's, written here."""
+    story = given().when(AnswerMessage(buyer=BUYER, name="c5" * 16, text=SealedDetails(key_id="k", box="b")))
+
+    row = tables(story)[message_key(MERCHANT, "c5" * 16)]
+
+    assert isinstance(row, MessageRow)
+    assert (row.author, row.is_answer, row.said_ms) == (Actor.MERCHANT, True, NOW_MS)
+
+
+@pytest.mark.parametrize("warnings", [(), ("leaky",)])
+def test_an_order_written_for_everybody_to_read_is_marked(warnings: tuple[str, ...]) -> None:
+    """The merchant is warned by the row."""
+    story = given(TEA, an_order(("tea", 1)).model_copy(update={"warnings": warnings}))
+
+    assert order_row(story).leaky is bool(warnings)

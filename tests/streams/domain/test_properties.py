@@ -19,7 +19,7 @@ from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.orders import Charge, OrderQuoted, Quote, Rate
 from schemas.payments import PaymentRequested, PaymentSettled, PaymentWanted
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
 from schemas.shops import OpenShop, ShopSettings
 from streams.domain.decide import decide
 from streams.domain.money import BITCOIN_UNITS, total_msat
@@ -39,6 +39,7 @@ OTHERS: tuple[type[BaseModel], ...] = (
     InventoryRow,
     ReviewRow,
     RatingRow,
+    MessageRow,
 )
 STEADY = settings(
     derandomize=True,
@@ -305,7 +306,7 @@ def test_every_kind_of_command_is_generated() -> None:
     """Every kind of command there is comes out of the generator, or what it is used for says less than it seems."""
     seen: set[str] = set()
 
-    @settings(STEADY, max_examples=1_200)
+    @settings(STEADY, max_examples=1_500)
     @given(generated.bodies())
     def look(body: CommandBody) -> None:
         seen.add(body.type)

@@ -1,0 +1,145 @@
+"""What people write: kinds 14 and 15 of NIP-17 as drafts for the inbox, and what only looks like it (market spec §4).
+
+Words alone never trigger a checkout, and a checkout never lands among words: a message with a checkout's tags, or
+whose content is a JSON object, is some client's order message and is set aside (MSG-04).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import orjson
+
+from schemas import limits
+from schemas.dialects.contract import Draft, MessageFault, MessageRefused, Said
+from schemas.inbox import AnswerPromised, DeleteMessages, MessageKind
+from schemas.nostr.kinds import Kind
+from schemas.replies import ReplyPromised
+from schemas.values import Actor, EventId, OrderKey, PublicKey
+
+CHECKOUT_TAGS = frozenset({"item", "type", "payment", "amount", "tracking", "carrier", "shipping", "address"})
+"""Tags that only order messages carry. What else a client puts beside words says nothing to a shop: `order` and
+`subject` what they are about, a former draft's `status` and `date` not even that (T14-01)."""
+COMPANION = "companion"
+"""The tag of a message that says again, for people's clients, what an order message said (MSG-11)."""
+_FILE_TAGS = frozenset({"file-type", "encryption-algorithm", "decryption-key"})
+"""NIP-17, kind 15: how the file at the address is opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A person's message as read, its text still open. `order_refs` are the orders it may be about."""
+
+    buyer: PublicKey
+    kind: MessageKind
+    text: str = field(repr=False)
+    subject: str | None = field(repr=False)
+    order_refs: tuple[str, ...]
+    answers: EventId | None
+    is_room: bool
+
+
+def is_human(kind: int) -> bool:
+    """Whether people's clients write messages of this kind; kind 15 was an order's in a former draft of the spec."""
+    return kind in (Kind.CHAT_MESSAGE, Kind.FILE_MESSAGE)
+
+
+def is_companion(said: Said) -> bool:
+    """Whether it only says again what an order message said."""
+    return said.actor is Actor.MERCHANT and any(tag[0] == COMPANION for tag in said.tags)
+
+
+def read_letter(said: Said) -> Letter:
+    """A message of kind 14 or 15 for the inbox. Raises `MessageRefused`."""
+    names = {tag[0] for tag in said.tags}
+    is_file = said.kind == Kind.FILE_MESSAGE
+    if names & CHECKOUT_TAGS or (is_file and not names & _FILE_TAGS) or _is_json(said.content):
+        raise MessageRefused(MessageFault.KNOWN_FOREIGN_DIALECT, "an order message of another client's kind")
+    if not said.content.strip():
+        raise MessageRefused(MessageFault.EMPTY_MESSAGE)
+    buyer, is_room = _other_side(said)
+    subject = next((tag[1] for tag in said.tags if tag[0] == "subject" and len(tag) > 1), "")
+    text = said.content
+    if is_file:
+        text = "\n".join(
+            (said.content, *(f"{tag[0]}: {tag[1]}" for tag in said.tags if tag[0] in _FILE_TAGS and tag[1:]))
+        )
+    return Letter(
+        buyer=buyer,
+        kind=MessageKind.FILE if is_file else MessageKind.TEXT,
+        text=_cut(text, limits.MESSAGE_TEXT.most),
+        subject=_cut(subject, limits.TITLE.most) or None,
+        order_refs=_mentions(said, buyer),
+        answers=next((tag[1] for tag in said.tags if tag[0] == "e" and len(tag) > 1 and _is_hex64(tag[1])), None),
+        is_room=is_room,
+    )
+
+
+def read_deletion(said: Said) -> DeleteMessages:
+    """A wrapped kind 5: which of the author's own messages are taken back. Raises `MessageRefused`."""
+    ids = tuple(dict.fromkeys(tag[1] for tag in said.tags if tag[0] == "e" and len(tag) > 1 and _is_hex64(tag[1])))
+    if not ids:
+        raise MessageRefused(MessageFault.BAD_SHAPE, "a deletion that names no message")
+    buyer, _ = _other_side(said)
+    return DeleteMessages(buyer=buyer, actor=said.actor, rumor_ids=ids[: limits.PRIVATE_DELETIONS.most])
+
+
+def write_answer(promised: AnswerPromised, text: str) -> Draft:
+    """An answer as kind 14; its subject is the order's id where it is about one (market spec §4)."""
+    about = (("subject", promised.order.order_id),) if promised.order else ()
+    answers = (("e", promised.answers),) if promised.answers else ()
+    return Draft(kind=Kind.CHAT_MESSAGE, tags=(("p", promised.buyer), *about, *answers), content=text)
+
+
+def write_companion(promised: ReplyPromised) -> Draft:
+    """What a reply says, once more as kind 14 and marked, so that nobody who runs this shop reads it back."""
+    order = promised.order
+    tags = (("p", order.buyer), ("subject", order.order_id), (COMPANION, str(promised.number)))
+    return Draft(kind=Kind.CHAT_MESSAGE, tags=tags, content=promised.reply.text)
+
+
+def _other_side(said: Said) -> tuple[PublicKey, bool]:
+    """The buyer of the thread, and whether more people than these two were addressed (MSG-02)."""
+    people = {tag[1] for tag in said.tags if tag[0] == "p" and len(tag) > 1}
+    if said.actor is Actor.BUYER:
+        if said.merchant not in people:
+            raise MessageRefused(MessageFault.RECIPIENT_MISMATCH, "the message is for somebody else")
+        return said.author, bool(people - {said.merchant, said.author})
+    others = sorted(people - {said.merchant})
+    if len(others) != 1 or not _is_hex64(others[0]):
+        raise MessageRefused(MessageFault.RECIPIENT_MISMATCH, "the merchant's own message names no single buyer")
+    return others[0], False
+
+
+def _mentions(said: Said, buyer: PublicKey) -> tuple[str, ...]:
+    """References of the orders that `order` and `subject` tags would name, hashed: a subject may be anything."""
+    refs: dict[str, None] = {}
+    for name in ("order", "subject"):
+        for tag in said.tags:
+            if tag[0] != name or len(tag) < 2 or not _is_order_id(tag[1]):
+                continue
+            refs[OrderKey(merchant=said.merchant, buyer=buyer, order_id=tag[1]).ref] = None
+    return tuple(refs)[: limits.MENTIONS.most]
+
+
+def _is_json(text: str) -> bool:
+    """Whether a text is a JSON object or a list of them, as clients' order messages are."""
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        said = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(said, dict) or (isinstance(said, list) and any(isinstance(one, dict) for one in said))
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _is_order_id(text: str) -> bool:
+    return 1 <= len(text) <= limits.ORDER_ID.most and text.isascii() and text.isprintable()
+
+
+def _is_hex64(text: str) -> bool:
+    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
