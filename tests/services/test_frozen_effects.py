@@ -43,7 +43,7 @@ def a_record(offset: int, merchant: str, *events: Event) -> JournalRecord:
 
 async def until(holds: Callable[[], object]) -> None:
     """Wait a moment for something that is done beside."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not holds():  # noqa: ASYNC110  what is waited for tells nobody
             await asyncio.sleep(0.01)
 
