@@ -36,9 +36,11 @@ def contents(shop: Shop) -> dict[str, object]:
 
 
 def all_orders(shop: Shop, like: Shop) -> None:
-    """Fetch every order that the other shop has."""
+    """Fetch every order that the other shop has, and what each buyer got."""
     for ref in like.orders:
         shop.orders.get(ref)
+    for buyer, items in like.purchases.items():
+        assert shop.purchases.get(buyer) == items
 
 
 @pytest.fixture
