@@ -27,6 +27,16 @@ _ROW: dict[str, Any] = {"merchant": MERCHANT, "buyer": BUYER, "order_id": "o-1",
     "deleted": False,
 }
 _INTEGER_MAX = 2**63 - 1
+_RATING = {
+    "merchant": MERCHANT,
+    "target": "x",
+    "title": "",
+    "category": "",
+    "reviews": 1,
+    "verified": 0,
+    "mean": "0.5",
+    "stars": [0, 0, 1, 0, 0],
+}
 
 
 class _Desk:
@@ -47,14 +57,14 @@ class _Desk:
 
 
 class _Queries:
-    """Knows one order."""
+    """Knows one order, and what one product is rated."""
 
     async def rows(self, sql: str, params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         admit(sql)
         ref = str((params or {}).get("ref", ""))
         if "orders_now" in sql and "ref" in (params or {}):
             return [_ROW] * (2 if ref == "a" else 1 if str(_ROW["ref"]).startswith(ref) else 0)
-        return [_ROW]
+        return [_RATING if "ratings_now" in sql else _ROW]
 
 
 class _Merchants:
