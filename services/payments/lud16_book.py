@@ -1,0 +1,119 @@
+"""Keeps what a lightning address was asked for, since the address itself cannot be searched (LUD-06, LUD-21).
+
+One SQLite file a merchant, 0600. An invoice is shown to somebody only after it stands here, so one that was made
+and never recorded can be paid by nobody. Losing the file loses the way to ask whether open requests were paid.
+"""
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from services.payments.port import Retry
+
+BUSY_TIMEOUT_S: Final = 2.0
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS requests (
+    payment_hash TEXT PRIMARY KEY,
+    reference TEXT NOT NULL UNIQUE,
+    intent_id TEXT NOT NULL,
+    amount_msat INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    verify TEXT,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    settled_at INTEGER,
+    settle_index INTEGER UNIQUE,
+    raw_digest TEXT NOT NULL DEFAULT ''
+)"""
+
+
+class Row(NamedTuple):
+    """One request; `settle_index` counts the settlements in the order they were seen, from 1."""
+
+    payment_hash: str
+    reference: str
+    intent_id: str
+    amount_msat: int
+    text: str
+    verify: str | None
+    created_at: int
+    expires_at: int
+    settled_at: int | None = None
+    settle_index: int | None = None
+    raw_digest: str = ""
+
+
+_SELECT: Final = f"SELECT {', '.join(Row._fields)} FROM requests "  # noqa: S608 - our own names
+_INSERT: Final = (
+    f"INSERT OR IGNORE INTO requests ({', '.join(Row._fields)}) VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608
+)
+
+
+class Book:
+    """One open book; whoever opens it closes it. Every call may raise `Retry`: the file is busy or broken."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        path.chmod(0o600)
+        self._database = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        self._run("PRAGMA journal_mode = WAL")
+        self._run("PRAGMA synchronous = FULL")  # what is shown to a buyer outlives a power cut
+        self._run(_SCHEMA)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def of_reference(self, reference: str) -> Row | None:
+        """The request recorded for a reference."""
+        return next(iter(self._select("WHERE reference = ?", reference)), None)
+
+    def of_hash(self, payment_hash: str) -> Row | None:
+        """The request with a payment hash."""
+        return next(iter(self._select("WHERE payment_hash = ?", payment_hash)), None)
+
+    def record(self, row: Row) -> bool:
+        """Keep a new request; False if its reference or its payment hash is there already."""
+        return self._run(_INSERT, *row).rowcount == 1
+
+    def settle(self, payment_hash: str, settled_at: int, raw_digest: str) -> None:
+        """Note that a request was seen settled, the first time it is."""
+        self._run(
+            "UPDATE requests SET settled_at = ?, raw_digest = ?,"
+            " settle_index = (SELECT coalesce(max(settle_index), 0) + 1 FROM requests)"
+            " WHERE payment_hash = ? AND settle_index IS NULL",
+            settled_at,
+            raw_digest,
+            payment_hash,
+        )
+
+    def settled_after(self, index: int, limit: int) -> list[Row]:
+        """Settled requests after an index, in the order they were seen."""
+        return self._select("WHERE settle_index > ? ORDER BY settle_index LIMIT ?", index, limit)
+
+    def unsettled(self, expires_after: int, limit: int) -> list[Row]:
+        """Requests not seen settled that can be asked for and expire after that second, the newest first."""
+        condition = (
+            "WHERE settle_index IS NULL AND verify IS NOT NULL AND expires_at > ? ORDER BY created_at DESC LIMIT ?"
+        )
+        return self._select(condition, expires_after, limit)
+
+    def tells_state(self) -> bool | None:
+        """Whether the newest request can be asked for; None as long as there is none."""
+        newest = next(iter(self._select("ORDER BY rowid DESC LIMIT ?", 1)), None)
+        return None if newest is None else newest.verify is not None
+
+    def _select(self, condition: str, *values: str | int) -> list[Row]:
+        return [Row(*found) for found in self._run(_SELECT + condition, *values)]
+
+    def _run(self, statement: str, *values: str | int | None) -> sqlite3.Cursor:
+        try:
+            return self._database.execute(statement, values)
+        except sqlite3.ProgrammingError:
+            raise  # a call after `close` is our own mistake
+        except sqlite3.DatabaseError as error:
+            raise Retry(f"the book of requests cannot be used: {error}") from error
