@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -70,7 +71,7 @@ LIST_LAG_S: Final = 3.0
 """How long a wallet may take to list an invoice whose making it answered with an error."""
 HISTORY_S: Final = 30 * 86_400
 """How far back a scan from the start goes: nobody waits for an older payment."""
-SETTLES_WITHIN_S: Final = 3 * 86_400
+SETTLES_WITHIN_S: Final = LIFE_MAX_S + 3_600
 """How long after its making an invoice may be settled and still be found by a scan from a cursor."""
 SCAN_OVERLAP_S: Final = 60
 """How far behind a cursor a scan looks again, since wallets tell whole seconds and list some payments late."""
@@ -179,7 +180,9 @@ class NwcWallet:
         settled: dict[str, Transaction] = {}
         async with self._listing:
             self._deadline_s = deadline_s
-            async for page in pages(self._page, max(now_s - HISTORY_S, after_s - SETTLES_WITHIN_S)):
+            async for page in pages(
+                partial(self._page, unpaid=False), max(now_s - HISTORY_S, after_s - SETTLES_WITHIN_S)
+            ):
                 for one in page.transactions:
                     if mark_of(one) is not None and state_of(one, now_s) is BackendState.SETTLED:
                         settled[one.payment_hash] = one
@@ -318,8 +321,8 @@ class NwcWallet:
 
     # Reading answers
 
-    async def _page(self, from_s: int, offset: int, limit: int) -> Page:
-        params = {"from": max(0, from_s), "offset": offset, "limit": limit, "unpaid": True, "type": "incoming"}
+    async def _page(self, from_s: int, offset: int, limit: int, *, unpaid: bool = True) -> Page:
+        params = {"from": max(0, from_s), "offset": offset, "limit": limit, "unpaid": unpaid, "type": "incoming"}
         response = await self._line.ask(Ask.LIST_TRANSACTIONS, params, timeout_s=_left(self._deadline_s))
         said = self._result(response).get("transactions")
         if not isinstance(said, list):
