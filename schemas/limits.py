@@ -329,6 +329,42 @@ TIME = Limit(
     "dropped, with a warning",
     why="Eleven digits; thirteen are milliseconds and are not divided.",
 )
+LIGHTNING_ADDRESS = Limit("a Lightning address", 254, "characters", "LUD-16", "bad_lud16 (a warning)")
+LNURL = Limit("an lnurl", 2_000, "characters", "LUD-06", "bad_lud06 (a warning)")
+PREFERENCE_ITEMS = Limit(
+    "mints, recommended applications or handled kinds of one event",
+    20,
+    "items",
+    "T10019-01",
+    "cut, with a warning",
+    why="A shop keeps the newest of each event for ever.",
+)
+FOREIGN_HANDLERS = Limit(
+    "applications kept that the merchant does not recommend yet",
+    20,
+    "events",
+    "T89-02",
+    "not kept",
+    why="A relay may bring an application before the recommendation that names it.",
+)
+PROOFS = Limit(
+    "payment hashes and proofs that a shop remembers",
+    5_000,
+    "proofs",
+    "PAY-13",
+    "the oldest is forgotten",
+    why="A proof is a claim and confirms nothing, so forgetting an old one costs a finding and no money.",
+)
+DOOR_MESSAGES = Limit(
+    "messages in a minute for one shop through the buyers' door",
+    120,
+    "messages",
+    "C-12",
+    "too_many_messages",
+    why="Who sends is hidden until a message is opened; what is past the figure goes over relays.",
+)
+DOOR_WAITING = Limit("callers that wait at the buyers' door at once", 200, "callers", "C-12", "too_many_messages")
+PROOFS_SAID = Limit("payments named in one message", 8, "tags", "market spec §4", "cut")
 RECORD = Limit(
     "one Kafka record",
     1_048_576,

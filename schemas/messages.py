@@ -16,6 +16,7 @@ from schemas import (
     parking,
     past,
     payments,
+    preferences,
     refunds,
     replies,
     reviews,
@@ -47,6 +48,9 @@ CommandBody = Annotated[
     | payments.RecordPaymentFailure
     | payments.ObservePayment
     | payments.ReportPayment
+    | payments.ReportUnnamedPayment
+    | payments.AnnouncePayment
+    | preferences.RecordPreference
     | reviews.RecordReview
     | reviews.JudgeReviews
     | inbox.ReceiveMessage
@@ -94,9 +98,12 @@ Event = Annotated[
     | payments.PaymentWanted
     | payments.PaymentRequested
     | payments.PaymentReported
+    | payments.PaymentAnnounced
     | payments.PaymentSettled
     | payments.PaymentImplied
     | payments.PaymentDropped
+    | preferences.PreferenceRecorded
+    | preferences.PaymentFlowChosen
     | reviews.ReviewRecorded
     | reviews.ReviewWithdrawn
     | reviews.ReviewJudged

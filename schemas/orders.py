@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas import limits
+from schemas.preferences import PaymentFlow
 from schemas.texts.phrases import Language
 from schemas.values import (
     Actor,
@@ -209,7 +210,10 @@ class ReachDeadline(Value):
 
 
 class OrderPlaced(Value):
-    """A buyer placed or amended an order; `revision` counts from 1. What it became stands in the same record."""
+    """A buyer placed or amended an order; `revision` counts from 1. What it became stands in the same record.
+
+    `flow` is how the merchant wanted new orders paid when it first came (PAY-01).
+    """
 
     type: Literal["OrderPlaced"] = "OrderPlaced"
     order: OrderKey
@@ -224,6 +228,7 @@ class OrderPlaced(Value):
     coupon: str | None = None
     has_contact: bool = False
     language: Language | None = None
+    flow: PaymentFlow = PaymentFlow.MANUAL
     warnings: tuple[str, ...] = ()
 
 

@@ -8,13 +8,13 @@ from pydantic import Field
 
 from schemas import limits
 from schemas.orders import MoveOrder, MoveShipping
-from schemas.payments import ReportPayment
+from schemas.payments import AnnouncePayment, ReportPayment
 from schemas.values import OrderKey, Value
 
 PARKED_MAX = limits.PARKED.most
 """Messages kept per unknown order; more are refused."""
 
-Early = Annotated[MoveOrder | MoveShipping | ReportPayment, Field(discriminator="type")]
+Early = Annotated[MoveOrder | MoveShipping | ReportPayment | AnnouncePayment, Field(discriminator="type")]
 
 
 class CommandParked(Value):

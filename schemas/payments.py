@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
-from schemas.values import OrderKey, Value
+from schemas.values import OrderKey, PublicKey, Value
 
 
 class Method(StrEnum):
@@ -21,6 +22,29 @@ class Method(StrEnum):
 def intent_id(order: OrderKey, revision: int, method: Method = Method.BOLT11) -> str:
     """The identity of an order revision's one payment request: 64 hex digits, the same on every run (PAY-17)."""
     return hashlib.sha256(f"ncc/intent/1:{order.ref}:{revision}:{method}".encode()).hexdigest()
+
+
+def request_digest(text: str) -> str:
+    """A request's text as it is recognised again: 64 hex digits. An invoice may be written in either case."""
+    is_invoice = text[:2].lower() == "ln"
+    return hashlib.sha256((text.lower() if is_invoice else text).encode()).hexdigest()
+
+
+class PaymentForm(StrEnum):
+    """What a payment detail that somebody wrote is; it says what its `name` is."""
+
+    INVOICE = "invoice"
+    ADDRESS = "address"
+    MINT = "mint"
+    OTHER = "other"
+
+
+class ProofVerdict(StrEnum):
+    """What the proof in a receipt comes to. None of them settles anything (law L10)."""
+
+    NONE = "none"
+    FITS = "fits"
+    WRONG = "wrong"
 
 
 class PaymentAxis(StrEnum):
@@ -83,12 +107,58 @@ class ObservePayment(Value):
 
 
 class ReportPayment(Value):
-    """The buyer says they paid (kind 17). A claim that leads to a look-up, never a proof."""
+    """The buyer says they paid (kind 17). A claim that leads to a look-up, never a proof.
+
+    `preimage_hashes` are sha256 of the preimages it shows: an invoice's payment hash where one is right.
+    `amount` is what was paid by the buyer's word, in sats where `currency` is None; `said_at` when (unix seconds).
+    """
 
     type: Literal["ReportPayment"] = "ReportPayment"
     order: OrderKey
     rumor_id: str
     medium: str
+    preimage_hashes: tuple[str, ...] = ()
+    amount: Decimal | None = None
+    currency: str | None = None
+    said_at: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class ReportUnnamedPayment(Value):
+    """The same without an order: `payment_hashes`, of invoices and preimages it shows, may tell for which."""
+
+    type: Literal["ReportUnnamedPayment"] = "ReportUnnamedPayment"
+    buyer: PublicKey
+    payment_hashes: tuple[str, ...]
+    receipt: ReportPayment
+
+
+class NamedPayment(Value):
+    """Where a payment goes, as somebody wrote it, without what could be spent.
+
+    `name` is an invoice's payment hash, a Lightning address or lnurl, a mint's URL, or a digest of anything else.
+    `digest` is that of the whole text: another's invoice may carry the payment hash of ours.
+    `lock_key` is the key that tokens are said to be locked to.
+    """
+
+    medium: str
+    form: PaymentForm
+    name: str
+    digest: str
+    lock_key: str | None = None
+
+
+class AnnouncePayment(Value):
+    """The buyer's own application says how it is going to pay (kind 16 of type 2 by the buyer, market spec §4).
+
+    It asks nobody for anything: it is checked against what the merchant takes, and never a proof (PAY-03, A-23).
+    """
+
+    type: Literal["AnnouncePayment"] = "AnnouncePayment"
+    order: OrderKey
+    rumor_id: str
+    amount_sats: int | None
+    payments: tuple[NamedPayment, ...]
 
 
 class PaymentWanted(Value):
@@ -118,14 +188,37 @@ class PaymentRequested(Value):
     amount_msat: int
     expires_at: int
 
+    @property
+    def digest(self) -> str:
+        """How this request is recognised in what others write."""
+        return request_digest(self.text)
+
 
 class PaymentReported(Value):
-    """The buyer claims to have paid; the payments role looks the request up at once."""
+    """The buyer claims to have paid; the payments role looks the request up at once, whatever the proof is worth."""
 
     type: Literal["PaymentReported"] = "PaymentReported"
     order: OrderKey
     rumor_id: str
     medium: str
+    proof: ProofVerdict = ProofVerdict.NONE
+    amount: Decimal | None = None
+    currency: str | None = None
+    said_at: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class PaymentAnnounced(Value):
+    """The buyer says how they pay, and the merchant takes it; the payments role looks the request up at once.
+
+    The order stands where it stood: only a look-up settles it.
+    """
+
+    type: Literal["PaymentAnnounced"] = "PaymentAnnounced"
+    order: OrderKey
+    rumor_id: str
+    amount_sats: int
+    payments: tuple[NamedPayment, ...]
 
 
 class PaymentSettled(Value):

@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     clickhouse: str = Field(default="", description="ClickHouse DSN; empty is the embedded engine in the home.")
     metrics_url: str = Field(default="http://127.0.0.1:8124", description="Where the metrics role answers queries.")
     api_url: str = Field(default="http://127.0.0.1:8123", description="Where the api role answers.")
+    service_url: str = Field(
+        default="", description="Where buyers' applications may hand in sealed orders over HTTP; empty is nowhere."
+    )
     instance: str = Field(
         default="", max_length=32, description="This process's name among those of its role; unique, or empty."
     )

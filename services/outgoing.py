@@ -19,6 +19,11 @@ OpenText = Callable[[str, SealedDetails], str]
 """(merchant, sealed text) → the text. Raises `LookupError` where it was erased."""
 
 
+def no_vault(_merchant: str, _sealed: SealedDetails) -> str:
+    """Stands for a vault where there is none."""
+    raise LookupError("there is no vault here")
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One message. Its rumor follows from the journal alone, so every retry wraps the same one (MSG-09)."""

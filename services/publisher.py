@@ -21,10 +21,9 @@ from schemas.messages import JournalRecord
 from schemas.nostr.nip01 import Event
 from schemas.replies import ReplyPromised
 from schemas.signing import ASK_AGAIN_S, SignerDenies
-from schemas.values import SealedDetails
 from services.directory import Directory
 from services.outbox import DeliveryLog, Outbox, OutboxLog, Place, now_ms
-from services.outgoing import OpenText, Outgoing, of_answer, of_reply
+from services.outgoing import OpenText, Outgoing, no_vault, of_answer, of_reply
 from services.signer.port import Signer
 from services.telling import Relays
 
@@ -37,11 +36,6 @@ Work = Callable[[Place, Owed | None], Awaitable[None]]
 """What a message or listing takes, from its start or from where the outbox has it."""
 
 log = structlog.get_logger(role="publisher")
-
-
-def no_vault(_merchant: str, _sealed: SealedDetails) -> str:
-    """Stands for a vault where there is none."""
-    raise LookupError("there is no vault here")
 
 
 class PublisherRole:

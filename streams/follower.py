@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import structlog
@@ -172,6 +174,7 @@ class JournalTail:
         self._kafka = kafka
         self._waiting: dict[int, list[tuple[int, asyncio.Future[JournalRecord | None]]]] = {}
         self._recent: dict[int, deque[bytes]] = {}
+        self._watching: dict[int, list[asyncio.Queue[JournalRecord]]] = {}
         self.started = asyncio.Event()
 
     async def run(self) -> None:
@@ -187,10 +190,30 @@ class JournalTail:
                 for partition, records in (await consumer.poll(timeout_ms=500)).items():
                     recent = self._recent.setdefault(partition, deque(maxlen=RECENT_MAX))
                     recent.extend(record.value for record in records)
-                    for record in records if self._waiting.get(partition) else ():
-                        self._resolve(partition, decode(JournalRecord, record.value))
+                    watching = self._watching.get(partition, ())
+                    for record in records if watching or self._waiting.get(partition) else ():
+                        decided = decode(JournalRecord, record.value)
+                        self._resolve(partition, decided)
+                        for seen in watching:
+                            seen.put_nowait(decided)
         finally:
             await consumer.stop()
+
+    @asynccontextmanager
+    async def watching(self, partition: int) -> AsyncIterator[AsyncIterator[JournalRecord]]:
+        """Every record of a partition from now on, in its order, until the block is left."""
+        await self.started.wait()
+        seen: asyncio.Queue[JournalRecord] = asyncio.Queue()
+        self._watching.setdefault(partition, []).append(seen)
+
+        async def records() -> AsyncIterator[JournalRecord]:
+            while True:
+                yield await seen.get()
+
+        try:
+            yield records()
+        finally:
+            self._watching[partition].remove(seen)
 
     async def decision(self, partition: int, offset: int, timeout_s: float) -> JournalRecord | None:
         """The record that decided the command at this offset; None where it decided nothing. Raises TimeoutError."""

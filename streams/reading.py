@@ -23,7 +23,10 @@ from schemas.dialects.contract import (
 )
 from schemas.inbox import ReceiveMessage, conversation_ref
 from schemas.market.collection import read_collection
+from schemas.market.handlers import SHOPPING_KINDS, read_handler, read_recommendation
 from schemas.market.listing import read_listing
+from schemas.market.mints import read_mints
+from schemas.market.profile import read_profile
 from schemas.market.reading import MarketFault, MarketRefused
 from schemas.market.review import read_review
 from schemas.market.shipping_option import read_shipping_option
@@ -35,7 +38,8 @@ from schemas.nostr.nip09 import read_deletion
 from schemas.nostr.nip59 import OpenedWrap, WrapFault, WrapRefused
 from schemas.orders import LEAKY, MoveOrder, MoveShipping, PlaceOrder
 from schemas.past import RecordPast
-from schemas.payments import ReportPayment
+from schemas.payments import AnnouncePayment, ReportPayment, ReportUnnamedPayment
+from schemas.preferences import RecordPreference
 from schemas.quarantine import Quarantined
 from schemas.reviews import RecordReview
 from schemas.values import Actor, Destination, OrderKey, Origin, SealedDetails
@@ -44,7 +48,7 @@ from streams.bursts import Bursts
 FUTURE_MAX_S = limits.FUTURE.most
 """How far ahead of our clock an event may be dated; a later one could pin a replaceable's slot (attack 41)."""
 
-_LISTS = frozenset({Kind.METADATA, Kind.RELAY_LIST, Kind.INBOX_RELAYS, Kind.DRAFT_RELAYS})
+_LISTS = frozenset({Kind.RELAY_LIST, Kind.INBOX_RELAYS, Kind.DRAFT_RELAYS})
 """Kinds that ingest and the publisher read from relays themselves; here they are only counted."""
 
 
@@ -152,6 +156,10 @@ class Reader:
                 return self._of_anybody(raw, event, RecordShippingOption(option=read_shipping_option(event)))
             case Kind.COLLECTION:
                 return self._of_anybody(raw, event, RecordCollection(collection=read_collection(event)))
+            case Kind.METADATA | Kind.NUTZAP_INFO | Kind.APP_RECOMMENDATION:
+                return self._read_preference(raw, event)
+            case Kind.APP_HANDLER:
+                return self._of_anybody(raw, event, RecordPreference(preference=read_handler(event)))
             case Kind.PRODUCT_DRAFT:
                 return self._unpublished(event, "inactive_listing")
             case Kind.DRAFT_WRAP:
@@ -197,6 +205,21 @@ class Reader:
         if not self._is_hosted(event.pubkey):
             raise Refused("foreign_author", "the author is no merchant here")
         return Commands((command(raw, event.id, event.pubkey, body),))
+
+    def _read_preference(self, raw: Raw, event: Event) -> Commands | Known:
+        """How a merchant wants to be paid; of others', and what is recommended for other things, nothing is kept."""
+        if not self._is_hosted(event.pubkey):
+            return Known("foreign_profile")
+        match event.kind:
+            case Kind.METADATA:
+                return self._of_merchant(raw, event, RecordPreference(preference=read_profile(event)))
+            case Kind.NUTZAP_INFO:
+                return self._of_merchant(raw, event, RecordPreference(preference=read_mints(event)))
+            case _:
+                recommendation = read_recommendation(event)
+                if recommendation.kind not in SHOPPING_KINDS:
+                    return Known("other_recommendation")
+                return self._of_merchant(raw, event, RecordPreference(preference=recommendation))
 
     def _of_anybody(self, raw: Raw, event: Event, body: CommandBody) -> Commands:
         """To the author's own shop, and to those that asked for it because a listing points there (SHP-12)."""
@@ -282,6 +305,8 @@ class Reader:
                 body = self._letter(said, said_s)
         except MessageRefused as refused:
             raise Refused(refused.reason.value, refused.detail, said.merchant) from None
+        if is_past and isinstance(body, AnnouncePayment | ReportUnnamedPayment):
+            return Known("past_payment")
         if is_past and isinstance(body, PlaceOrder | MoveOrder | MoveShipping | ReportPayment):
             body = RecordPast(order=body.order, said=body, said_at=said_s, is_recent=is_recent)
         return Commands((command(raw, event_id, said.merchant, body),))

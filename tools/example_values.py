@@ -26,6 +26,7 @@ from schemas.orders import (
     ShippingStatus,
     Tax,
 )
+from schemas.preferences import Mint, MintList, PaymentPreference, Profile
 from schemas.price_rules import Coupon, ExtraCost, TaxRule
 from schemas.replies import StatusReply, WireStatus
 from schemas.reviews import CategoryScore, Review
@@ -145,6 +146,29 @@ QUOTE = Quote(
     coupon_counts=True,
     delivery_min_h=48,
     delivery_max_h=96,
+)
+PREFERENCES = (
+    Profile(
+        coordinate=f"0:{MERCHANT}:",
+        event_id=EVENT,
+        created_at=AT_S,
+        preference=PaymentPreference.LUD16,
+        lud16="vases@example.com",
+        name="Vases",
+        nip05="vases@example.com",
+        warnings=("alias_payment-preference",),
+        template=Template(
+            kind=0, created_at=AT_S, tags=(("payment-preference", "lud16"),), content='{"lud16":"vases@example.com"}'
+        ),
+    ),
+    MintList(
+        coordinate=f"10019:{MERCHANT}:",
+        event_id=EVENT,
+        created_at=AT_S,
+        mints=(Mint(url="https://mint.example", units=("sat",)),),
+        relays=("wss://relay.example",),
+        key=MERCHANT,
+    ),
 )
 REVIEW = Review(
     author=BUYER,

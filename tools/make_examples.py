@@ -60,19 +60,8 @@ from schemas.orders import (
 )
 from schemas.parking import CommandParked, ParkedReleased, ReleaseParked
 from schemas.past import AnswerPast, PastOrder, PastOrderRecorded, RecordPast
-from schemas.payments import (
-    BackendState,
-    ObservePayment,
-    PaymentDropped,
-    PaymentImplied,
-    PaymentReported,
-    PaymentRequested,
-    PaymentSettled,
-    PaymentWanted,
-    RecordPaymentFailure,
-    RecordPaymentRequest,
-    ReportPayment,
-)
+from schemas.payments import PaymentImplied
+from schemas.preferences import PaymentFlow
 from schemas.refunds import RecordRefund, RefundRecorded
 from schemas.replies import PaymentOption, PaymentRequestReply, ReplyPromised
 from schemas.reviews import (
@@ -100,6 +89,7 @@ from schemas.stock import (
 )
 from schemas.values import Actor, Origin, Refusal, Waiting
 from tools.example_others import OTHERS
+from tools.example_payments import PAYMENT_COMMANDS, PAYMENT_EVENTS
 from tools.example_values import (
     AT_MS,
     AT_S,
@@ -120,7 +110,6 @@ from tools.example_values import (
     POST,
     QUOTE,
     REFUND,
-    REQUESTED,
     REVIEW,
     RUMOR,
     SETTINGS,
@@ -151,12 +140,7 @@ COMMANDS: tuple[CommandBody, ...] = (
     ReleaseParked(order=ORDER),
     RecordPast(order=ORDER, said=PlaceOrder.model_validate(PLACED), said_at=AT_S - 86_400, is_recent=True),
     AnswerPast(order=ORDER),
-    RecordPaymentRequest.model_validate(REQUESTED),
-    RecordPaymentFailure(order=ORDER, intent_id=INTENT, reason="the wallet refuses the amount"),
-    ObservePayment(
-        order=ORDER, intent_id=INTENT, state=BackendState.SETTLED, gross_msat=30_570_000, settled_at=AT_S + 60
-    ),
-    ReportPayment(order=ORDER, rumor_id=RUMOR, medium="lightning"),
+    *PAYMENT_COMMANDS,
     RecordReview(review=REVIEW),
     JudgeReviews(),
     ReceiveMessage(
@@ -189,7 +173,7 @@ EVENTS: tuple[Event, ...] = (
     StockMastered(coordinate=VASE, source="erp", version=17),
     COUNT_REFUSED,
     StockRanLow(coordinate=VASE, left=0),
-    OrderPlaced.model_validate({**PLACED, "revision": 1}),
+    OrderPlaced.model_validate({**PLACED, "revision": 1, "flow": PaymentFlow.SERVICE}),
     OrderQuoted(order=ORDER, quote=QUOTE, deadline_ms=AT_MS + 960_000),
     OrderWaiting(order=ORDER, reason=Waiting.RATE, detail="USD", deadline_ms=AT_MS + 30_000),
     OrderRejected(
@@ -229,18 +213,7 @@ EVENTS: tuple[Event, ...] = (
             is_reported=True,
         )
     ),
-    PaymentWanted(
-        order=ORDER,
-        intent_id=INTENT,
-        revision=1,
-        amount_msat=30_570_000,
-        expires_at=AT_S + 900,
-        memo=f"Order {ORDER.ref}",
-    ),
-    PaymentRequested.model_validate(REQUESTED),
-    PaymentReported(order=ORDER, rumor_id=RUMOR, medium="lightning"),
-    PaymentSettled(order=ORDER, intent_id=INTENT, gross_msat=30_570_000, due_msat=30_570_000, settled_at=AT_S + 60),
-    PaymentDropped(order=ORDER, intent_id=INTENT),
+    *PAYMENT_EVENTS,
     ReviewRecorded(review=REVIEW, score=REVIEW.score, strict_score=REVIEW.strict_score),
     ReviewWithdrawn(author=BUYER, product=VASE, deleted_at=AT_S),
     ReviewJudged(author=BUYER, product=VASE, standing=Standing.COUNTS, is_verified=True),

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from schemas.orders import MoveOrder, MoveShipping, OrderLine
-from schemas.payments import ReportPayment
+from schemas.payments import AnnouncePayment, ReportPayment, ReportUnnamedPayment
 from schemas.replies import ReplyPromised
 from schemas.texts.phrases import Language
 from schemas.values import Actor, OrderId, PublicKey
@@ -98,7 +98,7 @@ class OrderDraft:
     language: Language | None = None
 
 
-Reading = OrderDraft | MoveOrder | MoveShipping | ReportPayment
+Reading = OrderDraft | MoveOrder | MoveShipping | ReportPayment | ReportUnnamedPayment | AnnouncePayment
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import assert_never
 
 from schemas import limits
@@ -15,18 +16,20 @@ from schemas.dialects.contract import (
     Reading,
     Said,
 )
+from schemas.dialects.payment_tags import MEDIUM_MAX, named, preimage_hash
 from schemas.market.geohash import geohash_of
-from schemas.market.reading import unix_seconds, whole_number
+from schemas.market.reading import currency_code, exact_decimal, unix_seconds, whole_number
 from schemas.nostr.coordinates import Coordinate
 from schemas.nostr.kinds import Kind
 from schemas.orders import LINES_MAX, MoveOrder, MoveShipping, OrderLine, OrderStatus, ShippingStatus
-from schemas.payments import ReportPayment
+from schemas.payments import AnnouncePayment, PaymentForm, ReportPayment, ReportUnnamedPayment
 from schemas.replies import PaymentRequestReply, ReplyPromised, ShippingReply, StatusReply, TextReply, WireStatus
 from schemas.texts.phrases import Language
 from schemas.values import Actor, Destination, OrderKey
 
 _CLAIM_MAX = 21_000_000 * 100_000_000
 _QUANTITY_READ_MAX = 10**12
+_SATS = frozenset({"SAT", "SATS"})
 _ORDER_ID_MAX = limits.ORDER_ID.most
 
 
@@ -149,10 +152,8 @@ def _read_order(said: Said, tags: _Tags) -> OrderDraft:
     key = tags.order_key()
     address = tags.one("address")
     destination = destination_of(address[:ADDRESS_MAX]) if address else Destination()
-    claimed = whole_number(tags.one("amount") or "", _CLAIM_MAX)
-    units = {unit.strip().upper() for tag in tags.all("amount") for unit in tag[2:3]}
-    if claimed is None or units - {"", "SAT", "SATS"}:
-        claimed = None
+    claimed = _sats(tags)
+    if claimed is None:
         tags.warnings.append("bad_amount")
     shipping = tags.one("shipping", "shipping_option")
     return OrderDraft(
@@ -213,10 +214,10 @@ def _lines(said: Said, tags: _Tags) -> tuple[OrderLine, ...]:
     )
 
 
-def _read_request(said: Said, tags: _Tags) -> MoveOrder:
-    """The merchant asked for payment with another program: the order is answered. From a buyer it is no request."""
+def _read_request(said: Said, tags: _Tags) -> MoveOrder | AnnouncePayment:
+    """The merchant asked for payment with another program: the order is answered. A buyer's says how they pay."""
     if said.actor is Actor.BUYER:
-        raise MessageRefused(MessageFault.NOT_ALLOWED, "a payment request from a buyer is no request")
+        return _read_announcement(said, tags)
     return MoveOrder(
         order=tags.order_key(), actor=said.actor, to=OrderStatus.PENDING, cause=said.rumor_id, announce=False
     )
@@ -254,13 +255,86 @@ def _read_shipping(said: Said, tags: _Tags) -> MoveShipping:
     )
 
 
-def _read_receipt(said: Said, tags: _Tags) -> ReportPayment:
+def _read_announcement(said: Said, tags: _Tags) -> AnnouncePayment:
+    """A buyer's own payment request: how their application is going to pay, and how much (A-23)."""
+    payments = tags.all("payment")
+    if not payments:
+        raise MessageRefused(MessageFault.NO_PAYMENT)
+    if len(payments) > limits.PROOFS_SAID.most:
+        raise MessageRefused(MessageFault.BAD_SHAPE, f"more than {limits.PROOFS_SAID.most} payments")
+    return AnnouncePayment(
+        order=tags.order_key(),
+        rumor_id=said.rumor_id,
+        amount_sats=_sats(tags),
+        payments=tuple(named(tag) for tag in payments),
+    )
+
+
+def _read_receipt(said: Said, tags: _Tags) -> ReportPayment | ReportUnnamedPayment:
+    """A claim to have paid; without an order it is for whichever the invoice it shows belongs to (T17-01)."""
     if said.actor is Actor.MERCHANT:
         raise MessageRefused(MessageFault.NOT_ALLOWED, "a receipt by the merchant proves nothing")
     payments = tags.all("payment")
     if not payments:
         raise MessageRefused(MessageFault.NO_PAYMENT)
-    return ReportPayment(order=tags.order_key(), rumor_id=said.rumor_id, medium=payments[0][1][:32])
+    payments = payments[: limits.PROOFS_SAID.most]
+    preimage_hashes = tuple(dict.fromkeys(hash_ for tag in payments if (hash_ := preimage_hash(tag))))
+    is_named = tags.one("order") is not None
+    shown = () if is_named else tuple(named(tag) for tag in payments)  # reading an invoice costs a millisecond
+    invoices = tuple(one.name for one in shown if one.form is PaymentForm.INVOICE)
+    if not is_named and not (preimage_hashes or invoices):
+        raise MessageRefused(MessageFault.NO_ORDER, "neither an order nor an invoice")
+    if not is_named:
+        tags.warnings.append("no_order")
+    amount, currency = _paid(tags)
+    receipt = ReportPayment(
+        order=tags.order_key() if is_named else _unnamed(said, (*invoices, *preimage_hashes)[0]),
+        rumor_id=said.rumor_id,
+        medium=payments[0][1][:MEDIUM_MAX],
+        preimage_hashes=preimage_hashes,
+        amount=amount,
+        currency=currency,
+        said_at=_date(tags),
+        warnings=tuple(tags.warnings),
+    )
+    if is_named:
+        return receipt
+    hashes = tuple(dict.fromkeys((*invoices, *preimage_hashes)))
+    return ReportUnnamedPayment(buyer=said.author, payment_hashes=hashes, receipt=receipt)
+
+
+def _unnamed(said: Said, payment_hash: str) -> OrderKey:
+    """Stands for the order until the shop knows which one it is."""
+    return OrderKey(merchant=said.merchant, buyer=said.author, order_id=f"invoice {payment_hash}")
+
+
+def _paid(tags: _Tags) -> tuple[Decimal | None, str | None]:
+    """What was paid by the buyer's word: sats, unless a second element names a currency."""
+    text = tags.one("amount")
+    if text is None:
+        return None, None
+    amount = exact_decimal(text.strip())
+    units = {currency_code(unit) for tag in tags.all("amount") for unit in tag[2:3] if unit.strip()}
+    if amount is None or None in units or len(units) > 1:
+        tags.warnings.append("bad_amount")
+        return None, None
+    currency = next(iter(units), None)
+    return amount, None if currency in _SATS else currency
+
+
+def _date(tags: _Tags) -> int | None:
+    text = tags.one("date")
+    at = unix_seconds(text.strip()) if text else None
+    if text and at is None:
+        tags.warnings.append("bad_date")
+    return at
+
+
+def _sats(tags: _Tags) -> int | None:
+    """The amount in whole sats; None where it is anything else."""
+    claimed = whole_number(tags.one("amount") or "", _CLAIM_MAX)
+    units = {unit.strip().upper() for tag in tags.all("amount") for unit in tag[2:3]}
+    return None if units - {"", *_SATS} else claimed
 
 
 def _coordinate(text: str, kind: Kind, merchant: str) -> str:

@@ -19,7 +19,7 @@ from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.quarantine import Quarantined
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import OrderKey, Origin, PublicKey, SealedDetails
-from services.api import goods, inbox, order_moves, reviews, stock
+from services.api import goods, inbox, order_moves, payment_choice, reviews, stock
 
 ROWS_MAX = 1_000
 QUARANTINE_IDS_MAX = 100_000
@@ -266,6 +266,8 @@ def make_app(services: Services) -> FastAPI:
     stock.add_routes(app, guarded, decide, queries.rows, is_hosted)
 
     inbox.add_routes(app, guarded, decide, queries.rows, services.letters)
+
+    payment_choice.add_routes(app, guarded, queries.rows, lambda: services.merchants.all())
 
     @app.get("/quarantine", dependencies=guarded)
     async def list_quarantine(

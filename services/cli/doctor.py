@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from services.cli import payment_choice
 from services.cli.client import Stack
 from services.cli.output import fail
 from services.config import Settings
@@ -96,6 +97,7 @@ async def examine(home: Home) -> list[Finding]:
         )
     )
     findings.append(_frozen(merchants, stack.post("/sql", {"sql": FROZEN})))
+    findings.append(_preferences(merchants, stack.get("/payment-choices")))
     findings.append(_sold_out(stack.post("/sql", {"sql": SOLD_OUT})))
     findings.extend(_queues(lags_of(home)))
     day_ago = "SELECT count() AS n FROM quarantine_now WHERE at > now() - INTERVAL 1 DAY"
@@ -141,6 +143,21 @@ def _frozen(merchants: list[dict[str, Any]], rows: list[dict[str, Any]]) -> Find
     names = {m["public_key"]: m["name"] for m in merchants}
     said = "; ".join(f"{names.get(row['merchant'], row['merchant'][:8])}: {row['why']}" for row in rows)
     return Finding(False, "frozen shops", said, "ncc audit, then ncc merchant thaw NAME --reason …")
+
+
+def _preferences(merchants: list[dict[str, Any]], choices: list[dict[str, Any]]) -> Finding:
+    """Shops that say contradictory things of how they want to be paid, and are paid by hand until then (PAY-05)."""
+    names = {m["public_key"]: m["name"] for m in merchants}
+    found = list(payment_choice.findings(choices, names))
+    if not found:
+        return Finding(True, "payment preferences", "say one thing each")
+    said = "; ".join(f"{name}: {meaning}" for name, _, meaning, _ in found)
+    return Finding(
+        all(code in payment_choice.HARMLESS for _, code, _, _ in found),
+        "payment preferences",
+        said,
+        "ncc merchant check",
+    )
 
 
 def _sold_out(rows: list[dict[str, Any]]) -> Finding:

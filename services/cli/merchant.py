@@ -10,6 +10,7 @@ import typer
 
 from schemas.nostr.nip19 import Nip19Refused, encode_npub, read_public_key
 from schemas.nostr.secp256k1 import KeyRefused, SecretKey
+from services.cli import payment_choice
 from services.cli.client import Stack
 from services.cli.keys import read_key
 from services.cli.options import Home, Json
@@ -83,14 +84,45 @@ def merchant_show(
     who: Annotated[str, typer.Argument(help="Name, hex or npub.")], home: Home = None, json_: Json = False
 ) -> None:
     """One shop."""
-    row = find_merchant(Stack(home or Path()), who)
-    shown = {**row, "npub": encode_npub(row["public_key"])}
+    stack = Stack(home or Path())
+    row = find_merchant(stack, who)
+    choice: dict[str, Any] = next(
+        (one for one in stack.get("/payment-choices") if one["merchant"] == row["public_key"]), {}
+    )
+    shown = {
+        **row,
+        "npub": encode_npub(row["public_key"]),
+        "payment": {k: v for k, v in choice.items() if k != "merchant"},
+    }
     if json_:
         as_json(shown)
     else:
-        settings = shown.pop("settings")
-        fields(row["name"], shown)
+        settings, payment = shown.pop("settings"), shown.pop("payment")
+        fields(row["name"], {**shown, **{f"payment {name}": value for name, value in payment.items()}})
         fields("\nSettings", {name: str(value) for name, value in settings.items()})
+
+
+@merchant_app.command("check")
+def merchant_check(
+    who: Annotated[str | None, typer.Argument(help="Name, hex or npub; every shop without it.")] = None,
+    home: Home = None,
+    json_: Json = False,
+) -> None:
+    """What shops say of how they want to be paid, where it contradicts itself. Such a shop is paid by hand."""
+    stack = Stack(home or Path())
+    rows = stack.get("/merchants") if who is None else [find_merchant(stack, who)]
+    names = {row["public_key"]: row["name"] for row in rows}
+    choices = [one for one in stack.get("/payment-choices") if one["merchant"] in names]
+    if json_:
+        as_json(choices)
+        return
+    table(
+        "Payment preferences",
+        ("shop", "code", "what is wrong", "what to do"),
+        payment_choice.findings(choices, names),
+        "Nothing is wrong: "
+        + (", ".join(f"{names[c['merchant']]} is paid {c['flow']}" for c in choices) or "no shop yet"),
+    )
 
 
 @merchant_app.command("set")

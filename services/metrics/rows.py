@@ -40,6 +40,7 @@ from schemas.orders import (
 from schemas.parking import CommandParked, ParkedReleased
 from schemas.past import PastOrderRecorded
 from schemas.payments import (
+    PaymentAnnounced,
     PaymentDropped,
     PaymentImplied,
     PaymentReported,
@@ -47,6 +48,7 @@ from schemas.payments import (
     PaymentSettled,
     PaymentWanted,
 )
+from schemas.preferences import PaymentChoice, PaymentFlowChosen, PreferenceRecorded
 from schemas.refunds import RefundRecorded
 from schemas.replies import PaymentRequestReply, Reply, ReplyPromised, ShippingReply, StatusReply, TextReply
 from schemas.reviews import (
@@ -190,6 +192,15 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
         case GoodsSet():
             quantity = 0 if event.sealed is None else 1
             return [row._replace(coordinate=coordinate_or_empty(event.coordinate), quantity=quantity)]
+        case PaymentReported():
+            return [row._replace(reason=event.proof.value)]
+        case PaymentAnnounced():
+            return [row._replace(amount_msat=int64(event.amount_sats * MSAT_PER_SAT))]
+        case PreferenceRecorded(preference=preference):
+            coordinate = coordinate_or_empty(preference.coordinate)
+            return [row._replace(coordinate=coordinate, subject=preference.event_id)]
+        case PaymentFlowChosen(choice=choice):
+            return _choice(row, choice)
         case PaymentDropped():
             return [row._replace(subject=short(event.intent_id))]
         case ListingRecorded(listing=listing) | ListingRevised(listing=listing):
@@ -254,12 +265,20 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
             return [row._replace(subject=short(event.reason))]
         case OrderHeld() | OrderReleased() | OrderRenewed() | PickupReady() | CancellationRequested():
             return [row]
-        case ShopOpened() | ParkedReleased() | PaymentReported() | DeletionNoted():
+        case ShopOpened() | ParkedReleased() | DeletionNoted():
             return [row]
         case RatingsChanged() | ReviewInvited():
             return [row]
         case _:
             assert_never(event)
+
+
+def _choice(row: EventRow, choice: PaymentChoice) -> list[EventRow]:
+    """The flow in force, and a row for each flaw beside the first."""
+    preference = choice.preference.value if choice.preference else ""
+    head = row._replace(status=choice.flow.value, subject=preference, coordinate=coordinate_or_empty(choice.app or ""))
+    flaws = [flaw.value for flaw in choice.flaws] or [""]
+    return [head._replace(line=n, reason=flaw) for n, flaw in enumerate(flaws)]
 
 
 def _order_lines(row: EventRow, lines: tuple[OrderLine, ...]) -> list[EventRow]:

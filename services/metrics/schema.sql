@@ -253,6 +253,27 @@ SELECT merchant, buyer, count() AS messages, max(said_at) AS last_at,
 FROM messages FINAL
 WHERE NOT deleted
 GROUP BY merchant, buyer;
+-- name: payment_choices_now
+-- How each shop's new orders are paid, the application it recommends for that, and what is wrong with its preferences.
+-- A shop that said nothing yet has no row: its orders are paid by hand.
+CREATE OR REPLACE VIEW payment_choices_now AS
+SELECT
+    merchant,
+    argMax(status, (sequence, position)) AS flow,
+    argMax(subject, (sequence, position)) AS preference,
+    argMax(coordinate, (sequence, position)) AS app,
+    argMax(flaws, (sequence, position)) AS flaws,
+    max(at) AS since
+FROM
+(
+    SELECT
+        merchant, sequence, position, any(status) AS status, any(subject) AS subject, any(coordinate) AS coordinate,
+        max(at) AS at, arrayMap(pair -> pair.2, arraySort(groupArrayIf((line, toString(reason)), reason != ''))) AS flaws
+    FROM events FINAL
+    WHERE type = 'PaymentFlowChosen'
+    GROUP BY merchant, sequence, position
+)
+GROUP BY merchant;
 
 -- name: deliveries_now
 -- One row for each message sent.

@@ -22,6 +22,7 @@ from schemas.payments import (
     BackendState,
     Method,
     ObservePayment,
+    PaymentAnnounced,
     PaymentDropped,
     PaymentReported,
     PaymentRequested,
@@ -120,7 +121,7 @@ class PaymentsRole:
                 case PaymentRequested():
                     if (entry := self._open.get(event.intent_id)) is not None:
                         entry.requested = True
-                case PaymentReported():
+                case PaymentReported() | PaymentAnnounced():
                     for entry in self._of_order(event.order.ref):
                         self._look_soon(entry)
                 case PaymentSettled():
@@ -277,8 +278,7 @@ class PaymentsRole:
         await self._say(entry, body)
 
     async def _failed(self, entry: Open, reason: str) -> None:
-        body = RecordPaymentFailure(order=entry.wanted.order, intent_id=entry.intent_id, reason=reason)
-        await self._say(entry, body)
+        await self._say(entry, RecordPaymentFailure(order=entry.wanted.order, intent_id=entry.intent_id, reason=reason))
 
     async def _say(self, entry: Open, body: CommandBody) -> None:
         name = hashlib.sha256(f"{body.type}:{entry.intent_id}".encode()).hexdigest()[:32]

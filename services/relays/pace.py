@@ -30,6 +30,12 @@ class TokenBucket:
         self._tokens = burst
         self._filled_at_s: float | None = None
 
+    def wait_s(self, now_s: float) -> float:
+        """The seconds until one may be taken without waiting, mostly 0; takes none."""
+        gained = 0.0 if self._filled_at_s is None else (now_s - self._filled_at_s) * self._rate_per_s
+        missing = 1 - min(self._burst, self._tokens + gained)
+        return max(0.0, missing / self._rate_per_s)
+
     def take(self, now_s: float) -> float:
         """Take one token at `now_s` (any steady clock) and return the seconds to wait for it, mostly 0."""
         if self._filled_at_s is not None:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+
+from schemas.messages import JournalRecord
+from schemas.topics import partition_of
+from services.api.answers import Answers
 from services.api.app import Services, make_app
+from services.api.service import Door, make_door
 from services.metrics.client import QueryClient
+from services.metrics.port import MetricsError
 from services.roles.http import serve
 from services.roles.stage import Stage, together
 from services.vault import Vault
@@ -11,6 +19,11 @@ from streams.follower import JournalTail
 from streams.merchants import MerchantTable
 from streams.replay import Replay
 from streams.sinks import Desk, Sinks
+
+FROZEN = (
+    "SELECT 1 FROM events FINAL WHERE merchant = {m:String} AND type IN ('MerchantFrozen', 'MerchantThawed')"
+    " GROUP BY merchant HAVING argMax(type, sequence) = 'MerchantFrozen'"
+)
 
 
 async def run(stage: Stage) -> None:
@@ -33,10 +46,34 @@ async def run(stage: Stage) -> None:
             letters=vault,
         )
     )
+    serving = [serve(app, stage.settings.api_url)]
+    answers = Answers(stage.home.root / "service.db") if stage.settings.service_url else None
+    if answers is not None:
+        serving.append(serve(make_door(_door(stage, sinks, tail, table, queries, answers)), stage.settings.service_url))
     stage.ready_when(lambda: tail.started.is_set() and table.ready.is_set())
     try:
-        await together(tail.run(), table.run(), serve(app, stage.settings.api_url), sinks.failure)
+        await together(tail.run(), table.run(), *serving, sinks.failure)
     finally:
         await queries.close()
         vault.close()
+        if answers is not None:
+            answers.close()
         await producer.stop()
+
+
+def _door(
+    stage: Stage, sinks: Sinks, tail: JournalTail, table: MerchantTable, queries: QueryClient, answers: Answers
+) -> Door:
+    """The buyers' door of this deployment."""
+
+    async def is_frozen(merchant: str) -> bool:
+        """By ClickHouse, which is a second behind; whether it is not known counts as yes."""
+        try:
+            return bool(await queries.rows(FROZEN, {"m": merchant}))
+        except MetricsError:
+            return True
+
+    def records(merchant: str) -> AbstractAsyncContextManager[AsyncIterator[JournalRecord]]:
+        return tail.watching(partition_of(merchant, stage.settings.partitions))
+
+    return Door(lambda key: table.get(key) is not None, is_frozen, sinks, records, stage.signer, answers)

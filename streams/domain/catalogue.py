@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from schemas import limits
 from schemas.catalogue import (
     Collection,
@@ -20,13 +22,14 @@ from schemas.catalogue import (
     Withdrawn,
 )
 from schemas.market.listing import with_stock
+from schemas.preferences import Preference
 from schemas.reviews import ReviewWithdrawn
 from schemas.stock import StockSet
 from streams.domain import stocktaking
 from streams.domain.decision import Decision
 from streams.domain.shop import Shop
 
-Offer = Listing | ShippingOption | Collection
+Offer = Listing | ShippingOption | Collection | Preference
 
 
 def newer(created_at: int, event_id: str, current: Offer | None) -> bool:
@@ -177,16 +180,17 @@ def _deleted(shop: Shop, command: RecordDeletion) -> list[str]:
     if command.author == shop.merchant or not own:
         return own
     used = pointed_at(shop)
-    return [one for one in own if one in used or one in shop.options or one in shop.collections]
+    tables = (shop.options, shop.collections, shop.preferences)
+    return [one for one in own if one in used or any(one in table for table in tables)]
 
 
 def _deleted_versions(shop: Shop, command: RecordDeletion) -> list[Offer]:
     """The author's versions that a deletion names by their id and that its addresses do not reach."""
     ids = set(command.event_ids)
-    known: tuple[Offer, ...] = (*shop.listings.values(), *shop.options.values(), *shop.collections.values())
+    known: tuple[Offer, ...] = tuple(one for table in _tables(shop) for one in table.values()) if ids else ()
     return [
         one
-        for one in (known if ids else ())
+        for one in known
         if one.event_id in ids
         and author_of(one.coordinate) == command.author
         and not (one.coordinate in command.coordinates and one.created_at <= command.created_at)
@@ -194,7 +198,12 @@ def _deleted_versions(shop: Shop, command: RecordDeletion) -> list[Offer]:
 
 
 def _known(shop: Shop, coordinate: str) -> Offer | None:
-    return shop.listings.get(coordinate) or shop.options.get(coordinate) or shop.collections.get(coordinate)
+    return next((table[coordinate] for table in _tables(shop) if coordinate in table), None)
+
+
+def _tables(shop: Shop) -> tuple[Mapping[str, Offer], ...]:
+    """Everything that is kept by address and can be deleted."""
+    return shop.listings, shop.options, shop.collections, shop.preferences
 
 
 def _new_ids(shop: Shop, command: RecordDeletion) -> tuple[str, ...]:
@@ -204,7 +213,7 @@ def _new_ids(shop: Shop, command: RecordDeletion) -> tuple[str, ...]:
     """
     ids = command.event_ids[: limits.DELETED_IDS.most]
     others = {review.event_id for review in shop.reviews.values()} if ids else set()
-    for table in (shop.options, shop.collections) if ids else ():
+    for table in _tables(shop)[1:] if ids else ():
         others |= {one.event_id for one in table.values() if author_of(one.coordinate) != shop.merchant}
     return tuple(name for name in ids if name not in shop.deleted_ids and name not in others)
 

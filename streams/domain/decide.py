@@ -20,7 +20,15 @@ from schemas.messages import Command, CommandBody, Event
 from schemas.orders import MoveOrder, MoveShipping, PlaceOrder, Rate, ReachDeadline
 from schemas.parking import ReleaseParked
 from schemas.past import AnswerPast, RecordPast
-from schemas.payments import ObservePayment, RecordPaymentFailure, RecordPaymentRequest, ReportPayment
+from schemas.payments import (
+    AnnouncePayment,
+    ObservePayment,
+    RecordPaymentFailure,
+    RecordPaymentRequest,
+    ReportPayment,
+    ReportUnnamedPayment,
+)
+from schemas.preferences import RecordPreference
 from schemas.refunds import RecordRefund
 from schemas.reviews import JudgeReviews, RecordReview
 from schemas.shops import OpenShop, ShopOpened
@@ -35,6 +43,7 @@ from streams.domain import (
     parcels,
     parking,
     past,
+    payment_choice,
     payments,
     refunds,
     reviews,
@@ -58,6 +67,7 @@ def judge(shop: Shop, command: Command, rates: Mapping[str, Rate]) -> Decision:
     _decide(decision, command.body, rates)
     stocktaking.notice_low(decision)
     reviews.invite(decision)
+    payment_choice.notice(decision)
     assert decision.silence is None or not decision.events, "what is only counted decides nothing"
     return decision
 
@@ -89,6 +99,10 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             handing.set_goods(decision, body)
         case ReportPayment():
             payments.report(decision, body)
+        case ReportUnnamedPayment():
+            payments.report_unnamed(decision, body)
+        case AnnouncePayment():
+            payments.announce(decision, body)
         case RecordPaymentFailure():
             payments.record_failure(decision, body)
         case ReleaseParked():
@@ -113,6 +127,8 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             catalogue.record_deletion(decision, body)
         case ReviseListing():
             catalogue.revise_listing(decision, body)
+        case RecordPreference():
+            payment_choice.record(decision, body)
         case RecordReview():
             reviews.record(decision, body)
         case JudgeReviews():

@@ -32,6 +32,8 @@ from schemas.orders import (
 from schemas.parking import CommandParked, ParkedReleased
 from schemas.past import PastOrderRecorded
 from schemas.payments import (
+    AnnouncePayment,
+    PaymentAnnounced,
     PaymentAxis,
     PaymentDropped,
     PaymentImplied,
@@ -41,6 +43,7 @@ from schemas.payments import (
     PaymentWanted,
     ReportPayment,
 )
+from schemas.preferences import PaymentFlowChosen, PreferenceRecorded
 from schemas.refunds import RefundRecorded
 from schemas.replies import ReplyPromised
 from schemas.reviews import (
@@ -103,10 +106,13 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
         case PaymentWanted():
             fold_orders.change(shop, event.order, payment=PaymentAxis.WANTED, intent_id=event.intent_id)
         case PaymentRequested():
-            fold_orders.change(shop, event.order, payment=PaymentAxis.REQUESTED)
+            fold_orders.ask(shop, event)
         case PaymentReported():
             fold_orders.hear(shop, event.order.buyer, at_ms)
             fold_orders.change(shop, event.order, payment=PaymentAxis.REPORTED)
+        case PaymentAnnounced():
+            fold_orders.hear(shop, event.order.buyer, at_ms)
+            fold_orders.note_announced(shop, event)
         case PaymentSettled():
             fold_orders.settle(shop, event)
         case PaymentImplied():
@@ -151,7 +157,7 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
         case OrderRenewed():
             fold_orders.renew(shop, event)
         case CommandParked():
-            if isinstance(event.command, ReportPayment) or event.command.actor is Actor.BUYER:
+            if isinstance(event.command, ReportPayment | AnnouncePayment) or event.command.actor is Actor.BUYER:
                 fold_orders.hear(shop, event.order.buyer, at_ms)
             waiting = shop.parked.get(event.order.ref, ())
             shop.parked[event.order.ref] = (*waiting, Parked(event.command, event.deadline_ms))
@@ -179,6 +185,10 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             shop.options[event.option.coordinate] = event.option
         case CollectionRecorded():
             shop.collections[event.collection.coordinate] = event.collection
+        case PreferenceRecorded(preference=preference):
+            shop.preferences[preference.coordinate] = preference
+        case PaymentFlowChosen():
+            shop.payment_choice = event.choice
         case Withdrawn():
             before = shop.listings.get(event.coordinate)
             fold_goods.withdraw(shop, event)

@@ -58,16 +58,20 @@ def note_said_stock(shop: Shop, listing: Listing) -> None:
 
 
 def withdraw(shop: Shop, event: Withdrawn) -> None:
-    """Forget a listing, option or collection that does not win over what was deleted: a time, or one version."""
+    """Forget what does not win over a deletion: of everything up to a time, or of one version."""
     if event.event_id is None:
         shop.withdrawn[event.coordinate] = event.deleted_at
     else:
         shop.retired[event.coordinate] = (event.deleted_at, event.event_id)
-    for table in (shop.listings, shop.options, shop.collections):
+    for table in (shop.listings, shop.options, shop.collections, shop.preferences):
         known = table.get(event.coordinate)
-        if known is None or known.created_at > event.deleted_at:
-            continue
-        wins = known.created_at == event.deleted_at and event.event_id is not None and known.event_id < event.event_id
-        if not wins:
+        if known is not None and is_reached(event, known.created_at, known.event_id):
             del table[event.coordinate]
     note_stale(shop, event.coordinate)
+
+
+def is_reached(deletion: Withdrawn, created_at: int, event_id: str) -> bool:
+    """Whether a deletion takes this version: up to its time, or the very version it names and what that replaced."""
+    if created_at != deletion.deleted_at or deletion.event_id is None:
+        return created_at <= deletion.deleted_at
+    return event_id >= deletion.event_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas import limits
 from schemas.freezes import MerchantThawed
 from schemas.goods import GoodsSet, PickupReady
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
@@ -15,7 +16,7 @@ from schemas.orders import (
     OrderWaiting,
     ShippingMoved,
 )
-from schemas.payments import PaymentAxis, PaymentImplied, PaymentSettled
+from schemas.payments import PaymentAnnounced, PaymentAxis, PaymentImplied, PaymentRequested, PaymentSettled
 from schemas.refunds import RefundRecorded
 from schemas.replies import Reply, ShippingReply, TextReply
 from schemas.values import OrderKey, Waiting
@@ -145,6 +146,7 @@ def place(shop: Shop, event: OrderPlaced) -> None:
         coupon=event.coupon,
         has_contact=event.has_contact,
         language=event.language,
+        flow=event.flow,
     )
     if before is not None:
         placed = placed._replace(
@@ -189,6 +191,30 @@ def move_parcel(shop: Shop, event: ShippingMoved) -> None:
         moves = with_cause(order.moves, move_cause("parcel", event.to, event.cause))
         parcels = parcels_after(order.parcels, event)
         shop.orders[event.order.ref] = order._replace(parcel=shipping_of(parcels), parcels=parcels, moves=moves)
+
+
+def ask(shop: Shop, event: PaymentRequested) -> None:
+    """The order's request is there, and known again by its payment hash; the oldest are forgotten."""
+    change(
+        shop,
+        event.order,
+        payment=PaymentAxis.REQUESTED,
+        payment_hash=event.payment_hash,
+        request_digest=event.digest,
+    )
+    if event.payment_hash is None:
+        return
+    shop.requests[event.payment_hash] = event.order.ref
+    while len(shop.requests) > limits.PROOFS.most:
+        del shop.requests[next(iter(shop.requests))]
+
+
+def note_announced(shop: Shop, event: PaymentAnnounced) -> None:
+    """The message that announced a payment is not heard twice."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        moves = with_cause(order.moves, move_cause("payment", "announced", event.rumor_id))
+        shop.orders[event.order.ref] = order._replace(moves=moves)
 
 
 def settle(shop: Shop, event: PaymentSettled) -> None:

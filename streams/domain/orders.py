@@ -68,6 +68,7 @@ def place(decision: Decision, command: PlaceOrder, rates: Mapping[str, Rate]) ->
             command.rumor_id,
         )
         return
+    flow = order.flow if order else decision.shop.payment_choice.flow
     decision.emit(
         OrderPlaced(
             order=command.order,
@@ -82,6 +83,7 @@ def place(decision: Decision, command: PlaceOrder, rates: Mapping[str, Rate]) ->
             coupon=command.coupon,
             has_contact=command.has_contact,
             language=command.language,
+            flow=flow,
             warnings=command.warnings,
         )
     )
@@ -97,6 +99,7 @@ def place(decision: Decision, command: PlaceOrder, rates: Mapping[str, Rate]) ->
         coupon=command.coupon,
         has_contact=command.has_contact,
         language=command.language,
+        flow=flow,
     )
     decision.speak(placed.key, command.language)
     if order is not None and order.is_on_hold:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas import limits
 from schemas.orders import MoveRefused
 from schemas.parking import PARKED_MAX, CommandParked, Early, ParkedReleased
-from schemas.payments import ReportPayment
+from schemas.payments import AnnouncePayment, ReportPayment
 from schemas.values import Actor, OrderKey, Origin
 from streams.domain import buyers, past
 from streams.domain.decision import Decision
@@ -15,7 +15,7 @@ from streams.domain.shop import Parked
 def park(decision: Decision, key: OrderKey, command: Early) -> None:
     """Keep a relay's message for an order that may still come; anyone else is told that there is no such order."""
     if (known := decision.shop.past.get(key.ref)) is not None:
-        if decision.command.origin is Origin.RELAY:
+        if decision.command.origin is Origin.RELAY and not isinstance(command, AnnouncePayment):
             past.hear(decision, known, command)
         else:
             past.refuse(decision, key, command, "past_order", "it is from before the shop came here, and only listed")
@@ -57,5 +57,5 @@ def _refused(key: OrderKey, command: Early, reason: str, detail: str) -> MoveRef
 
 
 def _actor(command: Early) -> Actor:
-    """Whose message it is; receipts are a buyer's."""
-    return Actor.BUYER if isinstance(command, ReportPayment) else command.actor
+    """Whose message it is; receipts and announced payments are a buyer's."""
+    return Actor.BUYER if isinstance(command, ReportPayment | AnnouncePayment) else command.actor

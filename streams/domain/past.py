@@ -9,7 +9,7 @@ from __future__ import annotations
 from schemas import limits
 from schemas.orders import MoveOrder, MoveRefused, MoveShipping, OrderStatus, PlaceOrder, ShippingStatus
 from schemas.past import PastOrder, PastOrderRecorded, RecordPast, Said
-from schemas.payments import ReportPayment
+from schemas.payments import AnnouncePayment, ReportPayment
 from schemas.values import Actor, OrderKey
 from streams.domain.decision import Decision
 
@@ -59,7 +59,7 @@ def answer(decision: Decision, key: OrderKey) -> PlaceOrder | None:
     return past.unanswered
 
 
-def refuse(decision: Decision, key: OrderKey, said: Said, reason: str, detail: str) -> None:
+def refuse(decision: Decision, key: OrderKey, said: Said | AnnouncePayment, reason: str, detail: str) -> None:
     """Say that a message about a past order was not heard."""
     cause = said.cause if isinstance(said, MoveOrder | MoveShipping) else said.rumor_id
     decision.emit(MoveRefused(order=key, actor=_actor(said), reason=reason, detail=detail, cause=cause))
@@ -105,5 +105,5 @@ def _placed(past: PastOrder, said: PlaceOrder, said_at: int, answer_at_ms: int |
     )
 
 
-def _actor(said: Said) -> Actor:
+def _actor(said: Said | AnnouncePayment) -> Actor:
     return said.actor if isinstance(said, MoveOrder | MoveShipping) else Actor.BUYER

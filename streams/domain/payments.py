@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from schemas.orders import OrderMoved, OrderStatus
 from schemas.payments import (
+    AnnouncePayment,
     BackendState,
+    NamedPayment,
     ObservePayment,
+    PaymentAnnounced,
     PaymentAxis,
+    PaymentForm,
     PaymentReported,
     PaymentRequested,
     PaymentSettled,
+    ProofVerdict,
     RecordPaymentFailure,
     RecordPaymentRequest,
     ReportPayment,
+    ReportUnnamedPayment,
 )
+from schemas.preferences import PaymentFlow
 from schemas.replies import PaymentOption, PaymentRequestReply, WireStatus
 from schemas.texts.phrases import Phrase
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
-from streams.domain import buyers, orders, parking, wording
+from streams.domain import buyers, orders, parking, payment_choice, wording
 from streams.domain.decision import Decision
-from streams.domain.shop import Order
+from streams.domain.shop import Order, move_cause
+from streams.domain.transitions import PAID
 
 
 def record_request(decision: Decision, command: RecordPaymentRequest) -> None:
@@ -89,12 +97,124 @@ def observe(decision: Decision, command: ObservePayment) -> None:
 
 
 def report(decision: Decision, command: ReportPayment) -> None:
-    """A receipt is a claim: note it and let the payments role look; after settlement it changes nothing (PAY-14)."""
+    """A receipt is a claim: note it and let the payments role look; after settlement it changes nothing (PAY-14).
+
+    A preimage that fits the order's own invoice is noted as such. One of another order's proves nothing here (PAY-13).
+    """
     order = decision.shop.order(command.order)
     if order is None:
         parking.park(decision, command.order, command)
-    elif order.payment is PaymentAxis.REQUESTED and not buyers.silenced(decision, order.key.buyer):
-        decision.emit(PaymentReported(order=order.key, rumor_id=command.rumor_id, medium=command.medium))
+        return
+    if order.payment not in (PaymentAxis.REQUESTED, PaymentAxis.REPORTED):
+        return
+    is_reused = proves_another(decision, order, command.preimage_hashes)
+    if not is_reused and order.payment is PaymentAxis.REPORTED:
+        return
+    if buyers.silenced(decision, order.key.buyer):
+        return
+    if is_reused:
+        detail = "the preimage is that of another order's invoice"
+        orders.refuse(decision, order.key, Actor.BUYER, "proof_reuse", detail, command.rumor_id)
+        return
+    decision.emit(
+        PaymentReported(
+            order=order.key,
+            rumor_id=command.rumor_id,
+            medium=command.medium,
+            proof=verdict(order, command.preimage_hashes),
+            amount=command.amount,
+            currency=command.currency,
+            said_at=command.said_at,
+            warnings=command.warnings,
+        )
+    )
+
+
+def report_unnamed(decision: Decision, command: ReportUnnamedPayment) -> None:
+    """A receipt that names no order is for the one whose invoice it shows, where that is the same buyer's (T17-01)."""
+    for name in command.payment_hashes:
+        order = decision.shop.orders.get(decision.shop.requests.get(name, ""))
+        if order is not None and order.key.buyer == command.buyer:
+            report(decision, command.receipt.model_copy(update={"order": order.key}))
+            return
+    if not buyers.silenced(decision, command.buyer):
+        detail = "a receipt that names no order, for no request of this buyer's"
+        receipt = command.receipt
+        orders.refuse(decision, receipt.order, Actor.BUYER, "no_order", detail, receipt.rumor_id)
+
+
+def announce(decision: Decision, command: AnnouncePayment) -> None:
+    """The buyer says how they pay: taken where all of it goes to the merchant and is enough, else refused (PAY-03).
+
+    It moves nothing. What is taken leads to a look-up, because the money may be there by now.
+    """
+    order = decision.shop.order(command.order)
+    if order is None:
+        parking.park(decision, command.order, command)
+        return
+    if order.status in PAID or order.status is OrderStatus.COMPLETED:
+        return
+    if move_cause("payment", "announced", command.rumor_id) in order.moves:
+        return
+    if buyers.silenced(decision, order.key.buyer):
+        return
+    due_msat = order.quote.total_msat if order.quote else None
+    paid_msat = (command.amount_sats or 0) * MSAT_PER_SAT
+    reason = detail = ""
+    if not all(belongs(decision, order, payment) for payment in command.payments):
+        reason, detail = "foreign_payee", "a payment goes to nobody known as this merchant"
+    elif order.status is not OrderStatus.PENDING or due_msat is None:
+        reason, detail = "not_payable", f"the order is {order.status}"
+    elif paid_msat < due_msat:
+        reason, detail = "too_little", f"{paid_msat} of {due_msat} msat"
+    if reason:
+        orders.refuse(decision, order.key, Actor.BUYER, reason, detail, command.rumor_id)
+        return
+    decision.emit(
+        PaymentAnnounced(
+            order=order.key,
+            rumor_id=command.rumor_id,
+            amount_sats=command.amount_sats or 0,
+            payments=command.payments,
+        )
+    )
+
+
+def belongs(decision: Decision, order: Order, payment: NamedPayment) -> bool:
+    """Whether a payment so named goes to this merchant for this order, by what we know ourselves.
+
+    The order's own request always does. The profile's Lightning address and the listed mints do where the merchant
+    had buyers pay on their own when the order came; elsewhere nobody watches them for orders.
+    """
+    shop = decision.shop
+    if payment.digest == order.request_digest:
+        return True
+    if order.flow is not PaymentFlow.AUTOMATIC:
+        return False
+    match payment.form:
+        case PaymentForm.ADDRESS:
+            profile = payment_choice.profile_of(shop.merchant, shop.preferences)
+            return profile is not None and payment.name in (profile.lud16, profile.lud06)
+        case PaymentForm.MINT:
+            listed = payment_choice.mints_of(shop.merchant, shop.preferences)
+            if listed is None or payment.name not in (mint.url for mint in listed.mints):
+                return False
+            return payment.lock_key in (None, listed.lock_key)
+        case PaymentForm.INVOICE | PaymentForm.OTHER:
+            return False
+
+
+def verdict(order: Order, preimage_hashes: tuple[str, ...]) -> ProofVerdict:
+    """What preimages with these hashes prove for an order."""
+    if not preimage_hashes:
+        return ProofVerdict.NONE
+    return ProofVerdict.FITS if order.payment_hash in preimage_hashes else ProofVerdict.WRONG
+
+
+def proves_another(decision: Decision, order: Order, preimage_hashes: tuple[str, ...]) -> bool:
+    """Whether one of them is of another order's invoice, so that one payment would be shown for two orders."""
+    known = decision.shop.requests
+    return any(known.get(name, order.key.ref) != order.key.ref for name in preimage_hashes)
 
 
 def _wanting(decision: Decision, key: OrderKey, intent_id: str) -> Order | None:

@@ -11,6 +11,7 @@ from schemas.orders import OrderLine, OrderStatus, Parcel, Quote, ShippingStatus
 from schemas.parking import Early
 from schemas.past import PastOrder
 from schemas.payments import PaymentAxis
+from schemas.preferences import PaymentChoice, PaymentFlow, Preference
 from schemas.replies import Reply
 from schemas.reviews import Rating, Review, ReviewJudged
 from schemas.shops import ShopSettings
@@ -39,6 +40,8 @@ class Order(NamedTuple):
     destination: Destination
     claimed_sats: int | None = None
     coupon: str | None = None
+    flow: PaymentFlow = PaymentFlow.MANUAL
+    """How the merchant wanted to be paid when it was first placed (PAY-01)."""
     rate_since_ms: int | None = None
     """Since when it waits for an exchange rate, if it does."""
     waits_for: Waiting | None = None
@@ -55,6 +58,9 @@ class Order(NamedTuple):
     """Whether its buyer was told that they can come for it."""
     quote: Quote | None = None
     intent_id: str | None = None
+    payment_hash: str | None = None
+    request_digest: str | None = None
+    """Of its payment request, once the buyer was shown it (`request_digest`)."""
     held: tuple[StockLine, ...] = ()
     cancellation_requested: bool = False
     deadline_ms: int | None = None
@@ -167,6 +173,10 @@ class Shop:
     listings: dict[str, Listing] = field(default_factory=dict)
     options: dict[str, ShippingOption] = field(default_factory=dict)
     collections: dict[str, Collection] = field(default_factory=dict)
+    preferences: dict[str, Preference] = field(default_factory=dict)
+    """By address, how the merchant wants to be paid, and the applications recommended."""
+    payment_choice: PaymentChoice = field(default_factory=PaymentChoice)
+    """What follows from them."""
     withdrawn: dict[str, int] = field(default_factory=dict)
     """By address, the time up to which its versions were deleted."""
     retired: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -212,6 +222,8 @@ class Shop:
     """By buyer, the orders nothing is owed for yet."""
     invoices: dict[str, None] = field(default_factory=dict)
     """The orders that wait for payment."""
+    requests: dict[str, str] = field(default_factory=dict)
+    """By payment hash, the order of each of the last invoices, so that a proof counts for its own order only."""
     hour: int = 0
     heard: dict[str, int] = field(default_factory=dict)
     unpaid: dict[str, tuple[str, ...]] = field(default_factory=dict)

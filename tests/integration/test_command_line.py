@@ -85,6 +85,7 @@ async def test_every_listing_is_a_table_for_people_and_json_for_programs(stack: 
             ("reviews", "--by", "product"),
             ("reviews", "--by", "merchant"),
             ("merchant", "list"),
+            ("merchant", "check"),
             ("quarantine", "list"),
             ("status",),
             ("topics",),

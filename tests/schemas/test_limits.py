@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,11 @@ from schemas.dialects.contract import MessageRefused, OrderDraft
 from schemas.dialects.gamma import DIALECT
 from schemas.limits import LIMITS, Limit
 from schemas.market.listing import read_listing
+from schemas.market.profile import read_profile
 from schemas.market.reading import unix_seconds
 from schemas.market.review import read_review
 from schemas.market.shipping_option import read_shipping_option
-from schemas.nostr import nip01, nip59
+from schemas.nostr import bech32, nip01, nip59
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import EventRefused, to_json
 from schemas.nostr.nip17 import inbox_relay_tags, read_inbox_relays
@@ -270,6 +272,21 @@ def denied(count: int) -> str:
     return FINE
 
 
+def lightning_address(count: int) -> str:
+    """A profile whose address has so many characters."""
+    host = ".".join(["x" * 60] * 3 + ["x" * 10])
+    address = f"{'a' * (count - len(host) - 1)}@{host}"
+    warned = read_profile(an_event(Kind.METADATA, content=json.dumps({"lud16": address}))).warnings
+    return limits.LIGHTNING_ADDRESS.refused if warned == ("bad_lud16",) else FINE
+
+
+def lnurl(count: int) -> str:
+    """A profile whose lnurl has so many characters."""
+    text = next(text for size in range(count // 2, count) if len(text := bech32.encode("lnurl", b"x" * size)) >= count)
+    warned = read_profile(an_event(Kind.METADATA, content=json.dumps({"lud06": text}))).warnings
+    return limits.LNURL.refused if warned == ("bad_lud06",) else FINE
+
+
 PROBES: dict[str, Probe] = {
     limits.FRAME_PARTS.what: frame_parts,
     limits.CHALLENGE.what: challenge,
@@ -301,6 +318,8 @@ PROBES: dict[str, Probe] = {
     limits.REVIEW_CATEGORIES.what: categories,
     limits.TIME.what: lambda count: FINE if unix_seconds(str(count)) == count else limits.TIME.refused,
     limits.DENIED.what: denied,
+    limits.LIGHTNING_ADDRESS.what: lightning_address,
+    limits.LNURL.what: lnurl,
 }
 
 

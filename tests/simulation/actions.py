@@ -43,6 +43,8 @@ def _order(world: World, action: Action, dice: Dice) -> None:
 
 
 def _pay(world: World, action: Action, dice: Dice) -> None:
+    if world.invoices and dice.chance(15):
+        _claim(world, action, dice)
     if world.invoices:
         text, place = world.invoices[-1 - action.a % min(len(world.invoices), 4)]
         factor = 100 if dice.chance(85) else dice.one_of((50, 150))
@@ -57,7 +59,27 @@ def _pay(world: World, action: Action, dice: Dice) -> None:
 
 
 def _receipt(world: World, action: Action, dice: Dice) -> None:
-    world.say(world.people(dice).receipt(*world.some_order(action, dice)), dice)
+    """A receipt without a proof, or whatever else buyers say of their payments."""
+    if dice.chance(40) or not world.invoices:
+        world.say(world.people(dice).receipt(*world.some_order(action, dice)), dice)
+    else:
+        _claim(world, action, dice)
+
+
+def _claim(world: World, action: Action, dice: Dice) -> None:
+    """A proof, or a payment announced: of an order's own invoice, or of another's."""
+    people, (merchant, buyer, order_id) = world.people(dice), world.some_order(action, dice)
+    text, place = world.invoices[-1 - action.b % min(len(world.invoices), 4)]
+    if dice.chance(70):
+        merchant, buyer, order_id = place
+    if dice.chance(50):
+        held = world.wallet.held(text)
+        known = held.intent.preimage.reveal().hex() if held and held.intent.preimage else digest("lost")
+        preimage = dice.one_of((known, known, digest(action.salt)))
+        world.say(people.proof(merchant, buyer, order_id, text, preimage), dice)
+    else:
+        where = dice.one_of((("lightning", text), ("lightning", text), ("lightning", "a@example.com"), ("ecash", "x")))
+        world.say(people.announced(merchant, buyer, order_id, where), dice)
 
 
 def _buyer_move(world: World, action: Action, dice: Dice) -> None:
@@ -79,10 +101,17 @@ def _parcel(world: World, action: Action, dice: Dice) -> None:
 
 
 def _listing(world: World, action: Action, dice: Dice) -> None:
+    if dice.chance(30):
+        _prefer(world, world.names[action.a % len(world.names)], dice)
     good = dice.one_of(("tea", "tea", *GOODS))
     visibility = dice.one_of(("on-sale", "on-sale", "on-sale", "hidden", "pre-order"))
     stock = dice.one_of((0, 1, 3, 8, 50, None))
     world.offer(world.names[action.a % len(world.names)], good, stock, dice, visibility)
+
+
+def _prefer(world: World, merchant: str, dice: Dice) -> None:
+    for text in world.people(dice).preferences(merchant):
+        world.say(text, dice)
 
 
 def _option(world: World, action: Action, dice: Dice) -> None:

@@ -5,6 +5,7 @@ The auditor of facts is another module's (`Auditor`); here stand the journal's o
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
@@ -27,6 +28,7 @@ from schemas.orders import (
 )
 from schemas.past import PastOrderRecorded
 from schemas.payments import (
+    PaymentAnnounced,
     PaymentDropped,
     PaymentImplied,
     PaymentReported,
@@ -34,6 +36,7 @@ from schemas.payments import (
     PaymentSettled,
     PaymentWanted,
 )
+from schemas.preferences import PaymentFlowChosen
 from schemas.refunds import RefundRecorded
 from schemas.replies import ReplyPromised
 from schemas.reviews import ReviewInvited, ReviewJudged, ReviewReceived
@@ -72,6 +75,7 @@ class Books:
         self.letters: set[str] = set()
         self.wanted: dict[str, PaymentWanted] = {}
         self.requested: dict[str, PaymentRequested] = {}
+        self.shown: dict[str, PaymentRequested] = {}
         self.settled: dict[str, PaymentSettled] = {}
         self.refused: set[tuple[str, str]] = set()
         self.refused_once: set[tuple[str, str, str]] = set()
@@ -158,7 +162,13 @@ class Books:
                 self._go(self.payment, "payment", event.order.ref, "wanted")
             case PaymentRequested():
                 self.requested[event.intent_id] = event
+                self.shown[event.order.ref] = event
                 self._go(self.payment, "payment", event.order.ref, "requested")
+            case PaymentAnnounced():
+                self.coverage["payment announced"] += 1
+                self._check_announced(event)
+            case PaymentFlowChosen():
+                self.coverage[f"flow {event.choice.flow.value}"] += 1
             case PaymentReported():
                 self._go(self.payment, "payment", event.order.ref, "reported")
             case PaymentSettled():
@@ -246,6 +256,14 @@ class Books:
         parcels[event.parcel] = event.to.value
         self.coverage["several parcels"] += len(parcels) > 1
         self.parcel[ref] = "shipped" if set(parcels.values()) <= {"shipped", "delivered"} else "processing"
+
+    def _check_announced(self, event: PaymentAnnounced) -> None:
+        """No merchant here has an address or a mint that buyers name, so what is taken is the order's own invoice."""
+        shown = self.shown.get(event.order.ref)
+        digest = hashlib.sha256(shown.text.encode()).hexdigest() if shown else ""
+        enough = shown is not None and event.amount_sats * 1_000 >= shown.amount_msat
+        if not enough or any(payment.digest != digest for payment in event.payments):
+            raise Breach(f"I5: a payment for order {event.order.ref} was taken note of that is not for its request")
 
     def _newer(self, coordinate: str, created_at: int) -> None:
         """A listing's versions only become newer, and none comes back from before its deletion."""

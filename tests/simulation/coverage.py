@@ -6,6 +6,7 @@ from collections import Counter
 
 from schemas.crash_points import Point
 from schemas.orders import OrderStatus
+from schemas.preferences import PaymentFlow
 from schemas.reviews import Standing
 from streams.domain.transitions import ORDER_MOVES, SHIPPING_MOVES
 from tests.simulation.outside import CHARACTERS
@@ -26,6 +27,13 @@ REFUSED_MOVES = (
     "orphan",
     "parked_too_many",
     "refund_too_high",
+    "foreign_payee",
+    "illegal_transition",
+    "no_order",
+    "not_payable",
+    "orphan",
+    "parked_too_many",
+    "too_little",
     "underpaid",
     "unknown_order",
 )
@@ -53,6 +61,7 @@ def expected() -> list[str]:
     names += [f"payment {a}→{b}" for a, b in PAYMENT_MOVES]
     names += [f"past {known}" for known in ("waiting", "pending", "confirmed", "completed", "cancelled", "answered")]
     names += [f"reason {reason}" for reason in REFUSED_MOVES]
+    names += ["payment announced", *(f"flow {flow.value}" for flow in PaymentFlow)]
     names += [f"refusal {refusal}" for refusal in REFUSALS]
     names += sorted({f"quarantined {reason}" for reason, _ in HOSTILE} | {"quarantined not_a_command"})
     names += ["order held", "order released", "withheld status", "payment implied", "refund", "goods set"]

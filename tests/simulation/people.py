@@ -81,6 +81,31 @@ class People:
         tags = (("p", self.key(merchant)), ("order", order_id), ("payment", "lightning", "x", "y"))
         return self.private(buyer, merchant, 17, tags)
 
+    def proof(self, merchant: str, buyer: str, order_id: str, invoice: str, preimage: str) -> str:
+        """A claim to have paid, with a preimage of this or another order's invoice; sometimes without the order."""
+        tags: Tags = (("p", self.key(merchant)), ("payment", "lightning", invoice, preimage))
+        if self.dice.chance(60):
+            tags += (("order", order_id),)
+        return self.private(buyer, merchant, 17, tags)
+
+    def announced(self, merchant: str, buyer: str, order_id: str, where: tuple[str, ...]) -> str:
+        """The buyer's own payment request: to our invoice, or to anybody."""
+        sats = self.dice.one_of(("1", "100000", "100000"))
+        head = (("p", self.key(merchant)), ("type", "2"), ("order", order_id), ("amount", sats))
+        return self.private(buyer, merchant, 16, (*head, ("payment", *where)))
+
+    def preferences(self, merchant: str) -> tuple[str, ...]:
+        """Versions of the events that say how the merchant wants to be paid: one, or two that belong together."""
+        app = f"31990:{self.key(merchant)}:app"
+        word = self.dice.one_of(("manual", "manual", "lud16", "ecash", "foo"))
+        profile = (0, (("payment_preference", word),))
+        mints = (10019, (("mint", "https://mint.example"), ("pubkey", "d7" * 32)))
+        recommended, handler = (31989, (("d", "30402"), ("a", app))), (31990, (("d", "app"), ("k", "30402")))
+        ecash = (0, (("payment_preference", "ecash"),))
+        none = (31989, (("d", "30402"),))
+        said = self.dice.one_of(((profile,), (none,), (ecash, mints), (recommended, handler), (profile, recommended)))
+        return tuple(self.public(merchant, kind, tags) for kind, tags in said)
+
     def status(self, merchant: str, author: str, buyer: str, order_id: str, status: str) -> str:
         """A buyer's or the merchant's own wish to move the order."""
         to = buyer if author == merchant else merchant
@@ -274,7 +299,9 @@ HOSTILE: tuple[tuple[str, Hostile], ...] = (
     (MessageFault.BAD_STATUS, _said(16, ("type", "3"), ("order", "x"), ("status", "lost"))),
     (MessageFault.NO_PAYMENT, _said(17, ("order", "x"))),
     (MessageFault.NOT_ALLOWED, _said(16, ("type", "4"), ("order", "x"), ("status", "shipped"))),
-    (MessageFault.NOT_ALLOWED, _said(16, ("type", "2"), ("order", "x"))),
+    (MessageFault.NO_PAYMENT, _said(16, ("type", "2"), ("order", "x"))),
+    (MessageFault.NOT_ALLOWED, _said(16, ("type", "2"), ("order", "x"), ("payment", "x"), by="merchant")),
+    (MarketFault.NO_KIND, _public("merchant", 31989, (("d", "x"),))),
     (MessageFault.NOT_ALLOWED, _said(16, *_ORDER, _ITEM, by="merchant")),
     (MessageFault.RECIPIENT_MISMATCH, _said(16, *_ORDER, _ITEM, p=False)),
     (MessageFault.GROUP_ORDER, _said(16, ("p", "ee" * 32), *_ORDER, _ITEM)),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time as real_time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR
@@ -19,25 +19,21 @@ from schemas.nostr import nip59
 from schemas.orders import OrderStatus as O
 from schemas.orders import ShippingStatus
 from schemas.payments import BackendState, ObservePayment, PaymentAxis, PaymentDropped
+from schemas.preferences import PreferenceFlaw
 from schemas.stock import StockReleased
 from schemas.values import Actor
 from streams import partition
 from streams.domain import (
-    catalogue,
     decision,
     fold_goods,
-    fold_inbox,
     fold_orders,
-    fold_reviews,
     money,
     orders,
     parking,
-    past,
+    payment_choice,
     payments,
     pricing,
-    ratings,
     refunds,
-    reviews,
     shop,
     transitions,
 )
@@ -241,6 +237,18 @@ def _believe_receipts() -> list[Change]:
     return [(payments, "report", wrong)]
 
 
+def _anybodys_payee() -> list[Change]:
+    return [(payments, "belongs", lambda decision, order, payment: True)]
+
+
+def _reuse_proofs() -> list[Change]:
+    return [(payments, "proves_another", lambda decision, order, preimage_hashes: False)]
+
+
+def _contradictory_flow() -> list[Change]:
+    return [(payment_choice, "HARMLESS", frozenset(PreferenceFlaw))]
+
+
 def _confirm_late() -> list[Change]:
     return [(payments, "observe", _with_order(payments.observe, status=O.PENDING))]
 
@@ -267,56 +275,6 @@ def _round_down() -> list[Change]:
 # Catalogue, reviews, contracts
 
 
-def _older_wins() -> list[Change]:
-    return [(catalogue, "newer", lambda created_at, event_id, current: True)]
-
-
-def _answer_the_past() -> list[Change]:
-    return [(past, "record", lambda decision, command: command.said)]
-
-
-def _undelete() -> list[Change]:
-    return [(fold_goods, "withdraw", _forgetful_withdraw)]
-
-
-def _forgetful_withdraw(shop: Any, event: Any) -> None:
-    shop.listings.pop(event.coordinate, None)
-    shop.options.pop(event.coordinate, None)
-
-
-def _never_revise() -> list[Change]:
-    return [(shop.Shop, "take_stale", lambda self, now_s: [])]
-
-
-def _old_reviews() -> list[Change]:
-    right = reviews.record
-
-    def wrong(decision: Any, command: Any) -> None:
-        known: Mapping[Any, Any] = decision.shop.reviews
-        decision.shop.reviews = {}
-        try:
-            right(decision, command)
-        finally:
-            decision.shop.reviews = known
-
-    return [(reviews, "record", wrong)]
-
-
-def _verify_all() -> list[Change]:
-    def wrong(folded: Any, event: Any) -> None:
-        folded.purchases[event.order.buyer] = tuple(folded.listings)
-
-    return [(fold_reviews, "complete", wrong)]
-
-
-def _keep_old_scores() -> list[Change]:
-    return [(ratings.Changes, "take", lambda self, review, verdict: None)]
-
-
-def _anywhere() -> list[Change]:
-    return [(pricing, "serves", lambda option, destination: True)]
-
-
 def _fresh_effects() -> list[Change]:
     count = iter(range(10**9))
     return [
@@ -335,14 +293,6 @@ def _trust_rumor() -> list[Change]:
 
 def _drop_deadlines() -> list[Change]:
     return [(partition.Partition, "due", lambda self, now_ms: [])]
-
-
-def _forget_words() -> list[Change]:
-    return [(fold_inbox, "receive", lambda shop, event: None)]
-
-
-def _answer_again() -> list[Change]:
-    return [(fold_inbox, "settle", lambda shop, event: None)]
 
 
 DOMAIN: tuple[Bug, ...] = (
@@ -373,22 +323,25 @@ DOMAIN: tuple[Bug, ...] = (
     Bug("settle twice", "one payment counts as often as it is seen", _settle_twice),
     Bug("accept less", "an underpaid order is confirmed", _accept_less),
     Bug("believe receipts", "a buyer's claim confirms the order", _believe_receipts),
+    Bug("anybodys payee", "a buyer may name any payee as the merchant's", _anybodys_payee),
+    Bug(
+        "reuse proofs",
+        "one payment is shown for two orders",
+        _reuse_proofs,
+        "tests/streams/domain/test_payment_claims.py",
+    ),
+    Bug(
+        "contradictory flow",
+        "buyers are sent to pay where nothing can be paid",
+        _contradictory_flow,
+        "tests/streams/domain/test_payment_choice.py",
+    ),
     Bug("confirm late", "late money confirms a dead order", _confirm_late),
     Bug("take any request", "a request nobody wants any more is shown", _take_any_request),
     Bug("old rates", "a stale exchange rate makes a price", _old_rates),
     Bug("charge once", "only the first term of a price is charged", _charge_once),
     Bug("round down", "a price is rounded down", _round_down, "tests/streams/domain/test_money.py"),
-    Bug("older wins", "an older version of a listing replaces the newer", _older_wins),
-    Bug("undelete", "a deleted listing comes back with an old version", _undelete),
-    Bug("never revise", "the published stock is never brought up to date", _never_revise),
-    Bug("old reviews", "an older review replaces the newer", _old_reviews, "tests/streams/domain/test_reviews.py"),
-    Bug("verify all", "whoever bought anything is taken to have bought everything", _verify_all),
-    Bug("keep old scores", "an edited or deleted review goes on counting", _keep_old_scores),
-    Bug("anywhere", "goods are sent to countries not served", _anywhere, "tests/streams/domain/test_shipping.py"),
-    Bug("answer the past", "an order of two months ago is answered as if it were new", _answer_the_past),
     Bug("fresh effects", "a message has a new identity at every try", _fresh_effects),
     Bug("trust rumor", "the seal's author need not be the rumor's", _trust_rumor, "tests/schemas/nostr/test_nip59.py"),
-    Bug("forget words", "a message stands in the inbox as often as it comes", _forget_words),
-    Bug("answer again", "one wish of the operator's is as many answers as it is sent", _answer_again),
     Bug("drop deadlines", "nothing ever expires", _drop_deadlines),
 )

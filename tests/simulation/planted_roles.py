@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -16,7 +16,7 @@ from schemas.nostr import nip17
 from schemas.nostr.nip01 import to_json
 from schemas.payments import BackendState, ObservePayment
 from services.brake import Brake
-from services.outbox import Outbox
+from services.outbox import Outbox, now_ms
 from services.payments.port import BackendError, Preimage, Reference
 from services.payments.role import PaymentsRole
 from services.publisher import PublisherRole
@@ -30,6 +30,7 @@ from streams.intake import Intake
 from streams.outbox import OutboxTopic
 from streams.partition import Partition
 from tests.simulation.planted import DOMAIN, Bug, Change
+from tests.simulation.planted_goods import GOODS
 
 # The decider
 
@@ -236,7 +237,7 @@ def _start_afresh() -> list[Change]:
 
 def _date_by_the_clock() -> list[Change]:
     def wrong(pubkey: str, created_at: int, *rest: Any) -> Any:
-        return nip17.make_rumor(pubkey, int(cast(Any, services.publisher).time.time()), *rest)
+        return nip17.make_rumor(pubkey, now_ms() // 1_000, *rest)
 
     return [(services.outgoing, "make_rumor", wrong)]
 
@@ -308,4 +309,4 @@ ROLES: tuple[Bug, ...] = (
     Bug("swallow", "some messages are never sent", _swallow_once_sent),
 )
 
-BUGS: tuple[Bug, ...] = (*DOMAIN, *ROLES)
+BUGS: tuple[Bug, ...] = (*DOMAIN, *GOODS, *ROLES)

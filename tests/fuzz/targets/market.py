@@ -12,7 +12,10 @@ from schemas.dialects import DIALECTS, recognise
 from schemas.dialects.address import destination_of
 from schemas.dialects.contract import MessageRefused, OrderDraft, PersonalDetails, Said
 from schemas.market.collection import read_collection
+from schemas.market.handlers import read_handler, read_recommendation
 from schemas.market.listing import read_listing, with_stock
+from schemas.market.mints import read_mints
+from schemas.market.profile import read_profile, with_preference
 from schemas.market.reading import MarketRefused
 from schemas.market.review import read_review
 from schemas.market.shipping_option import read_shipping_option
@@ -21,6 +24,7 @@ from schemas.nostr.nip01 import Event, to_json
 from schemas.nostr.nip09 import read_deletion
 from schemas.nostr.nip59 import OpenedWrap, is_own_copy, make_wrap, open_wrap
 from schemas.orders import PlaceOrder
+from schemas.preferences import PaymentPreference, RecordPreference
 from schemas.reviews import RecordReview
 from schemas.values import Destination, OrderKey, SealedDetails
 from streams.reading import Raw, Reader
@@ -32,6 +36,7 @@ from tests.support.builders import MERCHANT as MERCHANT_KEY
 from tests.support.builders import a_command, an_id, post, product
 
 _KINDS = (30402, 30406, 31555, 5, 30405)
+_PREFERENCE_KINDS = (0, 10019, 31989, 31990)
 _MESSAGE_KINDS = (16, 17, 14, 1)
 
 
@@ -62,6 +67,36 @@ def read_any_market_event(data: bytes) -> None:
             _same_after_the_topic(RecordReview(review=read_review(event)))
         case _:
             assert all(coordinate.pubkey == event.pubkey for coordinate in read_deletion(event).coordinates)
+
+
+def read_any_preference(data: bytes) -> None:
+    """A profile, mint list, recommendation or application is read or refused, and comes back the same."""
+    tape = Tape(data)
+    kind = _PREFERENCE_KINDS[tape.choice(len(_PREFERENCE_KINDS))]
+    tags, content = read_tags(tape)
+    event = Event(
+        pubkey=MERCHANT_KEY,
+        created_at=PLACED_AT,
+        kind=kind,
+        tags=tags,
+        content=content,
+        id=an_id("event"),
+        sig="0" * 128,
+    )
+    match kind:
+        case 0:
+            profile = read_profile(event)
+            _same_after_the_topic(RecordPreference(preference=profile))
+            assert profile.template is not None
+            changed = with_preference(profile.template, PaymentPreference.ECASH, PLACED_AT)
+            again = event.model_copy(update={"tags": changed.tags})
+            assert read_profile(again).preference is PaymentPreference.ECASH
+        case 10019:
+            _same_after_the_topic(RecordPreference(preference=read_mints(event)))
+        case 31989:
+            _same_after_the_topic(RecordPreference(preference=read_recommendation(event)))
+        case _:
+            _same_after_the_topic(RecordPreference(preference=read_handler(event)))
 
 
 def _same_after_the_topic(body: CommandBody) -> None:
@@ -120,6 +155,33 @@ REVIEW = (
     ("rating", "0.75", "Value"),
     ("rating", "0.5", MARK),
 )
+
+
+PROFILE = (("payment_preference", "lud16"), ("payment-preference", "cashu"), ("p", MARK))
+PROFILE_CONTENT = (
+    '{"name":"N","lud16":"a@b.example","lud06":"lnurl1xy","nip05":"x","bot":true,"payment_preference":"ecash"}'
+)
+MINTS = (
+    ("mint", "https://Mint.Example/x/", "sat", "usd"),
+    ("mint", "http://m.onion:80"),
+    ("mint", f"https://[::1]/{MARK}"),
+    ("relay", "wss://r.example"),
+    ("pubkey", "02" + MERCHANT_KEY),
+)
+RECOMMENDATION = (("d", "30402"), ("a", f"31990:{MERCHANT_KEY}:app", "wss://r.example", "web"))
+HANDLER = (("d", "app"), ("k", "30402"), ("k", "16"), ("web", f"https://a.example/<bech32>{MARK}", "naddr"))
+
+
+def _preferences() -> Iterator[bytes]:
+    yield with_choices(written(PROFILE, PROFILE_CONTENT), 0, 0)
+    yield with_choices(written((), '{"lud16":"\\ud800","name":1,"lud06":["x"]}'), 0, 0)
+    yield with_choices(written((("payment_preference", "#"),), "[" * 2_000), 0, 0)
+    yield with_choices(written(MINTS), 1, 0)
+    yield with_choices(written((("mint", "https://m#.example", "u#"), *MINTS)), 1, 3)
+    yield with_choices(written(RECOMMENDATION), 2, 0)
+    yield with_choices(written((RECOMMENDATION[0], ("a", "31990:x"), ("d", MARK))), 2, 0)
+    yield with_choices(written(HANDLER, '{"name":"App"}'), 3, 0)
+    yield with_choices(written(marked(HANDLER)), 3, 0)
 
 
 def _market_events() -> Iterator[bytes]:
@@ -192,6 +254,14 @@ SHIPPING = (
     ("carrier", "Post"),
     ("eta", "1800000000"),
 )
+ANNOUNCED = (
+    ("p", MERCHANT_KEY),
+    ("type", "2"),
+    ("order", "o-1"),
+    ("amount", "18280"),
+    ("payment", "lightning", "lightning:lnbc1x"),
+    ("payment", "ecash", "https://mint.example", "02ab"),
+)
 RECEIPT = (("p", MERCHANT_KEY), ("order", "o-1"), ("payment", "lightning", "lnbc1", "00"), ("amount", "1"))
 
 
@@ -201,6 +271,10 @@ def _messages() -> Iterator[bytes]:
     yield with_choices(written((("p", BUYER_KEY), *STATUS[1:])), 0, 1, 0)
     yield with_choices(written(SHIPPING), 0, 1, 0)
     yield with_choices(written(RECEIPT), 1, 0, 0)
+    yield with_choices(written(ANNOUNCED), 0, 0, 0)
+    yield with_choices(written((*ANNOUNCED[:4], ("payment", "bitcoin", MARK))), 0, 0, 0)
+    yield with_choices(written((RECEIPT[0], *RECEIPT[2:])), 1, 0, 0)
+    yield with_choices(written((*RECEIPT, ("payment", "lightning", "x", "07" * 32), ("date", "1"))), 1, 0, 0)
     yield with_choices(written((("p", MERCHANT_KEY),), MARK), 2, 0, 0)
     yield with_choices(written((*ORDER, ("item", f"{product()}#", "1"))), 0, 0, 1)
     yield with_choices(written((*ORDER, ("p", "b3" * 32))), 0, 0, 0)
@@ -287,8 +361,17 @@ TAG_WORDS = tuple(
 )
 VALUE_WORDS = ("thumb", "30402:", "30406:", "31555:", "a:30402:", MERCHANT_KEY, "hidden", "pre-order", "variation")
 
+PREFERENCE_WORDS = (
+    *(
+        f"\n{name}\t"
+        for name in ("payment_preference", "payment-preference", "mint", "pubkey", "relay", "k", "web", "a", "d")
+    ),
+    *('"lud16":', '"lud06":', "lnurl1", "31990:", "<bech32>", "https://", MERCHANT_KEY, "ecash", "manual"),
+)
+
 TARGETS = (
     Target("market", read_any_market_event, _market_events, (MarketRefused,), (*TAG_WORDS, *VALUE_WORDS)),
+    Target("preference", read_any_preference, _preferences, (MarketRefused,), PREFERENCE_WORDS),
     Target("message", read_any_message, _messages, (MessageRefused,), (*TAG_WORDS, *VALUE_WORDS, "delivered")),
     Target("intake", read_any_record, _records, words=(*TAG_WORDS, *VALUE_WORDS, '"id":', '"kind":16')),
 )

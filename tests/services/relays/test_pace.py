@@ -26,3 +26,11 @@ def test_rest_refills_the_bucket_no_further_than_its_brim() -> None:
     bucket = TokenBucket(rate_per_s=10.0, burst=2)
     bucket.take(0.0)
     assert [bucket.take(3_600.0) > 0 for _ in range(3)] == [False, False, True]
+
+
+def test_asking_how_long_to_wait_takes_nothing() -> None:
+    """As often as one asks."""
+    bucket = TokenBucket(rate_per_s=10.0, burst=1)
+    assert [bucket.wait_s(5.0) for _ in range(3)] == [0, 0, 0]
+    bucket.take(5.0)
+    assert [round(bucket.wait_s(at_s), 6) for at_s in (5.0, 5.05, 5.1, 9.0)] == [0.1, 0.05, 0, 0]

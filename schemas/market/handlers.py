@@ -1,0 +1,103 @@
+"""Recommended applications: what a merchant recommends (31989), and what the application says of itself (31990)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas import limits
+from schemas.market.content import content_of, text_in
+from schemas.market.reading import READER, MarketFault, MarketRefused, TagReader, coordinate, identifier, whole_number
+from schemas.nostr.coordinates import Coordinate
+from schemas.nostr.kinds import KIND_MAX, Kind
+from schemas.nostr.nip01 import Event
+from schemas.nostr.relay_urls import is_relay_url
+from schemas.preferences import AppAddress, AppHandler, AppRecommendation, RecommendedApp
+
+SHOPPING_KINDS: Final = frozenset({Kind.PRODUCT, Kind.ORDER})
+"""Whoever recommends an application for one of these has orders go through it (T89-01)."""
+
+_PLACEHOLDER = "<bech32>"
+_WORD_MAX = 32
+
+
+def read_recommendation(event: Event) -> AppRecommendation:
+    """A verified 31989 (NIP-89). Raises `MarketRefused` (`no_d`, `no_kind`); one without any application counts."""
+    tags = TagReader(event)
+    d = identifier(tags)
+    kind = whole_number(d, KIND_MAX)
+    if kind is None:
+        raise MarketRefused(MarketFault.NO_KIND, "a recommendation that does not say for what")
+    return AppRecommendation(
+        coordinate=str(Coordinate(Kind.APP_RECOMMENDATION, event.pubkey, d)),
+        event_id=event.id,
+        created_at=event.created_at,
+        kind=kind,
+        apps=_apps(tags),
+        warnings=tuple(tags.warnings),
+        reader=READER,
+    )
+
+
+def read_handler(event: Event) -> AppHandler:
+    """A verified 31990 (NIP-89). Raises `MarketRefused` (`no_d`)."""
+    tags = TagReader(event)
+    return AppHandler(
+        coordinate=str(Coordinate(Kind.APP_HANDLER, event.pubkey, identifier(tags))),
+        event_id=event.id,
+        created_at=event.created_at,
+        kinds=_kinds(tags),
+        web=_web(tags),
+        name=text_in(tags, content_of(tags, event.content), "name"),
+        warnings=tuple(tags.warnings),
+        reader=READER,
+    )
+
+
+def _apps(tags: TagReader) -> tuple[RecommendedApp, ...]:
+    """Each application once, in its order; a relay hint that is none is left out."""
+    apps: dict[str, RecommendedApp] = {}
+    for tag in tags.all("a"):
+        app = coordinate(tag[1], Kind.APP_HANDLER)
+        if app is None:
+            tags.warn("bad_app")
+            continue
+        if app not in apps and len(apps) == limits.PREFERENCE_ITEMS.most:
+            tags.warn("apps_cut")
+            break
+        relay = tag[2].strip() if len(tag) > 2 else ""
+        platform = tag[3].strip()[:_WORD_MAX] if len(tag) > 3 else ""
+        hint = relay if is_relay_url(relay) else None
+        apps.setdefault(app, RecommendedApp(coordinate=app, relay=hint, platform=platform or None))
+    if not apps:
+        tags.warn("no_app")
+    return tuple(apps.values())
+
+
+def _kinds(tags: TagReader) -> tuple[int, ...]:
+    kinds: dict[int, None] = {}
+    for tag in tags.all("k"):
+        kind = whole_number(tag[1].strip(), KIND_MAX)
+        if kind is None:
+            tags.warn("bad_kind")
+        elif len(kinds) < limits.PREFERENCE_ITEMS.most:
+            kinds[kind] = None
+        else:
+            tags.warn("kinds_cut")
+    if not kinds:
+        tags.warn("no_kinds")
+    return tuple(kinds)
+
+
+def _web(tags: TagReader) -> tuple[AppAddress, ...]:
+    """Addresses with a place for what is to be opened; others open nothing."""
+    web: list[AppAddress] = []
+    for tag in tags.all("web"):
+        url = tag[1].strip()
+        if not url.startswith(("https://", "http://")) or _PLACEHOLDER not in url or len(url) > limits.RELAY_URL.most:
+            tags.warn("bad_web")
+        elif len(web) < limits.PREFERENCE_ITEMS.most:
+            entity = tag[2].strip()[:_WORD_MAX] if len(tag) > 2 else ""
+            web.append(AppAddress(url=url, entity=entity or None))
+        else:
+            tags.warn("web_cut")
+    return tuple(web)

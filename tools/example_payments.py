@@ -1,0 +1,94 @@
+"""Examples of what is said about payments and of how a merchant wants to be paid."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from schemas.messages import CommandBody, Event
+from schemas.payments import (
+    AnnouncePayment,
+    BackendState,
+    NamedPayment,
+    ObservePayment,
+    PaymentAnnounced,
+    PaymentDropped,
+    PaymentForm,
+    PaymentReported,
+    PaymentRequested,
+    PaymentSettled,
+    PaymentWanted,
+    ProofVerdict,
+    RecordPaymentFailure,
+    RecordPaymentRequest,
+    ReportPayment,
+    ReportUnnamedPayment,
+)
+from schemas.preferences import (
+    PaymentChoice,
+    PaymentFlow,
+    PaymentFlowChosen,
+    PaymentPreference,
+    PreferenceFlaw,
+    PreferenceRecorded,
+    RecordPreference,
+)
+from tools.example_values import AT_S, BUYER, INTENT, ORDER, PREFERENCES, REQUESTED, RUMOR
+
+RECEIPT = ReportPayment(
+    order=ORDER,
+    rumor_id=RUMOR,
+    medium="lightning",
+    preimage_hashes=("d2" * 32,),
+    amount=Decimal("27.81"),
+    currency="EUR",
+    said_at=AT_S + 60,
+    warnings=("no_order",),
+)
+PAID_TO = NamedPayment(medium="lightning", form=PaymentForm.INVOICE, name="d2" * 32, digest="d3" * 32, lock_key=None)
+PAYMENT_COMMANDS: tuple[CommandBody, ...] = (
+    RecordPaymentRequest.model_validate(REQUESTED),
+    RecordPaymentFailure(order=ORDER, intent_id=INTENT, reason="the wallet refuses the amount"),
+    ObservePayment(
+        order=ORDER, intent_id=INTENT, state=BackendState.SETTLED, gross_msat=30_570_000, settled_at=AT_S + 60
+    ),
+    RECEIPT,
+    ReportUnnamedPayment(
+        buyer=BUYER,
+        payment_hashes=("d2" * 32,),
+        receipt=RECEIPT,
+    ),
+    AnnouncePayment(order=ORDER, rumor_id=RUMOR, amount_sats=30_570, payments=(PAID_TO,)),
+    RecordPreference(preference=PREFERENCES[0]),
+)
+PAYMENT_EVENTS: tuple[Event, ...] = (
+    PaymentWanted(
+        order=ORDER,
+        intent_id=INTENT,
+        revision=1,
+        amount_msat=30_570_000,
+        expires_at=AT_S + 900,
+        memo=f"Order {ORDER.ref}",
+    ),
+    PaymentRequested.model_validate(REQUESTED),
+    PaymentReported(
+        order=ORDER,
+        rumor_id=RUMOR,
+        medium="lightning",
+        proof=ProofVerdict.FITS,
+        amount=Decimal("27.81"),
+        currency="EUR",
+        said_at=AT_S + 60,
+        warnings=("no_order",),
+    ),
+    PaymentAnnounced(order=ORDER, rumor_id=RUMOR, amount_sats=30_570, payments=(PAID_TO,)),
+    PaymentSettled(order=ORDER, intent_id=INTENT, gross_msat=30_570_000, due_msat=30_570_000, settled_at=AT_S + 60),
+    PaymentDropped(order=ORDER, intent_id=INTENT),
+    PreferenceRecorded(preference=PREFERENCES[1]),
+    PaymentFlowChosen(
+        choice=PaymentChoice(
+            flow=PaymentFlow.AUTOMATIC,
+            preference=PaymentPreference.ECASH,
+            flaws=(PreferenceFlaw.LOCK_KEY_IS_IDENTITY,),
+        )
+    ),
+)
