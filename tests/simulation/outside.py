@@ -60,7 +60,7 @@ class RelayNet:
         self._relays = relays
         self._on_stored = on_stored
         self.acknowledged: dict[str, None] = {}
-        """Events that a relay said yes to, in the order of the first yes."""
+        """Events that a relay kept or said yes to, in the order of the first time: a lost yes is one for the buyer."""
 
     async def publish(self, relay: str, event_id: str, text: str, timeout_s: float) -> PublishResult:
         """One event to one relay."""
@@ -92,6 +92,7 @@ class RelayNet:
         return PublishResult(relay, Outcome.ACCEPTED if is_new else Outcome.DUPLICATE, "", 1)
 
     def _keep(self, relay: Relay, event_id: str, text: str) -> bool:
+        self.acknowledged.setdefault(event_id)
         is_new = relay.store(event_id, text)
         if is_new:
             self._on_stored(event_id)
