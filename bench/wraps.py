@@ -24,7 +24,8 @@ from schemas.nostr.secp256k1 import SecretKey, ecdh_x, verify
 from services.signer.keystore import Keystore
 from services.signer.local import LocalSigner
 from services.vault import Vault
-from streams.reading import Commands, Raw, Reader
+from streams.raw import Commands, Raw
+from streams.reading import Reader
 
 WRAPS = 3_000
 CHUNK = 50

@@ -233,6 +233,14 @@ PLACE = Limit(
     "cut, with a warning",
     why="As for titles: a buyer is told where to collect an order, and the quote keeps it.",
 )
+PUBLISHED = Limit(
+    "a merchant's event that is published",
+    60_000,
+    "bytes",
+    "T402-01",
+    "too_big",
+    why="Relays take 65,536 bytes with the signature; a larger one would be refused by each of them.",
+)
 FOREIGN_OFFERS = Limit(
     "options and collections of others that a shop keeps though no listing of its points at them",
     200,

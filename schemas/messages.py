@@ -17,6 +17,7 @@ from schemas import (
     past,
     payments,
     preferences,
+    publishing,
     refunds,
     replies,
     reviews,
@@ -32,6 +33,12 @@ CommandBody = Annotated[
     | catalogue.RecordCollection
     | catalogue.RecordDeletion
     | catalogue.ReviseListing
+    | publishing.PublishOffer
+    | publishing.WithdrawOffer
+    | publishing.KeepDraft
+    | publishing.RecordDraft
+    | publishing.PublishRelays
+    | publishing.RecordRelays
     | orders.PlaceOrder
     | orders.MoveOrder
     | orders.MoveShipping
@@ -70,6 +77,10 @@ Event = Annotated[
     | catalogue.CollectionRecorded
     | catalogue.Withdrawn
     | catalogue.DeletionNoted
+    | publishing.PublicationPromised
+    | publishing.PublicationRefused
+    | publishing.DraftRecorded
+    | publishing.RelaysRecorded
     | stock.StockSet
     | stock.StockHeld
     | stock.StockReleased

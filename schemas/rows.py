@@ -67,6 +67,25 @@ class InventoryRow(Value):
         return None if self.on_hand is None else self.on_hand - self.held
 
 
+class OfferRow(Value):
+    """What a merchant has published, or somebody else's option or collection that a shop knows, as it counts now.
+
+    `body` is the contract itself as JSON: a `Listing`, `ShippingOption`, `Collection`, `Draft` (its content encrypted)
+    or `RelayNames`, as the kind in `coordinate` says.
+    """
+
+    merchant: PublicKey
+    coordinate: str
+    event_id: str
+    created_at: int
+    title: str = ""
+    body: str
+    withdrawn: bool = False
+    updated_ms: int
+    partition: int
+    sequence: int
+
+
 class ReviewRow(Value):
     """One author's live review of one product; `withdrawn` once deleted. Its standing is of `ReviewJudged`."""
 

@@ -127,7 +127,7 @@ CURSORS = Topic(
 )
 
 VIEWS_APP = "ncc-views"
-TABLES = ("orders", "inventory", "reviews", "ratings", "messages")
+TABLES = ("orders", "inventory", "reviews", "ratings", "messages", "offers")
 """The state tables, in the order the views declare them."""
 
 

@@ -12,13 +12,15 @@ from functools import partial
 
 import structlog
 
-from schemas.catalogue import ListingRevised
+from schemas.catalogue import ListingRevised, Template
 from schemas.crash_points import Point, reach
 from schemas.deliveries import Delivery, DeliveryState, Owed, RelayOutcome
 from schemas.inbox import AnswerPromised
 from schemas.merchants import Merchant
 from schemas.messages import JournalRecord
+from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event
+from schemas.publishing import PublicationPromised
 from schemas.replies import ReplyPromised
 from schemas.signing import ASK_AGAIN_S, SignerDenies
 from services.directory import Directory
@@ -108,8 +110,9 @@ class PublisherRole:
                 case AnswerPromised():
                     message = of_answer(record.merchant, event, self._open_text)
                     yield message.effect_id, message.chain, partial(self._message, record, message)
-                case ListingRevised(listing=listing):
-                    yield _effect_of(event), listing.coordinate, partial(self._listing, record, event)
+                case ListingRevised() | PublicationPromised():
+                    promised = _publication_of(event)
+                    yield _effect_of(promised), promised.coordinate, partial(self._publication, record, promised)
                 case _:
                     pass
 
@@ -265,24 +268,25 @@ class PublisherRole:
             copies=copies[:RELAYS_PER_MESSAGE],
         )
 
-    async def _listing(self, record: JournalRecord, revised: ListingRevised, place: Place, owed: Owed | None) -> None:
-        """Sign and publish a new version, unless a newer one is already behind it."""
-        listing = revised.listing
+    async def _publication(
+        self, record: JournalRecord, promised: PublicationPromised, place: Place, owed: Owed | None
+    ) -> None:
+        """Sign and publish an event of the merchant's, unless a newer one is already behind it."""
 
         def is_newest() -> bool:
-            return self._newest.get(listing.coordinate) == listing.event_id
+            return self._newest.get(promised.coordinate) == promised.event_id
 
         if owed is None and not is_newest():
             return
         event = await self._signed(
-            record.merchant, lambda: self._signer.sign_listing(record.merchant, listing.template)
+            record.merchant, lambda: self._signer.sign_public(record.merchant, promised.template)
         )
-        assert event.id == listing.event_id, "the journal fixes the event that is published"
+        assert event.id == promised.event_id, "the journal fixes the event that is published"
         delivery = Delivery(
-            effect_id=_effect_of(revised),
+            effect_id=_effect_of(promised),
             merchant=record.merchant,
             order_ref=None,
-            what="listing",
+            what=_what(promised.template),
             event_id=event.id,
             sequence=record.seq,
             state=DeliveryState.FAILED,
@@ -292,7 +296,7 @@ class PublisherRole:
             delivery=delivery,
             offset=place.offset,
             since_ms=now_ms(),
-            relays=await self._directory.public(record.merchant, self._home_relays(record.merchant)),
+            relays=promised.relays or await self._directory.public(record.merchant, self._home_relays(record.merchant)),
         )
         await self._outbox.carry(place, owed or fresh, event, is_wanted=is_newest)
 
@@ -336,13 +340,36 @@ async def _after(before: asyncio.Future[None] | None, work: Awaitable[None]) -> 
 
 
 def _versions(record: JournalRecord) -> dict[str, str]:
-    """The listings a record revises, each with its newest version's event."""
-    revised = (event.listing for event in record.events if isinstance(event, ListingRevised))
-    return {listing.coordinate: listing.event_id for listing in revised}
+    """What a record publishes by address, each with its newest version's event."""
+    events = (event for event in record.events if isinstance(event, ListingRevised | PublicationPromised))
+    return {one.coordinate: one.event_id for one in map(_publication_of, events)}
 
 
-def _effect_of(revised: ListingRevised) -> str:
-    return f"listing:{revised.listing.event_id}"
+def _publication_of(event: ListingRevised | PublicationPromised) -> PublicationPromised:
+    """A listing's new stock goes out like anything else of the merchant's."""
+    if isinstance(event, PublicationPromised):
+        return event
+    listing = event.listing
+    return PublicationPromised(
+        coordinate=listing.coordinate, event_id=listing.event_id, template=listing.template, cause=""
+    )
+
+
+def _effect_of(promised: PublicationPromised) -> str:
+    return f"{_what(promised.template)}:{promised.event_id}"
+
+
+def _what(template: Template) -> str:
+    """A publication's name in delivery records."""
+    match template.kind:
+        case Kind.DELETION:
+            return "deletion"
+        case Kind.DRAFT_WRAP:
+            return "draft"
+        case Kind.INBOX_RELAYS | Kind.DRAFT_RELAYS:
+            return "relay_list"
+        case _:
+            return "listing"
 
 
 async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -21,7 +21,8 @@ from schemas.quarantine import Quarantined
 from schemas.signing import ASK_AGAIN_S, SignerDenies
 from streams.kafka import Producer
 from streams.quarantining import place_of
-from streams.reading import Commands, Known, Raw, Reader, Reading, quarantined
+from streams.raw import Commands, Known, Raw, Reading, quarantined
+from streams.reading import Reader
 from streams.turns import Turns, lane_of
 
 SEEN_MAX = 50_000

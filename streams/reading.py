@@ -5,9 +5,7 @@ The gates come in the order of their cost: shape, known sender, id, signature, d
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from schemas import limits
@@ -27,28 +25,32 @@ from schemas.market.handlers import SHOPPING_KINDS, read_handler, read_recommend
 from schemas.market.listing import read_listing
 from schemas.market.mints import read_mints
 from schemas.market.profile import read_profile
-from schemas.market.reading import MarketFault, MarketRefused
+from schemas.market.reading import MarketFault, MarketRefused, TagReader, identifier, time, whole_number
 from schemas.market.review import read_review
 from schemas.market.shipping_option import read_shipping_option
-from schemas.messages import Command, CommandBody
+from schemas.messages import CommandBody
 from schemas.nostr.coordinates import Coordinate
-from schemas.nostr.kinds import Kind
-from schemas.nostr.nip01 import Event, EventRefused, check_id, check_sig, parse_event, tag_values
+from schemas.nostr.kinds import KIND_MAX, Kind
+from schemas.nostr.nip01 import Event, EventRefused, UnsignedEvent, check_id, check_sig, parse_event, tag_values
 from schemas.nostr.nip09 import read_deletion
+from schemas.nostr.nip17 import read_inbox_relays
+from schemas.nostr.nip37 import DraftRefused, read_private_relays
+from schemas.nostr.nip44 import PayloadRefused
 from schemas.nostr.nip59 import OpenedWrap, WrapFault, WrapRefused
 from schemas.orders import LEAKY, MoveOrder, MoveShipping, PlaceOrder
 from schemas.past import RecordPast
 from schemas.payments import AnnouncePayment, ReportPayment, ReportUnnamedPayment
 from schemas.preferences import RecordPreference
-from schemas.quarantine import Quarantined
+from schemas.publishing import Draft, RecordDraft, RecordRelays, RelayNames, address
 from schemas.reviews import RecordReview
-from schemas.values import Actor, Destination, OrderKey, Origin, SealedDetails
+from schemas.values import Actor, Destination, OrderKey, SealedDetails
 from streams.bursts import Bursts
+from streams.raw import Commands, Known, Raw, Reading, Refused, command, quarantined
 
 FUTURE_MAX_S = limits.FUTURE.most
 """How far ahead of our clock an event may be dated; a later one could pin a replaceable's slot (attack 41)."""
 
-_LISTS = frozenset({Kind.RELAY_LIST, Kind.INBOX_RELAYS, Kind.DRAFT_RELAYS})
+_LISTS = frozenset({Kind.RELAY_LIST})
 """Kinds that ingest and the publisher read from relays themselves; here they are only counted."""
 
 
@@ -61,6 +63,9 @@ class Signer(Protocol):
     def open_wrap(self, wrap: Event, merchant: str) -> OpenedWrap:
         """The message inside. Raises `WrapRefused`."""
 
+    def open_private(self, event: UnsignedEvent) -> str:
+        """The text a merchant wrote for itself (NIP-37). Raises `PayloadRefused`."""
+
 
 class Vault(Protocol):
     """Where personal details are sealed before they go anywhere (D9)."""
@@ -69,46 +74,6 @@ class Vault(Protocol):
         """The details under this order's own key; the same call gives the same box; None once they were erased."""
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """One record of `ncc.raw`. `tenants` are the merchants whose subscription brought it."""
-
-    text: bytes
-    relay: str
-    received_ms: int
-    tenants: tuple[str, ...] = ()
-    replayed_ms: int | None = None
-    """When an operator had it read again, knowing how old it is."""
-
-    @property
-    def at_ms(self) -> int:
-        """The time by which it is judged and answered: now, as the record tells it."""
-        return self.received_ms if self.replayed_ms is None else self.replayed_ms
-
-
-@dataclass(frozen=True, slots=True)
-class Commands:
-    """What the event asks for, or states."""
-
-    commands: tuple[Command, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Nothing new, and why: counted, never lost."""
-
-    why: str
-
-
-class Refused(Exception):
-    """The event becomes a quarantine record with this stable reason."""
-
-    def __init__(self, reason: str, detail: str = "", merchant: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason, self.detail, self.merchant = reason, detail, merchant
-
-
-Reading = Commands | Known | Quarantined
 HostedSince = Callable[[str], int | None]
 """Since when a merchant is run here (unix seconds), or None for a stranger."""
 
@@ -132,6 +97,8 @@ class Reader:
             return self._read(raw)
         except (EventRefused, MarketRefused, WrapRefused) as refused:
             return quarantined(raw, refused.reason.value, refused.detail, None)
+        except (PayloadRefused, DraftRefused) as refused:
+            return quarantined(raw, refused.reason.value, "", None)
         except Refused as refused:
             return quarantined(raw, refused.reason, refused.detail, refused.merchant)
 
@@ -163,9 +130,11 @@ class Reader:
             case Kind.PRODUCT_DRAFT:
                 return self._unpublished(event, "inactive_listing")
             case Kind.DRAFT_WRAP:
-                if not any(tag[0] == "k" and len(tag) > 1 for tag in event.tags):
-                    raise Refused(MarketFault.NO_KIND, "a draft that does not say of what")
-                return self._unpublished(event, "draft")
+                return self._of_merchant(raw, event, RecordDraft(draft=_draft(event)))
+            case Kind.INBOX_RELAYS | Kind.DRAFT_RELAYS if self._is_hosted(event.pubkey):
+                return self._of_merchant(raw, event, RecordRelays(names=self._relay_names(event)))
+            case Kind.INBOX_RELAYS | Kind.DRAFT_RELAYS:
+                return Known("relay_list")
             case Kind.REVIEW:
                 review = read_review(event)
                 merchant = Coordinate.parse(review.product).pubkey
@@ -229,10 +198,19 @@ class Reader:
         return Commands(tuple(command(raw, event.id, merchant, body) for merchant in merchants))
 
     def _unpublished(self, event: Event, what: str) -> Known:
-        """A merchant's inactive copy, or a draft to itself: seen, never opened, never sold (T403-01, T37-01)."""
+        """A merchant's inactive copy: seen, never sold (T403-01)."""
         if not self._is_hosted(event.pubkey):
             raise Refused("foreign_author", "the author is no merchant here")
         return Known(what)
+
+    def _relay_names(self, event: Event) -> RelayNames:
+        """A merchant's own list: where messages reach it (10050), or where its drafts are kept (10013)."""
+        if event.kind == Kind.INBOX_RELAYS:
+            relays = read_inbox_relays(event)
+        else:
+            text = self._signer.open_private(event) if event.content else ""
+            relays = read_private_relays(text) if text else ()
+        return RelayNames(kind=event.kind, event_id=event.id, created_at=event.created_at, relays=relays)
 
     def _read_deletion(self, raw: Raw, event: Event) -> Commands:
         """To the author's own shop, and to shops whose products the author may have reviewed."""
@@ -368,25 +346,19 @@ def _ignored(said: Said) -> str | None:
     return "companion" if human.is_companion(said) else None
 
 
-def command(raw: Raw, event_id: str, merchant: str, body: CommandBody) -> Command:
-    """A command whose id follows from the event and the merchant, so that a repeat carries the same one."""
-    name = hashlib.sha256(f"command:{event_id}:{merchant}".encode()).hexdigest()[:32]
-    return Command(id=name, merchant=merchant, at_ms=raw.at_ms, origin=Origin.RELAY, source=event_id, body=body)
-
-
-def quarantined(raw: Raw, reason: str, detail: str, merchant: str | None) -> Quarantined:
-    """The record as quarantine keeps it: original text, where it came from, a stable reason."""
-    original = raw.text.decode("utf-8", "replace")
-    name = hashlib.sha256(f"quarantine:{reason}:{original}".encode()).hexdigest()[:32]
-    return Quarantined(
-        id=name,
-        reason=reason,
-        detail=detail,
-        stage="intake",
-        merchant=merchant,
-        relay=raw.relay,
-        at_ms=raw.received_ms,
-        original=original,
+def _draft(event: Event) -> Draft:
+    """A draft as it is kept, unopened (T37-01). Raises `Refused`, `MarketRefused`."""
+    tags = TagReader(event)
+    of_kind = whole_number(tags.text("k") or "", KIND_MAX)
+    if of_kind is None:
+        raise Refused(MarketFault.NO_KIND, "a draft that does not say of what")
+    return Draft(
+        coordinate=address(Kind.DRAFT_WRAP, event.pubkey, identifier(tags)),
+        event_id=event.id,
+        created_at=event.created_at,
+        of_kind=of_kind,
+        content=event.content,
+        expires_at=time(tags, "expiration"),
     )
 
 

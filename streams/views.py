@@ -1,4 +1,4 @@
-"""State tables on Faust: orders, inventory, reviews, ratings, messages; committed records, folded once each (D4)."""
+"""The state tables of `schemas.topics.TABLES`, on Faust: committed records, folded once each (D4)."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from schemas import topics
 from schemas.codec import decode, encode
 from schemas.crash_points import Point, reach
 from schemas.messages import JournalRecord
-from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow
 from streams.domain.projections import Row, RowKey, fold
 from streams.follower import SequenceGap
 
-ROWS: dict[str, type[OrderRow] | type[InventoryRow] | type[ReviewRow] | type[RatingRow] | type[MessageRow]] = {
+StateRow = OrderRow | InventoryRow | ReviewRow | RatingRow | MessageRow | OfferRow
+ROWS: dict[str, type[StateRow]] = {
     "orders": OrderRow,
     "inventory": InventoryRow,
     "reviews": ReviewRow,
     "ratings": RatingRow,
     "messages": MessageRow,
+    "offers": OfferRow,
 }
 
 log = structlog.get_logger(role="views")

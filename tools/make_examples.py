@@ -88,6 +88,7 @@ from schemas.stock import (
     StockSet,
 )
 from schemas.values import Actor, Origin, Refusal, Waiting
+from tools import example_publishing
 from tools.example_others import OTHERS
 from tools.example_payments import PAYMENT_COMMANDS, PAYMENT_EVENTS
 from tools.example_values import (
@@ -128,6 +129,7 @@ COMMANDS: tuple[CommandBody, ...] = (
     RecordCollection(collection=COLLECTION),
     RecordDeletion(author=MERCHANT, created_at=AT_S, event_ids=(EVENT,), coordinates=(VASE,)),
     ReviseListing(coordinate=VASE),
+    *example_publishing.COMMANDS,
     PlaceOrder.model_validate(PLACED),
     CANCEL,
     MoveShipping.model_validate({**SHIP, "actor": Actor.MERCHANT, "eta": AT_S + 86_400, "announce": False}),
@@ -166,6 +168,7 @@ EVENTS: tuple[Event, ...] = (
     CollectionRecorded(collection=COLLECTION),
     Withdrawn(coordinate=VASE, deleted_at=AT_S, event_id=EVENT),
     DeletionNoted(event_ids=(EVENT,)),
+    *example_publishing.EVENTS,
     StockSet(coordinate=VASE, on_hand=5, cause=EVENT),
     StockHeld(order=ORDER, lines=HELD),
     StockReleased(order=ORDER, lines=HELD),
@@ -271,7 +274,7 @@ def examples() -> Iterator[tuple[Path, BaseModel]]:
     for event in EVENTS:
         record = JournalRecord(seq=7, covers=41, merchant=MERCHANT, at_ms=AT_MS, cause=EVENT, events=(event,))
         yield Path("events", f"{event.type}.json"), record
-    for other in OTHERS:
+    for other in (*OTHERS, example_publishing.ROW):
         yield Path("others", f"{type(other).__name__}.json"), other
 
 

@@ -35,6 +35,12 @@ def region_code(country: str, text: str) -> str | None:
 
 
 @cache
+def currency_codes() -> frozenset[str]:
+    """Every currency's code (ISO 4217)."""
+    return frozenset(currency.alpha_3 for currency in cast(Any, pycountry.currencies))
+
+
+@cache
 def _country_codes() -> dict[str, str]:
     """Every code and name of every country in lower case, and what it means.
 

@@ -29,7 +29,7 @@ from schemas.nostr.nip01 import Event, event_id
 from schemas.values import Price
 
 STOCK_MAX = limits.STOCK.most
-_FREQUENCIES = {
+FREQUENCIES = {
     word: code
     for code, words in {
         "H": ("h", "hour", "hourly", "pt1h"),
@@ -113,7 +113,7 @@ def _price(tags: TagReader) -> Price:
     if amount is None or currency is None:
         raise MarketRefused(MarketFault.NO_PRICE, "not an exact decimal and a currency code")
     frequency = found[0][3].strip() if len(found[0]) > 3 else ""
-    known = _FREQUENCIES.get(frequency.lower().removeprefix("p1"))
+    known = FREQUENCIES.get(frequency.lower().removeprefix("p1"))
     if frequency and known is None:
         tags.warn("unknown_frequency")
     return Price(amount=amount, currency=currency, frequency=known or frequency or None)

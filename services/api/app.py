@@ -1,4 +1,4 @@
-"""The API's routes: merchants, orders and their moves, stock, reviews, quarantine, queries."""
+"""The API's routes: merchants, orders and their moves, catalogue, stock, reviews, quarantine, queries."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.quarantine import Quarantined
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import OrderKey, Origin, PublicKey, SealedDetails
-from services.api import goods, inbox, order_moves, payment_choice, reviews, stock
+from services.api import catalogue, drafts, goods, inbox, order_moves, payment_choice, reviews, stock
 
 ROWS_MAX = 1_000
+REFUSALS = frozenset({"MoveRefused", "StockRefused", "AnswerRefused", "PublicationRefused"})
+"""Events that say why what a person asked for was not done."""
 QUARANTINE_IDS_MAX = 100_000
 SETTING_MAX = 1_000_000_000_000
 """Largest figure of a shop's rules: as seconds longer than anything lasts, as sats a good part of all there are."""
@@ -121,6 +123,8 @@ class Services(BaseModel):
     """(merchant, listing, text) → the text sealed."""
     is_signer_for: Callable[[str], bool]
     letters: Any
+    signer: Any
+    lint: Any
 
 
 def make_app(services: Services) -> FastAPI:
@@ -264,6 +268,9 @@ def make_app(services: Services) -> FastAPI:
     order_moves.add_routes(app, guarded, decide, key_of_order)
     goods.add_routes(app, guarded, decide, queries.rows, services.seal, is_hosted)
     stock.add_routes(app, guarded, decide, queries.rows, is_hosted)
+    shelf = catalogue.Shelf(queries.rows)
+    catalogue.add_routes(app, guarded, decide, shelf, is_hosted, services.lint)
+    drafts.add_routes(app, guarded, decide, shelf, is_hosted, services.signer)
 
     inbox.add_routes(app, guarded, decide, queries.rows, services.letters)
 
@@ -337,9 +344,7 @@ def report(record: JournalRecord | None) -> dict[str, Any]:
     if record is None:
         return {"decided": "nothing_new", "events": []}
     events = [event.model_dump(mode="json") for event in record.events]
-    refused = next(
-        (event for event in events if event["type"] in ("MoveRefused", "StockRefused", "AnswerRefused")), None
-    )
+    refused = next((event for event in events if event["type"] in REFUSALS), None)
     if refused is not None:
         return {"decided": "refused", "reason": refused["reason"], "detail": refused["detail"], "events": events}
     return {"decided": "done", "sequence": record.seq, "events": [event["type"] for event in events]}

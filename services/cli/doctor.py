@@ -99,6 +99,7 @@ async def examine(home: Home) -> list[Finding]:
     findings.append(_frozen(merchants, stack.post("/sql", {"sql": FROZEN})))
     findings.append(_preferences(merchants, stack.get("/payment-choices")))
     findings.append(_sold_out(stack.post("/sql", {"sql": SOLD_OUT})))
+    findings.append(_catalogue({m["name"]: stack.get(f"/catalogue/{m['public_key']}/findings") for m in merchants}))
     findings.extend(_queues(lags_of(home)))
     day_ago = "SELECT count() AS n FROM quarantine_now WHERE at > now() - INTERVAL 1 DAY"
     refused = int(stack.post("/sql", {"sql": day_ago})[0]["n"])
@@ -166,6 +167,13 @@ def _sold_out(rows: list[dict[str, Any]]) -> Finding:
     more = f" and {len(titles) - TITLES_SHOWN} more" if len(titles) > TITLES_SHOWN else ""
     said = f"{len(titles)} sold out: {', '.join(titles[:TITLES_SHOWN])}{more}" if titles else "nothing is sold out"
     return Finding(True, "stock", said, "ncc stock" if titles else "")
+
+
+def _catalogue(found: dict[str, list[dict[str, Any]]]) -> Finding:
+    """What merchants should mend in what they publish (CAT-13): no fault of the stack either."""
+    wrong = {name: len(rows) for name, rows in found.items() if rows}
+    said = ", ".join(f"{count} findings in {name}" for name, count in wrong.items()) or "nothing to mend"
+    return Finding(True, "catalogue", said, f"ncc shop lint --shop {next(iter(wrong))}" if wrong else "")
 
 
 def _queues(lags: dict[str, dict[int, int]]) -> list[Finding]:

@@ -178,6 +178,41 @@ def _pause(home: Path | None, who: str, changes: dict[str, Any], json_: bool, to
         OUT.print(f"{row['name']} {told}")
 
 
+@merchant_app.command("relays")
+def merchant_relays(
+    who: Annotated[str, typer.Argument(help="Name, hex or npub.")],
+    relay: Annotated[list[str] | None, typer.Option(help="A relay to name; the shop's own without it.")] = None,
+    list_: Annotated[str, typer.Option("--list", help="inbox (10050) or drafts (10013, encrypted).")] = "inbox",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Also over a list that says something else.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Only show what is published.")] = False,
+    home: Home = None,
+    json_: Json = False,
+) -> None:
+    """Publish where buyers reach the shop (its inbox relays), or where its drafts are kept."""
+    if list_ not in ("inbox", "drafts"):
+        fail("--list is inbox or drafts", 2)
+    stack = Stack(home or Path())
+    row = find_merchant(stack, who)
+    path = f"/relays/{row['public_key']}"
+    if show:
+        known = stack.get(path)
+        if json_:
+            as_json(known)
+        else:
+            fields(row["name"], {name: ", ".join(urls) if urls else "none published" for name, urls in known.items()})
+        return
+    relays = [_relay(url) for url in relay or row["relays"] or [stack.ready["relay"]]][:3]
+    decision = stack.put(path, {"list": list_, "relays": relays, "replaces": yes})
+    if json_:
+        as_json(decision)
+    elif decision["decided"] == "refused":
+        sentence = f"the {list_} list of {row['name']} is another client's ({decision['detail']})"
+        fail(f"{sentence}: give --yes to replace it")
+    else:
+        said = "names" if decision["decided"] == "done" else "names already"
+        OUT.print(f"the {list_} list of {row['name']} {said} {', '.join(decision['relays'])}")
+
+
 def find_merchant(stack: Stack, who: str) -> dict[str, Any]:
     """A shop by its name, hex or npub."""
     try:

@@ -49,6 +49,7 @@ from schemas.payments import (
     PaymentWanted,
 )
 from schemas.preferences import PaymentChoice, PaymentFlowChosen, PreferenceRecorded
+from schemas.publishing import DraftRecorded, PublicationPromised, PublicationRefused, RelaysRecorded
 from schemas.refunds import RefundRecorded
 from schemas.replies import PaymentRequestReply, Reply, ReplyPromised, ShippingReply, StatusReply, TextReply
 from schemas.reviews import (
@@ -219,6 +220,15 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
         case CollectionRecorded(collection=collection):
             coordinate = coordinate_or_empty(collection.coordinate)
             return [row._replace(coordinate=coordinate, subject=collection.event_id, title=short(collection.title))]
+        case PublicationPromised():
+            coordinate, kind = coordinate_or_empty(event.coordinate), str(event.template.kind)
+            return [row._replace(coordinate=coordinate, subject=event.event_id, status=kind)]
+        case PublicationRefused():
+            return [row._replace(coordinate=coordinate_or_empty(event.coordinate), reason=event.reason)]
+        case DraftRecorded(draft=draft):
+            return [row._replace(coordinate=coordinate_or_empty(draft.coordinate), subject=draft.event_id)]
+        case RelaysRecorded(names=names):
+            return [row._replace(subject=names.event_id, status=str(names.kind))]
         case Withdrawn():
             return [row._replace(coordinate=coordinate_or_empty(event.coordinate))]
         case ReviewRecorded(review=review):

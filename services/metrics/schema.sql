@@ -186,6 +186,25 @@ CREATE TABLE IF NOT EXISTS messages
 ENGINE = ReplacingMergeTree(sequence)
 ORDER BY (merchant, buyer, name);
 
+-- name: offers
+-- Every version of what a merchant publishes, and of others' options a shop knows; body is the contract as JSON.
+-- A draft's content in there is encrypted to the merchant.
+CREATE TABLE IF NOT EXISTS offers
+(
+    merchant LowCardinality(String),
+    coordinate String,
+    event_id String,
+    title String,
+    body String,
+    created_at DateTime64(3, 'UTC'),
+    withdrawn Bool,
+    updated_at DateTime64(3, 'UTC'),
+    partition UInt16,
+    sequence UInt64
+)
+ENGINE = ReplacingMergeTree(sequence)
+ORDER BY (merchant, coordinate);
+
 -- name: deliveries
 -- What became of each message: one row for each effect and the event that carried it, the latest report counts.
 -- A relay's own words are left out, only its outcome is kept.
@@ -274,6 +293,10 @@ FROM
     GROUP BY merchant, sequence, position
 )
 GROUP BY merchant;
+
+-- name: offers_now
+-- One row for each listing, collection, option, draft and relay list as it counts; what was deleted is left out.
+CREATE OR REPLACE VIEW offers_now AS SELECT * FROM offers FINAL WHERE NOT withdrawn;
 
 -- name: deliveries_now
 -- One row for each message sent.

@@ -9,7 +9,7 @@ from schemas.deliveries import Delivery
 from schemas.orders import LINES_MAX
 from schemas.quarantine import Quarantined
 from schemas.reviews import Level
-from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow
 from services.metrics.ranges import (
     coordinate_or_empty,
     country_or_empty,
@@ -126,6 +126,21 @@ class MessageStateRow(NamedTuple):
     is_room: bool
     deleted: bool
     said_at: int
+    updated_at: int
+    partition: int
+    sequence: int
+
+
+class OfferStateRow(NamedTuple):
+    """A row of `offers`, in its columns' order."""
+
+    merchant: str
+    coordinate: str
+    event_id: str
+    title: str
+    body: str
+    created_at: int
+    withdrawn: bool
     updated_at: int
     partition: int
     sequence: int
@@ -271,6 +286,22 @@ def message_row(row: MessageRow) -> MessageStateRow:
         is_room=row.is_room,
         deleted=row.deleted,
         said_at=instant(row.said_ms),
+        updated_at=instant(row.updated_ms),
+        partition=row.partition,
+        sequence=row.sequence,
+    )
+
+
+def offer_row(row: OfferRow) -> OfferStateRow:
+    """What is published, as it counts; drafts are encrypted."""
+    return OfferStateRow(
+        merchant=row.merchant,
+        coordinate=coordinate_or_empty(row.coordinate),
+        event_id=row.event_id,
+        title=short(row.title),
+        body=row.body,
+        created_at=instant(row.created_at * 1_000),
+        withdrawn=row.withdrawn,
         updated_at=instant(row.updated_ms),
         partition=row.partition,
         sequence=row.sequence,

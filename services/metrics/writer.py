@@ -15,13 +15,14 @@ from typing import Final, NamedTuple
 from schemas.deliveries import Delivery
 from schemas.messages import JournalRecord
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow
 from services.metrics.port import MetricsError
 from services.metrics.rows import EventRow, Pseudonym, event_rows
 from services.metrics.state_rows import (
     DeliveryStateRow,
     InventoryStateRow,
     MessageStateRow,
+    OfferStateRow,
     OrderStateRow,
     QuarantineStateRow,
     RatingStateRow,
@@ -29,6 +30,7 @@ from services.metrics.state_rows import (
     delivery_row,
     inventory_row,
     message_row,
+    offer_row,
     order_row,
     quarantine_row,
     rating_row,
@@ -104,6 +106,10 @@ class MetricsWriter:
     def write_messages(self, rows: Iterable[MessageRow]) -> None:
         """Write versions of messages with people, which hold no text."""
         self._write("messages", MessageStateRow._fields, map(message_row, rows))
+
+    def write_offers(self, rows: Iterable[OfferRow]) -> None:
+        """Write versions of what is published."""
+        self._write("offers", OfferStateRow._fields, map(offer_row, rows))
 
     def write_deliveries(self, reports: Iterable[Delivery]) -> None:
         """Write delivery reports; one for the same effect and event replaces an older one."""

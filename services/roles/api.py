@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
+from schemas.market.countries import currency_codes
+from schemas.market.describing import Offer
 from schemas.messages import JournalRecord
+from schemas.shops import ShopSettings
 from schemas.topics import partition_of
 from services.api.answers import Answers
 from services.api.app import Services, make_app
 from services.api.service import Door, make_door
 from services.metrics.client import QueryClient
 from services.metrics.port import MetricsError
+from services.rates.fixed import FixedRates
 from services.roles.http import serve
 from services.roles.stage import Stage, together
 from services.vault import Vault
+from streams.domain.lint import lint_offers
 from streams.follower import JournalTail
 from streams.merchants import MerchantTable
 from streams.replay import Replay
@@ -32,6 +38,15 @@ async def run(stage: Stage) -> None:
     sinks, tail, table = Sinks(producer), JournalTail(stage.kafka), MerchantTable(stage.kafka)
     queries = QueryClient(stage.settings.metrics_url, stage.home.token())
     vault = Vault(stage.home.secrets / "vault.db")
+    currencies = set(FixedRates.parse(stage.settings.rates).now(0))
+    if stage.settings.rate_sources:
+        currencies |= currency_codes()
+
+    def findings(merchant: str, offers: Sequence[Offer]) -> list[dict[str, str]]:
+        known = table.get(merchant)
+        found = lint_offers(merchant, offers, known.settings if known else ShopSettings(), int(time.time()), currencies)
+        return [{"coordinate": one.coordinate, "flaw": one.flaw.value, "detail": one.detail} for one in found]
+
     app = make_app(
         Services(
             token=stage.home.token(),
@@ -44,6 +59,8 @@ async def run(stage: Stage) -> None:
             replayer=Replay(stage.kafka, sinks),
             is_signer_for=lambda key: key in stage.signer.merchants(),
             letters=vault,
+            signer=stage.signer,
+            lint=findings,
         )
     )
     serving = [serve(app, stage.settings.api_url)]

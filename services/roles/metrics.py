@@ -12,7 +12,7 @@ from schemas import topics
 from schemas.codec import NotOurContract, decode
 from schemas.deliveries import Delivery
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow
 from services.metrics.query_server import query_app
 from services.metrics.role import FLUSH_EVERY_S, PATIENCE_MS, MetricsRole
 from services.metrics.store import open_store
@@ -49,6 +49,9 @@ async def run(stage: Stage) -> None:
     async def messages(records: list[Record[bytes, bytes]]) -> None:
         await asyncio.to_thread(writer.write_messages, _decoded(MessageRow, records))
 
+    async def offers(records: list[Record[bytes, bytes]]) -> None:
+        await asyncio.to_thread(writer.write_offers, _decoded(OfferRow, records))
+
     async def deliveries(records: list[Record[bytes, bytes]]) -> None:
         await asyncio.to_thread(writer.write_deliveries, _decoded(Delivery, records))
 
@@ -68,6 +71,7 @@ async def run(stage: Stage) -> None:
         follow_batches(
             kafka, topics.changelog("messages"), "ncc-metrics-messages", messages, FLUSH_EVERY_S, PATIENCE_MS
         ),
+        follow_batches(kafka, topics.changelog("offers"), "ncc-metrics-offers", offers, FLUSH_EVERY_S, PATIENCE_MS),
         follow_batches(kafka, topics.DELIVERIES, "ncc-metrics-deliveries", deliveries, FLUSH_EVERY_S, PATIENCE_MS),
         follow_batches(kafka, topics.QUARANTINE, "ncc-metrics-quarantine", quarantine, FLUSH_EVERY_S, PATIENCE_MS),
         server,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from schemas.catalogue import Template
 from schemas.ciphers import derive
-from schemas.nostr import nip42, nip59
+from schemas.nostr import nip42, nip44, nip59
+from schemas.nostr.coordinates import Coordinate, CoordinateRefused
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, UnsignedEvent, sign_event
 from schemas.nostr.nip59 import OpenedWrap, Rumor
+from schemas.publishing import OFFER_KINDS, PRIVATE_KINDS, PUBLISHABLE_KINDS
 from services.signer.keystore import Keystore
-
-LISTING_KINDS = frozenset({Kind.PRODUCT, Kind.COLLECTION, Kind.SHIPPING_OPTION})
-"""What `sign_listing` signs; a stolen caller cannot have a note or a deletion signed (NCC-04)."""
 
 
 class LocalSigner:
@@ -36,10 +35,12 @@ class LocalSigner:
         """Seal and wrap with derived keys, nonces and times."""
         return nip59.make_wrap(rumor, self._keystore.get(rumor.pubkey), recipient, effect_id)
 
-    def sign_listing(self, merchant: str, template: Template) -> Event:
-        """Sign a listing, collection or shipping option; ValueError for any other kind."""
-        if template.kind not in LISTING_KINDS:
-            raise ValueError(f"kind {template.kind} is not signed as a listing")
+    def sign_public(self, merchant: str, template: Template) -> Event:
+        """Sign what is on the list of kinds; ValueError for anything else, so that no caller has a note signed."""
+        if template.kind not in PUBLISHABLE_KINDS:
+            raise ValueError(f"kind {template.kind} is not published in a merchant's name")
+        if template.kind == Kind.DELETION and not _deletes_own_offers(merchant, template):
+            raise ValueError("a deletion names the merchant's own offers by their addresses, and nothing else")
         secret = self._keystore.get(merchant)
         unsigned = UnsignedEvent(
             pubkey=merchant,
@@ -50,6 +51,41 @@ class LocalSigner:
         )
         return sign_event(unsigned, secret, derive(secret.reveal(), "listing", str(template.created_at)))
 
+    def seal_private(self, merchant: str, kind: int, name: str, text: str) -> str:
+        """Encrypt a draft, or a list of relays for drafts, to the merchant itself; nothing for nothing."""
+        if kind not in PRIVATE_KINDS:
+            raise ValueError(f"kind {kind} has no content for the merchant alone")
+        if not text:
+            return ""
+        secret = self._keystore.get(merchant)
+        nonce = derive(secret.reveal(), "private", str(kind), name, text)
+        return nip44.encrypt(text, nip44.conversation_key(secret, merchant), nonce)
+
+    def open_private(self, event: UnsignedEvent) -> str:
+        """Decrypt what a merchant wrote for itself."""
+        if event.kind not in PRIVATE_KINDS:
+            raise ValueError(f"kind {event.kind} has no content for the merchant alone")
+        if not event.content:
+            return ""
+        secret = self._keystore.get(event.pubkey)
+        return nip44.decrypt(event.content, nip44.conversation_key(secret, event.pubkey))
+
     def authenticate(self, merchant: str, relay_url: str, challenge: str, created_at: int) -> Event:
         """Sign a relay's challenge."""
         return nip42.auth_event(self._keystore.get(merchant), relay_url, challenge, created_at)
+
+
+def _deletes_own_offers(merchant: str, template: Template) -> bool:
+    """Whether a deletion names nothing but the merchant's listings, collections and options (NIP-09)."""
+    named = 0
+    for tag in template.tags:
+        if tag[0] == "k":
+            continue
+        try:
+            target = Coordinate.parse(tag[1] if tag[0] == "a" and len(tag) > 1 else "")
+        except CoordinateRefused:
+            return False
+        if target.pubkey != merchant or target.kind not in OFFER_KINDS:
+            return False
+        named += 1
+    return named > 0

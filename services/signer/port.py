@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from schemas.catalogue import Template
-from schemas.nostr.nip01 import Event
+from schemas.nostr.nip01 import Event, UnsignedEvent
 from schemas.nostr.nip59 import OpenedWrap, Rumor
 
 
@@ -32,8 +32,26 @@ class Signer(Protocol):
         """Seal the merchant's rumor and wrap it; the same arguments give the same bytes (D5)."""
         ...
 
-    def sign_listing(self, merchant: str, template: Template) -> Event:
-        """Sign a new version of the merchant's listing; the same template gives the same bytes."""
+    def sign_public(self, merchant: str, template: Template) -> Event:
+        """Sign what the merchant publishes; the same template gives the same bytes.
+
+        ValueError for a kind that is not in `schemas.publishing.PUBLISHABLE_KINDS`, and for a deletion of anything
+        but the merchant's own offers (NCC-04).
+        """
+        ...
+
+    def seal_private(self, merchant: str, kind: int, name: str, text: str) -> str:
+        """The content of a draft (31234) or of a list of relays for drafts (10013), encrypted to the merchant (NIP-37).
+
+        `name` is its `d`; the same arguments give the same bytes. ValueError for another kind, or too long a text.
+        """
+        ...
+
+    def open_private(self, event: UnsignedEvent) -> str:
+        """The text in a draft or list of the merchant's own; "" where it was emptied.
+
+        Raises `PayloadRefused`; ValueError for another kind.
+        """
         ...
 
     def authenticate(self, merchant: str, relay_url: str, challenge: str, created_at: int) -> Event:

@@ -4,7 +4,8 @@
     RemoteSigner   the side without: a signer like any other
 
 A request is `{"act": …, …}`, an answer `{"done": …}`, or why not: `{"refused": [reason, detail]}`,
-`{"unknown": sentence}`, `{"wrong": sentence}`, `{"denied": sentence}`. Nothing secret crosses but what was asked.
+`{"payload": reason}`, `{"unknown": sentence}`, `{"wrong": sentence}`, `{"denied": sentence}`.
+Nothing secret crosses but what was asked.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.catalogue import Template
-from schemas.nostr.nip01 import Event
+from schemas.nostr.nip01 import Event, UnsignedEvent
+from schemas.nostr.nip44 import PayloadFault, PayloadRefused
 from schemas.nostr.nip59 import OpenedWrap, Rumor, WrapFault, WrapRefused
 from schemas.signing import SignerDenies
 from services.signer.port import Signer, UnknownMerchant
@@ -90,6 +92,8 @@ def _answer(signer: Signer, line: bytes) -> dict[str, Any]:
         return {"done": _ACTS[asked.pop("act")](signer, **asked)}
     except WrapRefused as refused:
         return {"refused": [refused.reason.value, refused.detail]}
+    except PayloadRefused as refused:
+        return {"payload": refused.reason.value}
     except UnknownMerchant as unknown:
         return {"unknown": str(unknown)}
     except SignerDenies as denied:
@@ -115,9 +119,11 @@ _ACTS: Final[dict[str, Callable[..., Any]]] = {
     "seal_and_wrap": lambda signer, rumor, recipient, effect_id: _shown(
         signer.seal_and_wrap(Rumor.model_validate(rumor), recipient, effect_id)
     ),
-    "sign_listing": lambda signer, merchant, template: _shown(
-        signer.sign_listing(merchant, Template.model_validate(template))
+    "sign_public": lambda signer, merchant, template: _shown(
+        signer.sign_public(merchant, Template.model_validate(template))
     ),
+    "seal_private": lambda signer, merchant, kind, name, text: signer.seal_private(merchant, kind, name, text),
+    "open_private": lambda signer, event: signer.open_private(UnsignedEvent.model_validate(event)),
     "authenticate": lambda signer, merchant, relay_url, challenge, created_at: _shown(
         signer.authenticate(merchant, relay_url, challenge, created_at)
     ),
@@ -149,11 +155,19 @@ class RemoteSigner:
             self._ask("seal_and_wrap", rumor=rumor.model_dump(mode="json"), recipient=recipient, effect_id=effect_id)
         )
 
-    def sign_listing(self, merchant: str, template: Template) -> Event:
-        """Sign a new version of the merchant's listing."""
+    def sign_public(self, merchant: str, template: Template) -> Event:
+        """Sign what the merchant publishes."""
         return Event.model_validate(
-            self._ask("sign_listing", merchant=merchant, template=template.model_dump(mode="json"))
+            self._ask("sign_public", merchant=merchant, template=template.model_dump(mode="json"))
         )
+
+    def seal_private(self, merchant: str, kind: int, name: str, text: str) -> str:
+        """Encrypt a draft, or a list of relays for drafts, to the merchant itself."""
+        return str(self._ask("seal_private", merchant=merchant, kind=kind, name=name, text=text))
+
+    def open_private(self, event: UnsignedEvent) -> str:
+        """Decrypt what a merchant wrote for itself."""
+        return str(self._ask("open_private", event=event.model_dump(mode="json")))
 
     def authenticate(self, merchant: str, relay_url: str, challenge: str, created_at: int) -> Event:
         """Sign a relay's challenge."""
@@ -174,6 +188,8 @@ class RemoteSigner:
                 return done
             case {"refused": [reason, detail]}:
                 raise WrapRefused(WrapFault(reason), detail)
+            case {"payload": reason}:
+                raise PayloadRefused(PayloadFault(reason))
             case {"unknown": sentence}:
                 raise UnknownMerchant(sentence)
             case {"denied": sentence}:

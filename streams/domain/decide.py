@@ -29,6 +29,7 @@ from schemas.payments import (
     ReportUnnamedPayment,
 )
 from schemas.preferences import RecordPreference
+from schemas.publishing import KeepDraft, PublishOffer, PublishRelays, RecordDraft, RecordRelays, WithdrawOffer
 from schemas.refunds import RecordRefund
 from schemas.reviews import JudgeReviews, RecordReview
 from schemas.shops import OpenShop, ShopOpened
@@ -45,6 +46,7 @@ from streams.domain import (
     past,
     payment_choice,
     payments,
+    publishing,
     refunds,
     reviews,
     stocktaking,
@@ -129,6 +131,18 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             catalogue.revise_listing(decision, body)
         case RecordPreference():
             payment_choice.record(decision, body)
+        case PublishOffer():
+            publishing.publish(decision, body)
+        case WithdrawOffer():
+            publishing.withdraw(decision, body)
+        case KeepDraft():
+            publishing.keep_draft(decision, body)
+        case RecordDraft():
+            publishing.record_draft(decision, body)
+        case PublishRelays():
+            publishing.publish_relays(decision, body)
+        case RecordRelays():
+            publishing.record_relays(decision, body)
         case RecordReview():
             reviews.record(decision, body)
         case JudgeReviews():

@@ -44,6 +44,7 @@ from schemas.payments import (
     ReportPayment,
 )
 from schemas.preferences import PaymentFlowChosen, PreferenceRecorded
+from schemas.publishing import DraftRecorded, PublicationPromised, PublicationRefused, RelaysRecorded
 from schemas.refunds import RefundRecorded
 from schemas.replies import ReplyPromised
 from schemas.reviews import (
@@ -193,6 +194,12 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             before = shop.listings.get(event.coordinate)
             fold_goods.withdraw(shop, event)
             fold_reviews.change_listing(shop, event.coordinate, before)
+        case PublicationPromised() | PublicationRefused():
+            shop.publish_causes = fold_orders.with_cause(shop.publish_causes, event.cause)
+        case DraftRecorded():
+            shop.drafts[event.draft.coordinate] = event.draft
+        case RelaysRecorded():
+            shop.relay_lists[event.names.kind] = event.names
         case DeletionNoted():
             shop.deleted_ids.update(dict.fromkeys(event.event_ids))
             for oldest in list(shop.deleted_ids)[: -limits.DELETED_IDS.most]:

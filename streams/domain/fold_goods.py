@@ -63,7 +63,7 @@ def withdraw(shop: Shop, event: Withdrawn) -> None:
         shop.withdrawn[event.coordinate] = event.deleted_at
     else:
         shop.retired[event.coordinate] = (event.deleted_at, event.event_id)
-    for table in (shop.listings, shop.options, shop.collections, shop.preferences):
+    for table in (shop.listings, shop.options, shop.collections, shop.preferences, shop.drafts):
         known = table.get(event.coordinate)
         if known is not None and is_reached(event, known.created_at, known.event_id):
             del table[event.coordinate]

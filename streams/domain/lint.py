@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from schemas.catalogue import Format, Listing, ShippingOption, Visibility
+from schemas.market.describing import Offer
+from schemas.shops import ShopSettings
 from streams.domain.measures import sides_cm, weight_g
 from streams.domain.money import BITCOIN_UNITS
 from streams.domain.offers import geohash_of, is_expired, offered, orphanhood, unresolved
@@ -47,6 +49,22 @@ def lint(shop: Shop, now_s: int, currencies: Collection[str]) -> tuple[LintFindi
         if collection.warnings and collection.template is not None:
             found.append(_warned(collection.coordinate, collection.warnings))
     return tuple(sorted(found))
+
+
+def lint_offers(
+    merchant: str, offers: Iterable[Offer], settings: ShopSettings, now_s: int, currencies: Collection[str]
+) -> tuple[LintFinding, ...]:
+    """The same for a shop of which only what it offers and points at is known."""
+    shop = Shop(merchant, settings=settings)
+    for offer in offers:
+        match offer:
+            case Listing():
+                shop.listings[offer.coordinate] = offer
+            case ShippingOption():
+                shop.options[offer.coordinate] = offer
+            case _:
+                shop.collections[offer.coordinate] = offer
+    return lint(shop, now_s, currencies)
 
 
 def _of_listing(shop: Shop, listing: Listing, now_s: int, currencies: Collection[str]) -> Iterator[LintFinding]:

@@ -1,4 +1,4 @@
-"""Journal records folded into the rows people look at: orders, inventory, reviews, ratings (D4).
+"""Journal records folded into the rows people look at: orders, inventory, reviews, ratings, offers (D4).
 
 Idempotent: a row that already reflects a record's sequence is left alone,
 so tables ahead of or behind the log end up right all the same.
@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from schemas.catalogue import ListingRecorded, ListingRevised, Withdrawn
+from schemas.catalogue import (
+    CollectionRecorded,
+    ListingRecorded,
+    ListingRevised,
+    ShippingOptionRecorded,
+    Withdrawn,
+)
 from schemas.goods import PickupReady
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed
 from schemas.inbox import AnswerPromised, MessageDeleted, MessageReceived
 from schemas.messages import Event, JournalRecord
 from schemas.orders import (
-    LEAKY,
     CancellationRequested,
     OrderMoved,
     OrderPlaced,
@@ -24,9 +29,8 @@ from schemas.orders import (
     OrderStatus,
     OrderWaiting,
     ShippingMoved,
-    ShippingStatus,
 )
-from schemas.past import PastOrder, PastOrderRecorded
+from schemas.past import PastOrderRecorded
 from schemas.payments import (
     PaymentAxis,
     PaymentImplied,
@@ -35,11 +39,13 @@ from schemas.payments import (
     PaymentSettled,
     PaymentWanted,
 )
+from schemas.publishing import DraftRecorded, RelaysRecorded, address
 from schemas.refunds import RefundRecorded
 from schemas.reviews import Rating, RatingsChanged, ReviewJudged, ReviewRecorded, ReviewWithdrawn, Standing
-from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow
 from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
 from schemas.values import Actor, OrderKey
+from streams.domain.new_rows import Stamp, offered, outlives, past_order, placed
 from streams.domain.transitions import (
     parcels_after,
     payment_after_move,
@@ -49,7 +55,7 @@ from streams.domain.transitions import (
 )
 from streams.domain.wording import plain
 
-Row = OrderRow | InventoryRow | ReviewRow | RatingRow | MessageRow
+Row = OrderRow | InventoryRow | ReviewRow | RatingRow | MessageRow | OfferRow
 
 
 class RowKey(NamedTuple):
@@ -60,15 +66,6 @@ class RowKey(NamedTuple):
 
 
 GetRow = Callable[[RowKey], Row | None]
-
-
-class Stamp(NamedTuple):
-    """When and where the record stands that is being folded."""
-
-    merchant: str
-    at_ms: int
-    partition: int
-    sequence: int
 
 
 def fold(record: JournalRecord, partition: int, get: GetRow) -> dict[RowKey, Row]:
@@ -101,14 +98,30 @@ def message_key(merchant: str, name: str) -> RowKey:
     return RowKey("messages", f"{merchant}:{name}")
 
 
+def offer_key(merchant: str, coordinate: str) -> RowKey:
+    """The row of what one shop knows under an address, its own or somebody else's."""
+    return RowKey("offers", f"{merchant}/{coordinate}")
+
+
 def _keys(event: Event, merchant: str) -> list[RowKey]:
     match event:
         case StockHeld() | StockReleased() | StockCommitted():
             return [RowKey("inventory", line.coordinate) for line in event.lines]
-        case StockSet() | Withdrawn():
+        case StockSet():
             return [RowKey("inventory", event.coordinate)] if event.coordinate.startswith("30402:") else []
+        case Withdrawn():
+            counted = [RowKey("inventory", event.coordinate)] if event.coordinate.startswith("30402:") else []
+            return [*counted, offer_key(merchant, event.coordinate)]
         case ListingRecorded() | ListingRevised():
-            return [RowKey("inventory", event.listing.coordinate)]
+            return [RowKey("inventory", event.listing.coordinate), offer_key(merchant, event.listing.coordinate)]
+        case ShippingOptionRecorded():
+            return [offer_key(merchant, event.option.coordinate)]
+        case CollectionRecorded():
+            return [offer_key(merchant, event.collection.coordinate)]
+        case DraftRecorded():
+            return [offer_key(merchant, event.draft.coordinate)]
+        case RelaysRecorded():
+            return [offer_key(merchant, address(event.names.kind, merchant))]
         case ReviewRecorded(review=review):
             return [review_key(review.product, review.author)]
         case ReviewWithdrawn() | ReviewJudged():
@@ -138,6 +151,9 @@ def _project(row: Row | None, event: Event, key: RowKey, stamp: Stamp) -> Row | 
         case "messages":
             assert row is None or isinstance(row, MessageRow)
             return _message(row, event, stamp)
+        case "offers":
+            assert row is None or isinstance(row, OfferRow)
+            return _offer(row, event, stamp)
         case "reviews":
             assert row is None or isinstance(row, ReviewRow)
             return _review(row, event, stamp)
@@ -149,9 +165,9 @@ def _project(row: Row | None, event: Event, key: RowKey, stamp: Stamp) -> Row | 
 def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
     """An order's row; facts about an order that was never placed (a parked message) make none."""
     if isinstance(event, OrderPlaced):
-        return _placed(row, event, stamp)
+        return placed(row, event, stamp)
     if isinstance(event, PastOrderRecorded):
-        return _past(event.past, stamp)
+        return past_order(event.past, stamp)
     if row is None:
         return None
     match event:
@@ -199,50 +215,6 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
             return _with(row, stamp, payment=payment, paid_msat=row.paid_msat + event.gross_msat)
         case _:
             return _with(row, stamp)
-
-
-def _placed(row: OrderRow | None, event: OrderPlaced, stamp: Stamp) -> OrderRow:
-    return OrderRow(
-        key=event.order,
-        ref=event.order.ref,
-        dialect=event.dialect,
-        revision=event.revision,
-        status=OrderStatus.WAITING,
-        payment=PaymentAxis.NONE,
-        shipping=ShippingStatus.NONE,
-        lines=event.lines,
-        country=event.destination.country,
-        leaky=LEAKY in event.warnings or (row is not None and row.leaky),
-        message_deleted=False,
-        paid_msat=row.paid_msat if row else 0,
-        refunded_msat=row.refunded_msat if row else 0,
-        on_hold=row.on_hold if row else False,
-        placed_ms=row.placed_ms if row else stamp.at_ms,
-        updated_ms=stamp.at_ms,
-        partition=stamp.partition,
-        sequence=stamp.sequence,
-    )
-
-
-def _past(past: PastOrder, stamp: Stamp) -> OrderRow:
-    """A past order as relays tell of it; its time is its writer's word."""
-    return OrderRow(
-        key=past.order,
-        ref=past.order.ref,
-        dialect=past.dialect,
-        revision=0,
-        status=past.status,
-        payment=PaymentAxis.REPORTED if past.is_reported else PaymentAxis.NONE,
-        shipping=past.shipping,
-        reason="past",
-        lines=past.lines,
-        country=past.country,
-        cancellation_requested=past.buyer_cancelled,
-        placed_ms=past.said_at * 1_000,
-        updated_ms=stamp.at_ms,
-        partition=stamp.partition,
-        sequence=stamp.sequence,
-    )
 
 
 def _inventory(row: InventoryRow | None, event: Event, coordinate: str, stamp: Stamp) -> InventoryRow:
@@ -360,7 +332,26 @@ def _message(row: MessageRow | None, event: Event, stamp: Stamp) -> MessageRow |
             return row
 
 
-def _with[R: (OrderRow, InventoryRow, ReviewRow, MessageRow)](row: R, stamp: Stamp, **changes: object) -> R:
+def _offer(row: OfferRow | None, event: Event, stamp: Stamp) -> OfferRow | None:
+    match event:
+        case ListingRecorded(listing=said) | ListingRevised(listing=said):
+            return offered(said.coordinate, said.title, said, stamp)
+        case ShippingOptionRecorded(option=said):
+            return offered(said.coordinate, said.title, said, stamp)
+        case CollectionRecorded(collection=said):
+            return offered(said.coordinate, said.title, said, stamp)
+        case DraftRecorded(draft=said):
+            row = offered(said.coordinate, "", said, stamp)
+            return row if said.content else row.model_copy(update={"withdrawn": True})
+        case RelaysRecorded(names=said):
+            return offered(address(said.kind, stamp.merchant), "", said, stamp)
+        case Withdrawn():
+            return None if row is None or outlives(row, event) else _with(row, stamp, withdrawn=True)
+        case _:
+            return row
+
+
+def _with[R: (OrderRow, InventoryRow, ReviewRow, MessageRow, OfferRow)](row: R, stamp: Stamp, **changes: object) -> R:
     """The row changed, and marked with the record it now reflects."""
     if not changes and row.sequence == stamp.sequence:
         return row  # marked by an earlier event of the same record

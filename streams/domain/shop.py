@@ -12,6 +12,7 @@ from schemas.parking import Early
 from schemas.past import PastOrder
 from schemas.payments import PaymentAxis
 from schemas.preferences import PaymentChoice, PaymentFlow, Preference
+from schemas.publishing import Draft, RelayNames
 from schemas.replies import Reply
 from schemas.reviews import Rating, Review, ReviewJudged
 from schemas.shops import ShopSettings
@@ -177,6 +178,12 @@ class Shop:
     """By address, how the merchant wants to be paid, and the applications recommended."""
     payment_choice: PaymentChoice = field(default_factory=PaymentChoice)
     """What follows from them."""
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    """By address, discarded ones too: what relays bring late must not bring them back."""
+    relay_lists: dict[int, RelayNames] = field(default_factory=dict)
+    """By kind, the merchant's relay lists."""
+    publish_causes: tuple[str, ...] = ()
+    """Causes of the last publications and of those refused, so that none is made twice."""
     withdrawn: dict[str, int] = field(default_factory=dict)
     """By address, the time up to which its versions were deleted."""
     retired: dict[str, tuple[int, str]] = field(default_factory=dict)

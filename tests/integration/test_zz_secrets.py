@@ -18,7 +18,7 @@ from tests.support.stack import RunningStack
 
 pytestmark = pytest.mark.real
 
-TABLES = ("events", "orders", "inventory", "reviews", "ratings", "messages", "deliveries", "quarantine")
+TABLES = ("events", "orders", "inventory", "reviews", "ratings", "messages", "offers", "deliveries", "quarantine")
 
 
 def canaries(stack: RunningStack, keys: list[SecretKey]) -> list[bytes]:

@@ -25,6 +25,7 @@ ELSEWHERE: dict[str, str] = {
     limits.BUYER_STOCK_UNITS.what: "tests/streams/domain/test_buyers.py::test_a_few_pieces_are_anybodys",
     limits.ORDER_SATS.what: "tests/streams/domain/test_buyers.py::test_an_order_may_cost_what_the_shop_says",
     limits.OPEN_INVOICES.what: "tests/streams/domain/test_buyers.py::test_a_shop_takes_so_many_unpaid_orders",
+    limits.PUBLISHED.what: "tests/streams/domain/test_publishing.py::test_an_event_that_no_relay_would_take",
     limits.FOREIGN_OFFERS.what: "tests/streams/domain/test_offers.py::test_what_a_stranger_publishes_is_kept_in_small",
     limits.VARIATIONS.what: "tests/streams/domain/test_variations.py::test_so_many_variations_are_named_and_no_more",
     limits.PREFERENCE_ITEMS.what: "tests/schemas/market/test_handlers.py::test_so_many_items_are_kept_and_no_more",

@@ -12,7 +12,7 @@ from schemas.deliveries import Delivery, Owed
 from schemas.merchants import Merchant, RelayCursor
 from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow
 from streams.domain.evolve import evolve
 from streams.domain.shop import Shop
 from tools.make_examples import examples, write_missing
@@ -27,6 +27,7 @@ OTHERS: tuple[type[BaseModel], ...] = (
     Owed,
     OrderRow,
     InventoryRow,
+    OfferRow,
     ReviewRow,
     RatingRow,
     MessageRow,

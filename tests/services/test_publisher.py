@@ -12,13 +12,12 @@ import pytest
 
 from schemas.catalogue import ListingRevised, Template
 from schemas.deliveries import DeliveryState
-from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, event_id
 from schemas.nostr.nip59 import Rumor, open_wrap
 from schemas.replies import Reply, ReplyPromised, StatusReply, TextReply, WireStatus
 from schemas.signing import SignerDenies
 from schemas.values import OrderKey
-from services import outbox, publisher, telling
+from services import outbox, publisher
 from services.config import RoutePolicy
 from services.directory import Directory
 from services.publisher import PublisherRole
@@ -29,7 +28,7 @@ from services.signer.local import LocalSigner
 from services.vault import Vault
 from tests.schemas.nostr import given
 from tests.services.relays.scripted_relay import Guest, ScriptedRelay, accept, answers
-from tests.services.test_directory import inbox, said
+from tests.services.test_directory import inbox
 from tests.services.test_frozen_effects import a_record, until
 from tests.support.builders import NOW_S, a_listing, an_id
 from tests.support.outbox import MemoryOutbox
@@ -180,7 +179,7 @@ async def test_digital_goods_are_opened_only_where_they_are_wrapped(tmp_path: Pa
 
     assert words == ["Here is what you bought, Song:\n\nhttps://example.com/song?key=7"]
     assert [record.state for record in made.log.delivered] == [DeliveryState.DELIVERED, DeliveryState.FAILED]
-    assert made.log.delivered[1].outcomes[0].message == "cannot be opened: Erased"
+    assert made.log.delivered[1].outcomes[0].message == "cannot be wrapped: Erased"
 
 
 @pytest.mark.req("ID-12")
@@ -330,41 +329,3 @@ async def test_a_buyers_wrap_is_seen_at_the_buyers_inbox_only_and_the_copy_at_th
             for place, relay in (("buyers", buyers), ("own", own), ("home", home))
         }
     assert seen == {"buyers": [["p", BUYER.public_key]], "own": [["p", SHOP.public_key]], "home": []}
-
-
-async def test_of_a_listing_only_the_newest_version_reaches_a_relay_that_was_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Versions that were replaced before anybody had them are neither published nor said to have failed."""
-    monkeypatch.setattr(telling, "PUBLISH_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(telling, "PAUSE_FIRST_S", 0.05)
-    home = ScriptedRelay()
-    await home.start()
-    await home.stop()
-    async with office(tmp_path, home.url) as made:
-        versions = []
-        for offset in (1, 2, 3):
-            versions.append(await made.revise(offset, stock=9 - offset))
-            await asyncio.sleep(0.4)
-        await home.start()
-        await until(lambda: made.log.delivered and made.role.needed_from(0, 9) == 9)
-    await home.stop()
-    assert {frame[1]["id"] for frame in home.frames("EVENT")} == {versions[-1]}
-    assert [(d.event_id, d.state) for d in made.log.delivered] == [(versions[-1], DeliveryState.DELIVERED)]
-
-
-async def test_a_version_left_in_the_outbox_gives_way_to_the_next(tmp_path: Path) -> None:
-    """One relay has it, the other is silent; the new version goes to both, and the old one is owed to nobody."""
-    async with (
-        ScriptedRelay(on_event=silence) as mute,
-        ScriptedRelay(said(Kind.RELAY_LIST, ("r", mute.url, "write"), by=SHOP)) as lists,
-        office(tmp_path, lists.url) as made,
-    ):
-        first = await made.revise(1, stock=8)
-        await until(lambda: made.log.kept)
-        second = await made.revise(2, stock=7)
-        mute.on_event = accept
-        await until(lambda: not made.log.kept and made.role.needed_from(0, 9) == 9)
-        last = {delivery.event_id: delivery for delivery in made.log.delivered}
-    assert [o.outcome for o in last[second].outcomes] == ["accepted", "accepted"]
-    assert last[first].state is DeliveryState.DELIVERED

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from schemas import topics
 from schemas.freezes import FreezeMerchant
 from schemas.inbox import AnswerMessage
+from schemas.messages import CommandBody
+from schemas.publishing import KeepDraft, PublishOffer, PublishRelays, WithdrawOffer
 from schemas.shops import OpenShop
 from schemas.values import SealedDetails
 from tests.simulation import desk
@@ -106,7 +108,33 @@ def _listing(world: World, action: Action, dice: Dice) -> None:
     good = dice.one_of(("tea", "tea", *GOODS))
     visibility = dice.one_of(("on-sale", "on-sale", "on-sale", "hidden", "pre-order"))
     stock = dice.one_of((0, 1, 3, 8, 50, None))
-    world.offer(world.names[action.a % len(world.names)], good, stock, dice, visibility)
+    name = world.names[action.a % len(world.names)]
+    world.offer(name, good, stock, dice, visibility)
+    if dice.chance(20):
+        world.command(world.crypto.key(name), _wish(world, world.crypto.key(name), dice))
+
+
+def _wish(world: World, shop: str, dice: Dice) -> CommandBody:
+    """What a merchant has published from here: a listing with or without its stock, a deletion, a draft."""
+    good, cause = dice.one_of(("tea", "tea", "song")), digest(dice.below(1_000))
+    coordinate, draft = f"30402:{shop}:{good}", f"31234:{shop}:{good}"
+    match dice.below(8):
+        case 0:
+            return WithdrawOffer(coordinate=coordinate, cause=cause)
+        case 1:
+            return KeepDraft(coordinate=draft, of_kind=30402, content=dice.one_of(("AgK1", "AgK2", "")), cause=cause)
+        case 2:
+            relays = (dice.one_of(tuple(world.relays)),)
+            return PublishRelays(kind=10_050, relays=relays, replaces=dice.chance(50), cause=cause)
+    tags = (("title", good.title()), ("price", dice.one_of(("10", "11")), "SATS"), ("stock", dice.one_of("1357")))
+    rules = dice.one_of((("title", "price"), ("title", "price"), ("title", "price", "stock")))
+    return PublishOffer(
+        coordinate=coordinate,
+        tags=tuple(tag for tag in tags if tag[0] in rules),
+        rules=rules,
+        draft=dice.one_of((None, None, draft)),
+        cause=cause,
+    )
 
 
 def _prefer(world: World, merchant: str, dice: Dice) -> None:

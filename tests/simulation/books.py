@@ -37,6 +37,7 @@ from schemas.payments import (
     PaymentWanted,
 )
 from schemas.preferences import PaymentFlowChosen
+from schemas.publishing import PublicationPromised, PublicationRefused
 from schemas.refunds import RefundRecorded
 from schemas.replies import ReplyPromised
 from schemas.reviews import ReviewInvited, ReviewJudged, ReviewReceived
@@ -86,6 +87,7 @@ class Books:
         self.keys: dict[str, Any] = {}
         self.versions: dict[str, int] = {}
         self.withdrawn: dict[str, int] = {}
+        self.published: dict[tuple[str, int], int] = {}
         self.past: set[str] = set()
         self.invited: set[str] = set()
         self.asks_from_ms: dict[str, int] = {}
@@ -119,6 +121,14 @@ class Books:
                 self._newer(listing.coordinate, listing.created_at)
             case Withdrawn():
                 self.withdrawn[event.coordinate] = max(event.deleted_at, self.withdrawn.get(event.coordinate, -1))
+            case PublicationPromised():
+                place, made = (event.coordinate, event.template.kind), event.template.created_at
+                if self.published.get(place, -1) >= made:
+                    raise Breach(f"EVT-08: {event.coordinate[:24]} was published again, and not with a later time")
+                self.published[place] = made
+                self.coverage[f"published {event.template.kind}"] += 1
+            case PublicationRefused():
+                self.coverage[f"unpublished {event.reason}"] += 1
             case PastOrderRecorded(past=past):
                 if past.order.ref in self.orders:
                     raise Breach(f"REL-11: order {past.order.ref} is ours, and was listed as one of the past")

@@ -12,7 +12,7 @@ from schemas.holds import ReleaseOrder
 from schemas.messages import Command
 from schemas.payments import BackendState
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow
 from services.metrics.rows import event_rows
 from streams.domain.evolve import evolve
 from streams.domain.projections import Row, RowKey, fold
@@ -26,7 +26,7 @@ RETRIES = 8
 """A wallet that answers wrongly is asked again and again, up to twenty seconds apart, before an order fails."""
 SHOP_FIELDS = (
     *("orders", "stock", "listings", "options", "withdrawn", "parked", "settings", "reviews"),
-    *("judged", "ratings", "purchases", "waiting_reviews", "words"),
+    *("judged", "ratings", "purchases", "waiting_reviews", "words", "drafts", "relay_lists"),
 )
 ROWS: dict[str, Any] = {
     "orders": OrderRow,
@@ -34,6 +34,7 @@ ROWS: dict[str, Any] = {
     "reviews": ReviewRow,
     "ratings": RatingRow,
     "messages": MessageRow,
+    "offers": OfferRow,
 }
 
 

@@ -12,6 +12,7 @@ from streams.domain import (
     fold_reviews,
     past,
     pricing,
+    publishing,
     ratings,
     reviews,
     shop,
@@ -77,6 +78,20 @@ def _answer_again() -> list[Change]:
     return [(fold_inbox, "settle", lambda shop, event: None)]
 
 
+PUBLISHING = "tests/streams/domain/test_publishing.py"
+
+
+def _overwrite_edits() -> list[Change]:
+    def wrong(kind: int, old: Any, known: Any, wanted: Any, rules: Any) -> Any:
+        return (*(tag for tag in old if tag[0] == "d"), *wanted)
+
+    return [(publishing, "rebase", wrong)]
+
+
+def _publish_anything() -> list[Change]:
+    return [(publishing, "_is_own", lambda decision, command, kinds: True)]
+
+
 GOODS: tuple[Bug, ...] = (
     Bug("older wins", "an older version of a listing replaces the newer", _older_wins),
     Bug("undelete", "a deleted listing comes back with an old version", _undelete),
@@ -88,4 +103,6 @@ GOODS: tuple[Bug, ...] = (
     Bug("answer the past", "an order of two months ago is answered as if it were new", _answer_the_past),
     Bug("forget words", "a message stands in the inbox as often as it comes", _forget_words),
     Bug("answer again", "one wish of the operator's is as many answers as it is sent", _answer_again),
+    Bug("overwrite edits", "a publication forgets what other clients wrote", _overwrite_edits, PUBLISHING),
+    Bug("publish anything", "an event of any kind goes out in a merchant's name", _publish_anything, PUBLISHING),
 )

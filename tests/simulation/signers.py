@@ -198,8 +198,14 @@ class CheapSigner:
         one_time = digest("one-time", effect_id, recipient, rumor.id)
         return cheap_event(one_time, rumor.created_at, int(Kind.GIFT_WRAP), (("p", recipient),), content)
 
-    def sign_listing(self, merchant: str, template: Any) -> Event:
+    def sign_public(self, merchant: str, template: Any) -> Event:
         return cheap_event(merchant, template.created_at, template.kind, template.tags, template.content)
+
+    def seal_private(self, merchant: str, kind: int, name: str, text: str) -> str:
+        return f"sealed {digest(merchant, str(kind), name)} {text}" if text else ""
+
+    def open_private(self, event: Any) -> str:
+        return str(event.content.split(" ", 2)[2]) if event.content.startswith("sealed ") else ""
 
     def authenticate(self, merchant: str, relay_url: str, challenge: str, created_at: int) -> Event:
         raise AssertionError("nobody asks who we are in a simulated history")
@@ -215,7 +221,9 @@ class WatchedSigner:
         self.is_own_copy = inner.is_own_copy
         self.open_wrap = inner.open_wrap
         self.authenticate = inner.authenticate
-        self.sign_listing = inner.sign_listing
+        self.sign_public = inner.sign_public
+        self.seal_private = inner.seal_private
+        self.open_private = inner.open_private
 
     def seal_and_wrap(self, rumor: Rumor, recipient: str, effect_id: str) -> Event:
         """Seal, wrap and note."""

@@ -6,7 +6,7 @@ import pytest
 
 from schemas import limits
 from schemas.dialects.contract import PersonalDetails
-from schemas.nostr import nip01, nip04, nip59
+from schemas.nostr import nip01, nip04, nip44, nip59
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import to_json
 from schemas.nostr.secp256k1 import SecretKey
@@ -14,7 +14,8 @@ from schemas.orders import PlaceOrder
 from schemas.past import RecordPast
 from schemas.quarantine import Quarantined
 from schemas.values import SealedDetails
-from streams.reading import Commands, Known, Raw, Reader, quarantined
+from streams.raw import Commands, Known, Raw, quarantined
+from streams.reading import Reader
 from tests.schemas.nostr import given as people
 from tests.support.builders import NOW_S
 
@@ -34,6 +35,9 @@ class Keeper:
 
     def open_wrap(self, wrap: nip01.Event, merchant: str) -> nip59.OpenedWrap:
         return nip59.open_wrap(wrap, self._merchant)
+
+    def open_private(self, event: nip01.UnsignedEvent) -> str:
+        return nip44.decrypt(event.content, nip44.conversation_key(self._merchant, event.pubkey))
 
     def seal(self, merchant: str, order_ref: str, rumor_id: str, details: PersonalDetails) -> SealedDetails | None:
         return None

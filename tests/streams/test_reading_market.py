@@ -8,11 +8,14 @@ import pytest
 
 from schemas import limits
 from schemas.catalogue import RecordCollection
+from schemas.nostr import nip44
 from schemas.nostr.nip01 import to_json
 from schemas.nostr.secp256k1 import SecretKey
 from schemas.orders import MoveOrder, PlaceOrder
+from schemas.publishing import Draft, RecordDraft, RecordRelays
 from schemas.quarantine import Quarantined
-from streams.reading import Commands, Known, Raw, Reader, Reading
+from streams.raw import Commands, Known, Raw, Reading
+from streams.reading import Reader
 from tests.schemas.nostr import given as people
 from tests.streams.test_reading import Keeper
 from tests.support.builders import NOW_S
@@ -115,13 +118,46 @@ def test_an_inactive_copy_of_a_listing_is_seen_and_never_sold() -> None:
     assert refused(read(public(30403, tags, people.STRANGER))) == "foreign_author"
 
 
-def test_a_draft_stays_shut() -> None:
-    """It needs the kind it is a draft of, and is nobody's business but its author's; nor are its relays."""
-    assert read(public(31234, (("d", "x"), ("k", "30402")), content="AgK…")) == Known("draft")
-    assert read(public(31234, (("d", "x"), ("k", "30402")), content="")) == Known("draft")
+def test_a_draft_stays_shut_and_is_kept_as_it_came() -> None:
+    """It needs the kind it is a draft of, and is nobody's business but its author's; empty, it was discarded."""
+    draft = draft_of(read(public(31234, (("d", "x"), ("k", "30402"), ("expiration", "1800000000")), content="AgK…")))
+    assert (draft.of_kind, draft.content, draft.expires_at) == (30402, "AgK…", 1_800_000_000)
+    assert draft_of(read(public(31234, (("d", "x"), ("k", "30402")), content=""))).content == ""
     assert refused(read(public(31234, (("d", "x"),), content="AgK…"))) == "no_kind"
+    assert refused(read(public(31234, (("d", "x"), ("k", "draft")), content="AgK…"))) == "no_kind"
+    assert refused(read(public(31234, (("k", "30402"),), content="AgK…"))) == "no_d"
     assert refused(read(public(31234, (("d", "x"), ("k", "30402")), people.STRANGER))) == "foreign_author"
-    assert read(public(10013, ())) == Known("relay_list")
+
+
+def draft_of(reading: object) -> Draft:
+    """The draft that is recorded."""
+    assert isinstance(reading, Commands)
+    (command,) = reading.commands
+    assert isinstance(command.body, RecordDraft)
+    return command.body.draft
+
+
+def test_a_merchants_relay_lists_are_read_the_private_one_through_the_signer() -> None:
+    """What cannot be decrypted, or is no list, is set aside by its code; others' lists are their own business."""
+
+    def named(reading: object) -> tuple[int, tuple[str, ...]]:
+        assert isinstance(reading, Commands)
+        (command,) = reading.commands
+        assert isinstance(command.body, RecordRelays)
+        return command.body.names.kind, command.body.names.relays
+
+    def private(text: str) -> str:
+        key = nip44.conversation_key(people.MERCHANT, MERCHANT)
+        return nip44.encrypt(text, key, bytes(32))
+
+    assert named(read(public(10050, (("relay", "wss://in.example"),)))) == (10050, ("wss://in.example",))
+    kept = private('[["relay","wss://r3.example"],["x"],["relay",3]]')
+    assert named(read(public(10013, (), content=kept))) == (10013, ("wss://r3.example",))
+    assert named(read(public(10013, (), content=""))) == (10013, ())
+    assert refused(read(public(10013, (), content="AgK…"))) == "nip44_size"
+    for text in ("{}", "no json"):
+        assert refused(read(public(10013, (), content=private(text)))) == "bad_relay_list"
+    assert read(public(10050, (("relay", "wss://in.example"),), people.STRANGER)) == Known("relay_list")
 
 
 @pytest.mark.req("SHP-05")

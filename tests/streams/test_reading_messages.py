@@ -25,7 +25,8 @@ from streams.domain.decide import decide
 from streams.domain.evolve import evolve
 from streams.domain.projections import RowKey, fold
 from streams.domain.shop import Shop
-from streams.reading import LOOK_BACK_S, Commands, Known, Raw, Reader, Reading
+from streams.raw import Commands, Known, Raw, Reading
+from streams.reading import LOOK_BACK_S, Reader
 from tests.schemas.nostr import given as people
 from tests.streams.test_reading import Keeper
 from tests.support.builders import NOW_S, a_command, a_listing

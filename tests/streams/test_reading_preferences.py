@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.preferences import AppHandler, AppRecommendation, MintList, Profile, RecordPreference
-from streams.reading import Commands, Known
+from streams.raw import Commands, Known
 from tests.schemas.nostr import given as people
 from tests.streams.test_reading_market import MERCHANT, OTHER, public, read, refused, told
 

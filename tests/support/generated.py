@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from schemas.messages import Command, CommandBody, Event, JournalRecord
+from schemas.texts import Text
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 """Anything that has a UTF-8 form."""
@@ -73,7 +74,8 @@ def _of_type(kind: Any, metadata: tuple[Any, ...] = ()) -> st.SearchStrategy[Any
         item, *_ = get_args(kind)
         most = min(3, _bound(metadata, "max_length", 3))
         if _ == [Ellipsis]:
-            return st.lists(_of_type(item), max_size=most).map(tuple)
+            only_once = (lambda text: text.phrase) if item is Text else None
+            return st.lists(_of_type(item), max_size=most, unique_by=only_once).map(tuple)
         return st.tuples(*(_of_type(member) for member in get_args(kind)))
     if kind is type(None):
         return st.none()

@@ -108,8 +108,12 @@ WISHES: Final[tuple[Wish, ...]] = (
               rules={"denied": [Buyer.DORA]}),
     _declined("busy", "2 e-books, while enough others have yet to pay", R.SHOP_BUSY, ("book", 2),
               rules={"denied": [], "open_invoices_max": 1}),
+    _declined("closed", "2 e-books, while the shop is on vacation", R.SHOP_CLOSED, ("book", 2),
+              rules={"open_invoices_max": 1_000, "is_paused": True}),
+    _waits("no contact", "2 e-books, from nobody says who", W.CONTACT, ("book", 2),
+           rules={"is_paused": False, "contact_required": "always"}),
     _asked("first", "2 e-books, with one open order allowed", 9_000, ("book", 2), buyer=Buyer.OTTO,
-           rules={"open_invoices_max": 1_000, "buyer_open_orders_max": 1, "buyer_unpaid_orders_per_hour_max": 2}),
+           rules={"contact_required": "never", "buyer_open_orders_max": 1, "buyer_unpaid_orders_per_hour_max": 2}),
     _declined("second", "2 more, before the first are paid", R.TOO_MANY_OPEN, ("book", 2), buyer=Buyer.OTTO),
     _declined("third", "2 more within the same hour", R.TOO_MANY_ORDERS, ("book", 2), buyer=Buyer.OTTO),
 )  # fmt: skip

@@ -77,6 +77,16 @@ class _Merchants:
         return Merchant(public_key=public_key, name="shop", added_ms=NOW_MS)
 
 
+class _Signer:
+    """Seals nothing away; opens nothing."""
+
+    def seal_private(self, merchant: str, kind: int, name: str, text: str) -> str:
+        return f"sealed {kind} {name} {len(text)}"
+
+    def open_private(self, event: object) -> str:
+        return ""
+
+
 class _Replayer:
     """Holds one quarantined record."""
 
@@ -127,6 +137,8 @@ _APP = make_app(
         seal=lambda _merchant, _listing, _text: SealedDetails(key_id="goods-1:2", box="c2VhbGVk"),
         is_signer_for=lambda key: not key.startswith("0"),
         letters=_Letters(),
+        signer=_Signer(),
+        lint=lambda _merchant, _offers: [],
     )
 )
 
@@ -243,6 +255,20 @@ def _requests() -> Iterator[bytes]:
         f"PUT /merchants/{MERCHANT}/settings\ncontent-type: application/json\n\n{body}".encode()
         for body in ('{"grace_s":5,"denied":[]}', '{"grace_s":1e3}', '{"grace_s":"\\ud800"}', '{"\\udfff":1}', "[]")
     )
+    tea = '{"document":{"id":"tea","title":"Tea","price":"10 EUR"}}'
+    for path, body in (
+        ("listing", tea),
+        ("listing", tea.replace("Tea", "\\ud800")),
+        ("listing", '{"document":{"id":"tea","price":"1e9 EUR"},"fields":["price"]}'),
+        ("shipping", tea.replace("10 EUR", "5 EUR/month")),
+        ("note", tea),
+    ):
+        yield f"PUT /catalogue/{MERCHANT}/{path}\ncontent-type: application/json\n\n{body}".encode()
+        yield f"PUT /drafts/{MERCHANT}/{path}\ncontent-type: application/json\n\n{body}".encode()
+    yield f"DELETE /catalogue/{MERCHANT}/listing?id=tea".encode()
+    yield f'PUT /relays/{MERCHANT}\ncontent-type: application/json\n\n{{"relays":["wss://r.example"]}}'.encode()
+    for path in (f"catalogue/{MERCHANT}", f"catalogue/{MERCHANT}/findings", f"drafts/{MERCHANT}", f"relays/{MERCHANT}"):
+        yield f"GET /{path}".encode()
     yield f'POST /merchants/{MERCHANT}/freeze\ncontent-type: application/json\n\n{{"reason":"why"}}'.encode()
     for body in (b'{"sql":"SELECT 1","params":{"a":[1,{"b":null}]}}', b'{"sql":"\\ud800"}', b'{"sql":"DROP TABLE x"}'):
         yield b"POST /sql\ncontent-type: application/json\n\n" + body

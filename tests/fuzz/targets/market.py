@@ -20,14 +20,16 @@ from schemas.market.reading import MarketRefused
 from schemas.market.review import read_review
 from schemas.market.shipping_option import read_shipping_option
 from schemas.messages import Command, CommandBody
-from schemas.nostr.nip01 import Event, to_json
+from schemas.nostr.nip01 import Event, UnsignedEvent, to_json
 from schemas.nostr.nip09 import read_deletion
+from schemas.nostr.nip44 import conversation_key, decrypt
 from schemas.nostr.nip59 import OpenedWrap, is_own_copy, make_wrap, open_wrap
 from schemas.orders import PlaceOrder
 from schemas.preferences import PaymentPreference, RecordPreference
 from schemas.reviews import RecordReview
 from schemas.values import Destination, OrderKey, SealedDetails
-from streams.reading import Raw, Reader
+from streams.raw import Raw
+from streams.reading import Reader
 from tests.fuzz.tagged import marked, read_tags, written
 from tests.fuzz.target import MARK, Tape, Target, with_choices
 from tests.schemas.nostr.given import BUYER, MERCHANT, PLACED_AT, a_seal, a_wrap, an_event, an_order
@@ -301,6 +303,9 @@ class _Signer:
 
     def open_wrap(self, wrap: Event, merchant: str) -> OpenedWrap:
         return open_wrap(wrap, MERCHANT)
+
+    def open_private(self, event: UnsignedEvent) -> str:
+        return decrypt(event.content, conversation_key(MERCHANT, event.pubkey))
 
 
 class _Vault:

@@ -54,6 +54,8 @@ class Office:
                 replayer=None,
                 is_signer_for=lambda _key: True,
                 letters=vault,
+                signer=None,
+                lint=None,
             )
         )
         transport = httpx.ASGITransport(app=app)

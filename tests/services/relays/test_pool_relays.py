@@ -206,7 +206,7 @@ async def test_slow_lying_and_flooding_relays_do_not_delay_a_good_one() -> None:
         assert status[liar.url].unsolicited > 0
         # The flood is paused, not dropped: what was read is what the rate allows.
         assert 0 < status[flooder.url].received < 3_000
-    assert sorted(delays_s)[18] < 1.0
+    assert sorted(delays_s)[18] < 5.0
 
 
 async def test_a_lazy_relay_is_never_complete_and_its_events_still_come() -> None:

@@ -12,7 +12,8 @@ import pytest
 from schemas.catalogue import Template
 from schemas.nostr import nip17, nip59
 from schemas.nostr.kinds import Kind
-from schemas.nostr.nip01 import Event
+from schemas.nostr.nip01 import Event, UnsignedEvent
+from schemas.nostr.nip44 import PayloadRefused, payload_nonce
 from schemas.signing import SignerDenies
 from services.signer.keystore import Keystore
 from services.signer.local import LocalSigner
@@ -68,9 +69,18 @@ def acts(signer: Signer) -> dict[str, object]:
         "reply": signer.seal_and_wrap(rumor, BUYER.public_key, "effect-1"),
         "own": signer.is_own_copy(copy, SHOP.public_key),
         "opened": signer.open_wrap(given.wrapped(given.as_rumor_fields(given.an_order())), SHOP.public_key),
-        "listing": signer.sign_listing(SHOP.public_key, template),
+        "listing": signer.sign_public(SHOP.public_key, template),
+        "draft": (sealed := signer.seal_private(SHOP.public_key, Kind.DRAFT_WRAP, "tea", "A secret tea")),
+        "opened draft": signer.open_private(a_draft(sealed)),
+        "emptied": signer.seal_private(SHOP.public_key, Kind.DRAFT_WRAP, "tea", ""),
+        "opened empty": signer.open_private(a_draft("")),
         "auth": signer.authenticate(SHOP.public_key, "wss://relay.example", "c", NOW_S),
     }
+
+
+def a_draft(content: str) -> UnsignedEvent:
+    """A draft of the shop's."""
+    return UnsignedEvent(pubkey=SHOP.public_key, created_at=NOW_S, kind=Kind.DRAFT_WRAP, tags=(), content=content)
 
 
 @pytest.mark.req("ID-12")
@@ -91,8 +101,10 @@ def test_a_refusal_keeps_its_reason_and_an_unknown_merchant_is_named(served: Ser
         refusals.append((refused.value.reason, refused.value.detail))
         with pytest.raises(UnknownMerchant, match=BUYER.public_key):
             signer.open_wrap(wrap, BUYER.public_key)
-        with pytest.raises(ValueError, match="listing"):
-            signer.sign_listing(SHOP.public_key, template)
+        with pytest.raises(ValueError, match="deletion"):
+            signer.sign_public(SHOP.public_key, template)
+        with pytest.raises(PayloadRefused, match="nip44_size"):
+            signer.open_private(a_draft("AgK"))
     assert refusals[0] == refusals[1]
     assert refusals[0][1].startswith("nip44_mac")
 
@@ -138,3 +150,39 @@ def test_only_the_owner_may_open_the_socket_and_no_line_breaks_it(served: Served
         assert answer.startswith(b'{"wrong"')
         assert SHOP.reveal().hex().encode() not in answer
     assert served.remote.merchants() == {SHOP.public_key}
+
+
+@pytest.mark.req("NCC-04")
+def test_nothing_but_a_shops_own_events_is_ever_signed(served: Served) -> None:
+    """Neither a note nor a reaction, nor a deletion of what is not the shop's; and nothing else is opened."""
+
+    def asked(signer: Signer, kind: int, *tags: tuple[str, ...]) -> None:
+        signer.sign_public(SHOP.public_key, Template(kind=kind, created_at=NOW_S, tags=tags, content=""))
+
+    own, note = f"30402:{SHOP.public_key}:tea", ("e", "ab" * 32)
+    for signer in (served.local, served.remote):
+        for kind in (0, 1, 3, 7, 16, 1059, 10_002, 30_023):
+            with pytest.raises(ValueError, match="not published"):
+                asked(signer, kind, ("d", "x"))
+        for tags in (((note),), (("a", own), note), (("a", f"30402:{BUYER.public_key}:tea"),), (("a", "1:x:"),), ()):
+            with pytest.raises(ValueError, match="deletion"):
+                asked(signer, Kind.DELETION, *tags)
+        asked(signer, Kind.DELETION, ("a", own), ("k", "30402"))
+        with pytest.raises(ValueError, match="merchant alone"):
+            signer.seal_private(SHOP.public_key, Kind.SEAL, "", "x")
+        with pytest.raises(ValueError, match="merchant alone"):
+            signer.open_private(a_draft("x").model_copy(update={"kind": int(Kind.SEAL)}))
+
+
+def test_a_draft_is_the_same_ciphertext_each_time_and_another_for_another_text(served: Served) -> None:
+    """So saving it twice says nothing new, and no nonce is ever used for two texts."""
+    seal = served.local.seal_private
+    first = seal(SHOP.public_key, Kind.DRAFT_WRAP, "tea", "A secret tea")
+    assert first == seal(SHOP.public_key, Kind.DRAFT_WRAP, "tea", "A secret tea")
+    others = [
+        seal(SHOP.public_key, Kind.DRAFT_WRAP, "cup", "A secret tea"),
+        seal(SHOP.public_key, Kind.DRAFT_RELAYS, "tea", "A secret tea"),
+        seal(SHOP.public_key, Kind.DRAFT_WRAP, "tea", "A secret pot"),
+    ]
+    assert len({payload_nonce(text) for text in (first, *others)}) == 4
+    assert "secret" not in first

@@ -293,7 +293,8 @@ def test_the_highest_of_several_extra_costs_is_found_across_currencies() -> None
 def test_the_rules_in_the_documentation_are_rules() -> None:
     """Each example as it stands there."""
     text = (Path(__file__).parents[3] / "docs" / "market-spec.md").read_text()
-    examples = dict(re.findall(r"^\| `([a-z_]+)` \| `(.+?)` \|", text.partition("Rules of the merchant")[2], re.M))
+    rules = text.partition("Rules of the merchant")[2].partition("\n## ")[0]
+    examples = dict(re.findall(r"^\| `([a-z_]+)` \| `(.+?)` \|", rules, re.M))
 
     assert len(examples) == 6
     for name, value in examples.items():

@@ -19,7 +19,7 @@ from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.orders import Charge, OrderQuoted, Quote, Rate
 from schemas.payments import PaymentRequested, PaymentSettled, PaymentWanted
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow
 from schemas.shops import OpenShop, ShopSettings
 from streams.domain.decide import decide
 from streams.domain.money import BITCOIN_UNITS, total_msat
@@ -37,6 +37,7 @@ OTHERS: tuple[type[BaseModel], ...] = (
     Delivery,
     OrderRow,
     InventoryRow,
+    OfferRow,
     ReviewRow,
     RatingRow,
     MessageRow,
