@@ -147,3 +147,15 @@ class MessageRow(Value):
     updated_ms: int
     partition: int
     sequence: int
+
+
+Row = OrderRow | InventoryRow | ReviewRow | RatingRow | MessageRow | OfferRow
+ROWS: dict[str, type[Row]] = {
+    "orders": OrderRow,
+    "inventory": InventoryRow,
+    "reviews": ReviewRow,
+    "ratings": RatingRow,
+    "messages": MessageRow,
+    "offers": OfferRow,
+}
+"""The state tables by name, each with what it holds."""

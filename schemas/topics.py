@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from schemas import limits
+from schemas.rows import ROWS
 
 PARTITIONS_DEFAULT = 12
 """Chosen once per deployment; a topic found with another count refuses start."""
@@ -127,7 +128,7 @@ CURSORS = Topic(
 )
 
 VIEWS_APP = "ncc-views"
-TABLES = ("orders", "inventory", "reviews", "ratings", "messages", "offers")
+TABLES = tuple(ROWS)
 """The state tables, in the order the views declare them."""
 
 

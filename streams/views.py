@@ -13,19 +13,9 @@ from schemas import topics
 from schemas.codec import decode, encode
 from schemas.crash_points import Point, reach
 from schemas.messages import JournalRecord
-from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow
-from streams.domain.projections import Row, RowKey, fold
+from schemas.rows import ROWS, Row
+from streams.domain.projections import RowKey, fold
 from streams.follower import SequenceGap
-
-StateRow = OrderRow | InventoryRow | ReviewRow | RatingRow | MessageRow | OfferRow
-ROWS: dict[str, type[StateRow]] = {
-    "orders": OrderRow,
-    "inventory": InventoryRow,
-    "reviews": ReviewRow,
-    "ratings": RatingRow,
-    "messages": MessageRow,
-    "offers": OfferRow,
-}
 
 log = structlog.get_logger(role="views")
 

@@ -20,6 +20,7 @@ from schemas.quarantine import Quarantined
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import OrderKey, Origin, PublicKey, SealedDetails
 from services.api import catalogue, drafts, goods, inbox, order_moves, payment_choice, reviews, stock
+from services.api.causes import cause_of
 
 ROWS_MAX = 1_000
 REFUSALS = frozenset({"MoveRefused", "StockRefused", "AnswerRefused", "PublicationRefused"})
@@ -229,7 +230,7 @@ def make_app(services: Services) -> FastAPI:
             raise HTTPException(
                 status.HTTP_404_NOT_FOUND, f"there is no merchant {public_key}: `ncc merchant list` shows them"
             )
-        cause = f"operator {request or secrets.token_hex(8)}"
+        cause = cause_of(request)
         body: CommandBody
         match change:
             case "freeze":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from schemas.messages import CommandBody
 from schemas.nostr.coordinates import Coordinate
 from schemas.nostr.kinds import Kind
 from schemas.publishing import PublishOffer, WithdrawOffer, address
+from services.api.causes import cause_of
 
 Decide = Callable[[str, CommandBody, str | None], Awaitable[dict[str, Any]]]
 Rows = Callable[..., Awaitable[list[dict[str, Any]]]]
@@ -114,7 +114,7 @@ def add_routes(
         said = wish.document if wish.fields is None else await _over_what_is_there(merchant, kind, wish)
         document = read_document(kind, said)
         parts = separate_places(document) if isinstance(document, ShippingDocument) else (document,)
-        cause = f"operator {request or secrets.token_hex(8)}"
+        cause = cause_of(request)
         answers = []
         for part in parts:
             body = publish_wish(kind, merchant, part, wish, f"{cause} {part.id}" if len(parts) > 1 else cause)
@@ -125,7 +125,7 @@ def add_routes(
     @app.delete("/catalogue/{merchant}/{noun}", dependencies=guarded)
     async def delete_offer(merchant: str, noun: str, id: str, request: str | None = None) -> dict[str, Any]:
         known(merchant)
-        cause = f"operator {request or secrets.token_hex(8)}"
+        cause = cause_of(request)
         return await decide(
             merchant, WithdrawOffer(coordinate=address(kind_of(noun), merchant, id), cause=cause), request
         )

@@ -5,7 +5,6 @@ What is private is encrypted here, by the signer, before it becomes a command: K
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, Protocol
@@ -32,6 +31,7 @@ from schemas.publishing import (
 )
 from schemas.signing import SignerDenies
 from services.api.catalogue import NOUNS, Decide, Shelf, kind_of, noun_of, read_document
+from services.api.causes import cause_of
 from services.relays.errors import BadRelayUrl
 from services.relays.urls import normalise_relay_url
 
@@ -134,7 +134,7 @@ def add_routes(
             coordinate=address(Kind.DRAFT_WRAP, merchant, document.id),
             of_kind=kind,
             content=sealed,
-            cause=f"operator {request or secrets.token_hex(8)}",
+            cause=cause_of(request),
         )
         return {"id": document.id, **await decide(merchant, body, request)}
 
@@ -153,7 +153,7 @@ def add_routes(
             rules=tuple(dict.fromkeys((*groups_of(inside.kind), *(group_of(inside.kind, tag) for tag in own)))),
             content=inside.content,
             draft=draft.coordinate,
-            cause=f"operator {request or secrets.token_hex(8)}",
+            cause=cause_of(request),
         )
         return {"id": d, "coordinate": body.coordinate, **await decide(merchant, body, request)}
 
@@ -161,7 +161,7 @@ def add_routes(
     async def discard_draft(merchant: str, id: str, request: str | None = None) -> dict[str, Any]:
         known(merchant)
         draft = await find(merchant, id)
-        cause = f"operator {request or secrets.token_hex(8)}"
+        cause = cause_of(request)
         body = KeepDraft(coordinate=draft.coordinate, of_kind=draft.of_kind, content="", cause=cause)
         return await decide(merchant, body, request)
 
@@ -188,7 +188,7 @@ def add_routes(
             relays=relays,
             content=signer.seal_private(merchant, kind, "", text) if text else "",
             replaces=wish.replaces,
-            cause=f"operator {request or secrets.token_hex(8)}",
+            cause=cause_of(request),
         )
         return {"relays": relays, **await decide(merchant, body, request)}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from schemas.goods import SetGoods
 from schemas.nostr.coordinates import Coordinate, CoordinateRefused
 from schemas.nostr.kinds import Kind
 from schemas.values import SealedDetails
+from services.api.causes import cause_of
 from services.api.stock import Decide, Rows
 
 Seal = Callable[[str, str, str], SealedDetails | None]
@@ -50,5 +50,5 @@ def add_routes(
                 status.HTTP_400_BAD_REQUEST, "coordinate: no listing of a merchant here: `ncc stock` shows addresses"
             )
         sealed = None if goods.text is None else seal(listing.pubkey, goods.coordinate, goods.text)
-        cause = f"operator {request or secrets.token_hex(8)}"
+        cause = cause_of(request)
         return await decide(listing.pubkey, SetGoods(coordinate=goods.coordinate, sealed=sealed, cause=cause), request)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from schemas.messages import CommandBody
 from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
 from schemas.refunds import RecordRefund
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
+from services.api.causes import cause_of
 
 Decide = Callable[[str, CommandBody, str | None], Awaitable[dict[str, Any]]]
 
@@ -54,14 +54,14 @@ def add_routes(
             rail=given.rail,
             reference=given.reference,
             reason=given.reason,
-            cause=f"operator {request or secrets.token_hex(8)}",
+            cause=cause_of(request),
         )
         return await decide(key.merchant, body, request)
 
     @app.post("/orders/{ref}/{move}", dependencies=guarded)
     async def move_order(ref: str, move: str, shipment: Shipment | None = None, request: str | None = None) -> Any:
         key = await key_of(ref)
-        body = order_move(key, move, shipment or Shipment(), cause=f"operator {request or secrets.token_hex(8)}")
+        body = order_move(key, move, shipment or Shipment(), cause=cause_of(request))
         if body is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"an order cannot be moved by {move!r}")
         return await decide(key.merchant, body, request)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from schemas.messages import CommandBody
 from schemas.nostr.coordinates import Coordinate, CoordinateRefused
 from schemas.nostr.kinds import Kind
 from schemas.stock import SetStock
+from services.api.causes import cause_of
 
 Decide = Callable[[str, CommandBody, str | None], Awaitable[dict[str, Any]]]
 Rows = Callable[..., Awaitable[list[dict[str, Any]]]]
@@ -46,5 +46,5 @@ def add_routes(
             raise HTTPException(
                 status.HTTP_400_BAD_REQUEST, "coordinate: no listing of a merchant here: `ncc stock` shows addresses"
             )
-        cause = f"operator {request or secrets.token_hex(8)}"
+        cause = cause_of(request)
         return await decide(listing.pubkey, SetStock(**count.model_dump(), cause=cause), request)

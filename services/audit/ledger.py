@@ -17,6 +17,9 @@ Fact = dict[str, Any]
 Part = tuple[tuple[str, str, str], Fraction, int]
 """A review's part in a figure: which, its score there, and 1 where it is verified."""
 
+_ON_HOLD = 1 << 31
+"""In what is left of a finished order: a person has it still."""
+
 
 @dataclass(slots=True)
 class Goods:
@@ -194,6 +197,7 @@ class Ledger:
         else:
             status, revision, replies = known
             order = Order(ref, self.merchant, status, revision, replies, confirmations=int(status == "completed"))
+            order.is_on_hold = bool(self.finished.get(ref) & _ON_HOLD)
         self.orders[ref] = order
         return order
 
@@ -216,6 +220,7 @@ class Ledger:
         """Shrink an order that is over to twelve bytes."""
         status = FINISHED.index(order.status) + 1
         packed = status | min(order.revision, 0xFFF) << 3 | min(order.replies, 0xFFFF) << 15
+        packed |= _ON_HOLD if order.is_on_hold else 0
         self.finished.put(order.ref, packed)
         self.orders.pop(order.ref, None)
 

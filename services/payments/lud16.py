@@ -31,6 +31,14 @@ from schemas.lnurl import (
     read_verified,
 )
 from schemas.payments import BackendState, Method
+from services.payments.asking import (
+    bolt11_request,
+    left_s,
+    monotonic_s,
+    refuse_another,
+    refuse_expired,
+    refuse_impossible,
+)
 from services.payments.fetch import Answer, FetchError, Forbidden, NotSent, SafeFetch, trust_nobody
 from services.payments.lud16_book import Book, Row
 from services.payments.port import (
@@ -51,7 +59,6 @@ from services.payments.port import (
     Scan,
     Unknown,
     Unsupported,
-    reference,
 )
 
 TERMS_FRESH_S: Final = 60.0
@@ -122,22 +129,15 @@ class LightningAddress:
 
         One that was made and not recorded was shown to nobody, so after `Unknown` another may be made.
         """
-        self._refuse_impossible(intent)
-        deadline_s = _monotonic() + timeout_s
+        if intent.description_hash is not None:
+            raise Unsupported("a lightning address has a description of its own")
+        refuse_impossible(intent, "a lightning address")
+        deadline_s = monotonic_s() + timeout_s
         turn = self._turns.setdefault(intent.reference, asyncio.Lock())
         async with turn:
             row = self._book.of_reference(intent.reference) or await self._make(intent, deadline_s)
-        if (row.intent_id, row.amount_msat) != (intent.intent_id, intent.amount_msat):
-            raise Rejected(f"reference {intent.reference} already stands for another intent or amount")
-        return PaymentRequest(
-            backend_ref=BackendRef(row.payment_hash),
-            reference=intent.reference,
-            method=Method.BOLT11,
-            text=row.text,
-            amount_msat=row.amount_msat,
-            expires_at=row.expires_at,
-            payment_hash=row.payment_hash,
-        )
+        refuse_another(intent, row.intent_id, row.amount_msat)
+        return bolt11_request(intent, row.payment_hash, row.text, row.expires_at)
 
     async def lookup(self, ref: BackendRef, *, timeout_s: float) -> Observation:
         """Ask the service about an invoice (LUD-21); raise `Unsupported` where it does not tell.
@@ -177,7 +177,7 @@ class LightningAddress:
             for row in self._book.settled_after(index, SCAN_ROWS_MAX):
                 index = row.settle_index or index
                 yield Hint(BackendRef(row.payment_hash), at=row.settled_at or 0)
-            now_s, rows = _monotonic(), self._open()
+            now_s, rows = monotonic_s(), self._open()
             asked_s = {row.payment_hash: asked_s.get(row.payment_hash, now_s) for row in rows}
             due = [row for row in rows if now_s - asked_s[row.payment_hash] >= self._pause_s(row)]
             asked_s |= dict.fromkeys((row.payment_hash for row in due), now_s)
@@ -219,30 +219,15 @@ class LightningAddress:
 
     # Making an invoice
 
-    def _refuse_impossible(self, intent: Intent) -> None:
-        if intent.method is not Method.BOLT11:
-            raise Unsupported(f"a lightning address cannot be paid by {intent.method}")
-        if intent.description_hash is not None:
-            raise Unsupported("a lightning address has a description of its own")
-        if intent.amount_msat <= 0:
-            raise Rejected(f"request {intent.reference} asks for nothing")
-        if reference(intent.intent_id) != intent.reference:
-            raise Rejected(f"reference {intent.reference} stands for another intent")
-        try:
-            intent.memo.encode()
-        except UnicodeEncodeError:
-            raise Rejected(f"the memo of {intent.reference} is no text") from None
-
     async def _make(self, intent: Intent, deadline_s: float) -> Row:
         now_s = self._clock()
-        if intent.expires_at <= now_s:
-            raise Rejected(f"request {intent.reference} would be expired before it exists")
-        terms = await self._read_terms(_left(deadline_s))
+        refuse_expired(intent, now_s)
+        terms = await self._read_terms(left_s(deadline_s, "the address"))
         if not terms.min_msat <= intent.amount_msat <= terms.max_msat:
             limits = f"from {terms.min_msat} to {terms.max_msat} msat"
             raise Rejected(f"the address takes amounts {limits}, not {intent.amount_msat} msat")
         url = terms.callback_url(intent.amount_msat, intent.memo)
-        answer = await self._ask(url, _left(deadline_s), is_act=True)
+        answer = await self._ask(url, left_s(deadline_s, "the address"), is_act=True)
         try:
             made = read_made(answer.body)
         except ServiceSaysNo as refused:
@@ -283,7 +268,7 @@ class LightningAddress:
         )
 
     async def _read_terms(self, timeout_s: float) -> PayTerms:
-        if self._terms is not None and _monotonic() < self._terms_until_s:
+        if self._terms is not None and monotonic_s() < self._terms_until_s:
             return self._terms
         scheme = "http" if self._fetch.is_trusted(self._address.domain) else "https"
         answer = await self._ask(self._address.url(scheme), timeout_s)
@@ -295,7 +280,7 @@ class LightningAddress:
             raise Rejected(f"the address refuses: {refused}") from None
         except AnswerRefused as refused:
             raise Retry(str(refused)) from None
-        self._terms_until_s = _monotonic() + TERMS_FRESH_S
+        self._terms_until_s = monotonic_s() + TERMS_FRESH_S
         return self._terms
 
     async def _ask(self, url: str, timeout_s: float, *, is_act: bool = False) -> Answer:
@@ -378,14 +363,3 @@ def _index(cursor: Cursor) -> int:
     if not re.fullmatch(r"[0-9]{0,18}", cursor, re.ASCII):
         raise Rejected("this is no cursor of a lightning address")
     return int(cursor or 0)
-
-
-def _monotonic() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _left(deadline_s: float) -> float:
-    left_s = deadline_s - _monotonic()
-    if left_s <= 0:
-        raise Retry("the time was up before the address was asked")
-    return left_s

@@ -28,6 +28,7 @@ from schemas.nostr.nip47 import (
 from schemas.nostr.nip47 import Method as Ask
 from schemas.nostr.nip47_wallet import Transaction, TransactionRefused, read_network, read_transaction
 from schemas.payments import BackendState, Method
+from services.payments.asking import left_s, monotonic_s, refuse_expired
 from services.payments.nwc_line import LineTuning, WalletLine, trust_none
 from services.payments.nwc_marks import Marks, Page, mark_of, marked_memo, metadata_for, pages
 from services.payments.nwc_words import (
@@ -147,10 +148,10 @@ class NwcWallet:
         While an earlier request of ours may still be carried out, an absent invoice is `Unknown`, not made again.
         """
         refuse_impossible(intent)
-        deadline_s = _monotonic() + timeout_s
+        deadline_s = monotonic_s() + timeout_s
         turn = self._turns.setdefault(intent.reference, asyncio.Lock())
         async with turn:
-            self._refuse_lame(await self._line.info(timeout_s=_left(deadline_s)))
+            self._refuse_lame(await self._line.info(timeout_s=left_s(deadline_s, "the wallet")))
             found = await self._find(intent, deadline_s)
             if found is None:
                 found = await self._make(intent, deadline_s)
@@ -176,7 +177,7 @@ class NwcWallet:
         The cursor is a second and what was already given of the minute before it: wallets tell whole seconds.
         """
         after_s, given = read_cursor(cursor)
-        now_s, deadline_s = self._clock(), _monotonic() + timeout_s
+        now_s, deadline_s = self._clock(), monotonic_s() + timeout_s
         settled: dict[str, Transaction] = {}
         async with self._listing:
             self._deadline_s = deadline_s
@@ -231,11 +232,11 @@ class NwcWallet:
 
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell what the wallet's info event and `get_info` say, and what the operator should know of it."""
-        deadline_s = _monotonic() + timeout_s
+        deadline_s = monotonic_s() + timeout_s
         info = await self._line.info(timeout_s=timeout_s)
         network, payee, clock_offset_s = None, None, 0
         if Ask.GET_INFO in info.methods:
-            response = await self._line.ask(Ask.GET_INFO, {}, timeout_s=_left(deadline_s))
+            response = await self._line.ask(Ask.GET_INFO, {}, timeout_s=left_s(deadline_s, "the wallet"))
             said = self._result(response)
             network, payee = read_network(said), node_key(said)
             clock_offset_s = response.created_at - int(time.time())
@@ -266,15 +267,14 @@ class NwcWallet:
 
     async def _make(self, intent: Intent, deadline_s: float) -> Transaction:
         """Make an invoice that stands in the list with our mark; raise whatever became of it instead."""
-        if intent.expires_at <= self._clock():
-            raise Rejected(f"request {intent.reference} would be expired before it exists")
-        if _monotonic() < self._under_way.get(intent.reference, 0.0):
+        refuse_expired(intent, self._clock())
+        if monotonic_s() < self._under_way.get(intent.reference, 0.0):
             raise Unknown(f"request {intent.reference} may still come into being")
         made = await self._make_once(intent, deadline_s)
         if self._keeps_metadata is None:
             # Its answer may echo what the wallet then forgets, or leave out what it keeps: ask.
             params = {"payment_hash": made.payment_hash}
-            response = await self._line.ask(Ask.LOOKUP_INVOICE, params, timeout_s=_left(deadline_s))
+            response = await self._line.ask(Ask.LOOKUP_INVOICE, params, timeout_s=left_s(deadline_s, "the wallet"))
             self._keeps_metadata = mark_of(transaction_of(self._result(response))) is not None
             if not self._keeps_metadata:
                 # Nobody has seen this one, so nobody can pay it; the next carries the mark where it is kept.
@@ -285,8 +285,8 @@ class NwcWallet:
 
     async def _make_once(self, intent: Intent, deadline_s: float) -> Transaction:
         params = self._params(intent)
-        timeout_s = _left(deadline_s)
-        self._under_way[intent.reference] = _monotonic() + timeout_s + self._late_s
+        timeout_s = left_s(deadline_s, "the wallet")
+        self._under_way[intent.reference] = monotonic_s() + timeout_s + self._late_s
         try:
             response = await self._line.ask(Ask.MAKE_INVOICE, params, timeout_s=timeout_s)
         except (Retry, Rejected):
@@ -317,13 +317,13 @@ class NwcWallet:
         if is_definite(error.code):
             self._under_way.pop(ref, None)
         else:  # it has answered, so nothing comes late; what it made before it failed may be listed in a moment
-            self._under_way[ref] = _monotonic() + min(LIST_LAG_S, self._late_s)
+            self._under_way[ref] = monotonic_s() + min(LIST_LAG_S, self._late_s)
 
     # Reading answers
 
     async def _page(self, from_s: int, offset: int, limit: int, *, unpaid: bool = True) -> Page:
         params = {"from": max(0, from_s), "offset": offset, "limit": limit, "unpaid": unpaid, "type": "incoming"}
-        response = await self._line.ask(Ask.LIST_TRANSACTIONS, params, timeout_s=_left(self._deadline_s))
+        response = await self._line.ask(Ask.LIST_TRANSACTIONS, params, timeout_s=left_s(self._deadline_s, "the wallet"))
         said = self._result(response).get("transactions")
         if not isinstance(said, list):
             raise Retry("the wallet's list of transactions is none")
@@ -353,17 +353,6 @@ def _settled_s(transaction: Transaction) -> int:
     return transaction.settled_at or transaction.created_at
 
 
-def _monotonic() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _left(deadline_s: float) -> float:
-    left_s = deadline_s - _monotonic()
-    if left_s <= 0:
-        raise Retry("the time was up before the wallet was asked")
-    return left_s
-
-
 def _is_news(heard: dict[str, None], payment_hash: str) -> bool:
     if payment_hash in heard:
         return False
@@ -375,8 +364,8 @@ def _is_news(heard: dict[str, None], payment_hash: str) -> bool:
 
 async def _until_missed(notices: asyncio.Queue[str | None], timeout_s: float) -> AsyncGenerator[str, None]:
     """Give what the wallet notifies of, until the time is up or some of it may have been missed."""
-    deadline_s = _monotonic() + timeout_s
-    while (left_s := deadline_s - _monotonic()) > 0:
+    deadline_s = monotonic_s() + timeout_s
+    while (left_s := deadline_s - monotonic_s()) > 0:
         try:
             payment_hash = await asyncio.wait_for(notices.get(), left_s)
         except TimeoutError:

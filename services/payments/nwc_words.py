@@ -7,7 +7,8 @@ from typing import Any, Final
 from schemas.bolt11 import InvoiceRefused, decode
 from schemas.nostr.nip47 import ErrorCode, WalletError
 from schemas.nostr.nip47_wallet import Transaction, TransactionRefused, TransactionState, read_transaction
-from schemas.payments import BackendState, Method
+from schemas.payments import BackendState
+from services.payments import asking
 from services.payments.nwc_marks import DESCRIPTION_BYTES_MAX, INTENT_KEY, mark_of
 from services.payments.port import (
     BackendError,
@@ -21,7 +22,6 @@ from services.payments.port import (
     Unauthorized,
     Unknown,
     Unsupported,
-    reference,
 )
 from services.relays.reports import plain
 
@@ -35,16 +35,8 @@ _NODE: Final = re.compile(r"0[23][0-9a-f]{64}", re.ASCII)
 
 def refuse_impossible(intent: Intent) -> None:
     """Raise `Unsupported` or `Rejected` for an intent that no wallet needs to be asked about."""
-    if intent.method is not Method.BOLT11:
-        raise Unsupported(f"a wallet connection cannot be paid by {intent.method}")
-    if intent.amount_msat <= 0:
-        raise Rejected(f"request {intent.reference} asks for nothing")
-    if reference(intent.intent_id) != intent.reference:
-        raise Rejected(f"reference {intent.reference} stands for another intent")
-    try:
-        size = len(intent.memo.encode())
-    except UnicodeEncodeError:
-        raise Rejected(f"the memo of {intent.reference} is no text") from None
+    asking.refuse_impossible(intent, "a wallet connection")
+    size = len(intent.memo.encode())
     if size > DESCRIPTION_BYTES_MAX:
         raise Rejected(f"the memo of {intent.reference} has {size} bytes, at most {DESCRIPTION_BYTES_MAX}")
 
@@ -144,15 +136,7 @@ def request_of(intent: Intent, transaction: Transaction) -> PaymentRequest:
         raise Rejected(f"request {intent.reference} asks for another amount: {invoice.amount_msat} msat")
     if invoice.payment_hash != transaction.payment_hash:
         raise Rejected(f"request {intent.reference} has another payment hash than the wallet says")
-    return PaymentRequest(
-        backend_ref=BackendRef(invoice.payment_hash),
-        reference=intent.reference,
-        method=Method.BOLT11,
-        text=transaction.invoice,
-        amount_msat=intent.amount_msat,
-        expires_at=invoice.expires_at,
-        payment_hash=invoice.payment_hash,
-    )
+    return asking.bolt11_request(intent, invoice.payment_hash, transaction.invoice, invoice.expires_at)
 
 
 def read_cursor(cursor: Cursor) -> tuple[int, frozenset[str]]:

@@ -19,6 +19,7 @@ from typing import Final
 from schemas.bolt11 import InvoiceRefused, Network, decode, encode
 from schemas.nostr.secp256k1 import recover, sign_recoverable
 from schemas.payments import BackendState, Method
+from services.payments.asking import bolt11_request, refuse_another, refuse_expired
 from services.payments.port import (
     BackendRef,
     Capabilities,
@@ -131,8 +132,7 @@ class SimulatedWallet:
 
     def issue(self, intent: Intent, payment_hash: str, now: int) -> str:
         """Write and sign the invoice for an intent; raise `Rejected` if there can be none."""
-        if intent.expires_at <= now:
-            raise Rejected(f"request {intent.reference} would be expired before it exists")
+        refuse_expired(intent, now)
         try:
             return encode(
                 network=NETWORK,
@@ -170,17 +170,8 @@ class SimulatedAccount:
             found = await wallet.file.write(
                 lambda database: self._insert_or_find(database, intent, preimage, text), timeout_s
             )
-        if (found.intent_id, found.amount_msat) != (intent.intent_id, intent.amount_msat):
-            raise Rejected(f"reference {intent.reference} already stands for another intent or amount")
-        return PaymentRequest(
-            backend_ref=BackendRef(found.payment_hash),
-            reference=intent.reference,
-            method=Method.BOLT11,
-            text=found.text,
-            amount_msat=found.amount_msat,
-            expires_at=found.expires_at,
-            payment_hash=found.payment_hash,
-        )
+        refuse_another(intent, found.intent_id, found.amount_msat)
+        return bolt11_request(intent, found.payment_hash, found.text, found.expires_at)
 
     async def lookup(self, ref: BackendRef, *, timeout_s: float) -> Observation:
         """Tell how an invoice stands; another merchant's is as unknown as one that never was."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ from schemas import topics
 from schemas.codec import NotOurContract, decode
 from schemas.deliveries import Delivery
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import ROWS
 from services.metrics.query_server import query_app
 from services.metrics.role import FLUSH_EVERY_S, PATIENCE_MS, MetricsRole
 from services.metrics.store import open_store
@@ -34,47 +35,27 @@ async def run(stage: Stage) -> None:
     role = MetricsRole(writer)
     kafka = stage.kafka
 
-    async def orders(records: list[Record[bytes, bytes]]) -> None:
-        await asyncio.to_thread(writer.write_orders, _decoded(OrderRow, records))
+    def following(topic: topics.Topic, name: str, contract: type[Any], write: Callable[[list[Any]], None]) -> Any:
+        async def take(records: list[Record[bytes, bytes]]) -> None:
+            await asyncio.to_thread(write, _decoded(contract, records))
 
-    async def inventory(records: list[Record[bytes, bytes]]) -> None:
-        await asyncio.to_thread(writer.write_inventory, _decoded(InventoryRow, records))
+        return follow_batches(kafka, topic, f"ncc-metrics-{name}", take, FLUSH_EVERY_S, PATIENCE_MS)
 
-    async def reviews(records: list[Record[bytes, bytes]]) -> None:
-        await asyncio.to_thread(writer.write_reviews, _decoded(ReviewRow, records))
-
-    async def ratings(records: list[Record[bytes, bytes]]) -> None:
-        await asyncio.to_thread(writer.write_ratings, _decoded(RatingRow, records))
-
-    async def messages(records: list[Record[bytes, bytes]]) -> None:
-        await asyncio.to_thread(writer.write_messages, _decoded(MessageRow, records))
-
-    async def offers(records: list[Record[bytes, bytes]]) -> None:
-        await asyncio.to_thread(writer.write_offers, _decoded(OfferRow, records))
-
-    async def deliveries(records: list[Record[bytes, bytes]]) -> None:
-        await asyncio.to_thread(writer.write_deliveries, _decoded(Delivery, records))
-
-    async def quarantine(records: list[Record[bytes, bytes]]) -> None:
-        await asyncio.to_thread(writer.write_quarantine, _decoded(Quarantined, records))
-
-    server = serve(query_app(store, stage.home.token()), stage.settings.metrics_url)
+    tables: dict[str, Callable[[list[Any]], None]] = {
+        "orders": writer.write_orders,
+        "inventory": writer.write_inventory,
+        "reviews": writer.write_reviews,
+        "ratings": writer.write_ratings,
+        "messages": writer.write_messages,
+        "offers": writer.write_offers,
+    }
     await together(
         follow(stage, role, patience_ms=PATIENCE_MS),
         role.flush(),
-        follow_batches(kafka, topics.changelog("orders"), "ncc-metrics-orders", orders, FLUSH_EVERY_S, PATIENCE_MS),
-        follow_batches(
-            kafka, topics.changelog("inventory"), "ncc-metrics-inventory", inventory, FLUSH_EVERY_S, PATIENCE_MS
-        ),
-        follow_batches(kafka, topics.changelog("reviews"), "ncc-metrics-reviews", reviews, FLUSH_EVERY_S, PATIENCE_MS),
-        follow_batches(kafka, topics.changelog("ratings"), "ncc-metrics-ratings", ratings, FLUSH_EVERY_S, PATIENCE_MS),
-        follow_batches(
-            kafka, topics.changelog("messages"), "ncc-metrics-messages", messages, FLUSH_EVERY_S, PATIENCE_MS
-        ),
-        follow_batches(kafka, topics.changelog("offers"), "ncc-metrics-offers", offers, FLUSH_EVERY_S, PATIENCE_MS),
-        follow_batches(kafka, topics.DELIVERIES, "ncc-metrics-deliveries", deliveries, FLUSH_EVERY_S, PATIENCE_MS),
-        follow_batches(kafka, topics.QUARANTINE, "ncc-metrics-quarantine", quarantine, FLUSH_EVERY_S, PATIENCE_MS),
-        server,
+        *(following(topics.changelog(name), name, contract, tables[name]) for name, contract in ROWS.items()),
+        following(topics.DELIVERIES, "deliveries", Delivery, writer.write_deliveries),
+        following(topics.QUARANTINE, "quarantine", Quarantined, writer.write_quarantine),
+        serve(query_app(store, stage.home.token()), stage.settings.metrics_url),
     )
 
 

@@ -52,6 +52,5 @@ async def run(stage: Stage) -> None:
             await together(follow(stage, brake), role.failure, brake.failure, holding)
     finally:
         holding.cancel()
-        vault.close()
         await producer.stop()
         vault.close()

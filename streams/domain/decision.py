@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from schemas.holds import ReplyWithheld
 from schemas.messages import Command, Event
+from schemas.orders import MoveOrder, MoveRefused, MoveShipping
+from schemas.past import Said
+from schemas.payments import AnnouncePayment
 from schemas.replies import Reply, ReplyPromised, StatusReply, WireStatus
 from schemas.texts.phrases import Language
-from schemas.values import OrderKey
-from streams.domain.shop import Shop
+from schemas.values import Actor, OrderKey
+from streams.domain.shop import Shop, refusal_cause
 from streams.domain.wording import Voice, voice_of
 
 
@@ -69,6 +72,19 @@ class Decision:
         order = self.shop.order(key)
         known = order.language if order else None
         return voice_of(self.shop.settings, self._languages.get(key.ref, known))
+
+    def refuse(self, key: OrderKey, actor: Actor, reason: str, detail: str, cause: str) -> None:
+        """Record that something was not allowed, once a cause and reason; nothing else follows."""
+        order = self.shop.order(key)
+        if order is None or refusal_cause(reason, cause) not in order.refused:
+            self.emit(MoveRefused(order=key, actor=actor, reason=reason, detail=detail, cause=cause))
+
+    def refuse_said(self, key: OrderKey, said: Said | AnnouncePayment, reason: str, detail: str) -> None:
+        """The same for a message about an order; those that are no move are a buyer's."""
+        if isinstance(said, MoveOrder | MoveShipping):
+            self.refuse(key, said.actor, reason, detail, said.cause)
+        else:
+            self.refuse(key, Actor.BUYER, reason, detail, said.rumor_id)
 
     def tell_status(self, key: OrderKey, dialect: str, answers: str, status: WireStatus, text: str) -> None:
         """Promise a status update."""

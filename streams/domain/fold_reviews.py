@@ -77,14 +77,17 @@ def complete(shop: Shop, event: OrderMoved) -> None:
     order = shop.orders.get(event.order.ref)
     if order is None:
         return
-    buyer, items = event.order.buyer, dict.fromkeys(shop.purchases.get(event.order.buyer, ()))
+    buyer = event.order.buyer
+    before = shop.purchases.get(buyer, ())
+    items = dict.fromkeys(before)
     for line in order.lines:
         items[line.coordinate] = None
         listing = shop.listings.get(line.coordinate)
         if listing is not None and listing.parent is not None:
             items[listing.parent] = None
     shop.purchases[buyer] = tuple(items)
-    _doubt(shop, ((buyer, item) for item in items if (buyer, item) in shop.reviews))
+    new = tuple(items)[len(before) :]
+    _doubt(shop, ((buyer, item) for item in new if (buyer, item) in shop.reviews))
 
 
 def _doubt(shop: Shop, keys: Iterable[ReviewKey]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.goods import GoodsSet, MarkReady, PickupReady, SetGoods
-from schemas.orders import MoveRefused, Quote
+from schemas.orders import Quote
 from schemas.replies import TextReply
 from schemas.values import Actor, OrderKey
 from streams.domain import wording
@@ -47,6 +47,4 @@ def mark_ready(decision: Decision, command: MarkReady) -> None:
         reply = TextReply(about="pickup", text=wording.ready(decision.voice(order.key), place))
         decision.tell(order.key, order.dialect, order.answers, reply)
         return
-    decision.emit(
-        MoveRefused(order=command.order, actor=Actor.MERCHANT, reason=reason, detail=detail, cause=command.cause)
-    )
+    decision.refuse(command.order, Actor.MERCHANT, reason, detail, command.cause)

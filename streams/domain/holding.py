@@ -18,7 +18,7 @@ def hold(decision: Decision, command: HoldOrder) -> None:
     """Say nothing more to the buyer of this order, and let no time run out for it."""
     order = decision.shop.order(command.order)
     if order is None:
-        orders.refuse(decision, command.order, Actor.MERCHANT, "unknown_order", "no such order", command.cause)
+        decision.refuse(command.order, Actor.MERCHANT, "unknown_order", "no such order", command.cause)
     elif not order.is_on_hold and command.cause not in order.holds:
         decision.emit(OrderHeld(order=order.key, cause=command.cause))
 
@@ -27,7 +27,7 @@ def release(decision: Decision, command: ReleaseOrder, rates: Mapping[str, Rate]
     """Go on: what was left unsaid is said as it stands, and money that came meanwhile has the grace to be found."""
     order = decision.shop.order(command.order)
     if order is None:
-        orders.refuse(decision, command.order, Actor.MERCHANT, "unknown_order", "no such order", command.cause)
+        decision.refuse(command.order, Actor.MERCHANT, "unknown_order", "no such order", command.cause)
         return
     if not order.is_on_hold or command.cause in order.holds:
         return

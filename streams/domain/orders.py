@@ -8,7 +8,6 @@ from schemas.orders import (
     CancellationRequested,
     Finding,
     MoveOrder,
-    MoveRefused,
     OrderMoved,
     OrderPlaced,
     OrderQuoted,
@@ -29,7 +28,7 @@ from schemas.values import Actor, OrderKey, Refusal, Waiting
 from streams.domain import buyers, handing, parking, wording
 from streams.domain.decision import Decision
 from streams.domain.pricing import quote
-from streams.domain.shop import Order, move_cause, refusal_cause
+from streams.domain.shop import Order, move_cause
 from streams.domain.transitions import OPEN, ORDER_MOVES, PAID
 from streams.domain.wanted import Rejected, Wait
 
@@ -59,8 +58,7 @@ def place(decision: Decision, command: PlaceOrder, rates: Mapping[str, Rate]) ->
         revision = order.revision + 1
         give_back(decision, order)
     else:
-        refuse(
-            decision,
+        decision.refuse(
             command.order,
             Actor.BUYER,
             "already_quoted",
@@ -252,7 +250,7 @@ def move(decision: Decision, command: MoveOrder) -> None:
         allowed = allowed and on_its_way
     if not allowed:
         detail = f"{order.status}→{command.to}"
-        refuse(decision, order.key, command.actor, "illegal_transition", detail, command.cause)
+        decision.refuse(order.key, command.actor, "illegal_transition", detail, command.cause)
         return
     is_implied = order.status is OrderStatus.PENDING and command.to in PAID_FOR
     if is_implied:
@@ -310,11 +308,3 @@ def reach_deadline(decision: Decision, command: ReachDeadline, rates: Mapping[st
         decision.emit(OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.EXPIRED, cause="deadline"))
         status, text = WireStatus.CANCELLED, decision.voice(order.key).say(Phrase.EXPIRED)
         decision.tell_status(order.key, order.dialect, order.answers, status, text)
-
-
-def refuse(decision: Decision, key: OrderKey, actor: Actor, reason: str, detail: str, cause: str) -> None:
-    """Record that something was not allowed, once a cause and reason; nothing else follows."""
-    order = decision.shop.order(key)
-    if order is not None and refusal_cause(reason, cause) in order.refused:
-        return
-    decision.emit(MoveRefused(order=key, actor=actor, reason=reason, detail=detail, cause=cause))

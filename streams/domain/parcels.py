@@ -9,7 +9,7 @@ from schemas.orders import FIRST_PARCEL, MoveShipping, OrderMoved, OrderStatus, 
 from schemas.replies import ShippingReply, WireStatus
 from schemas.texts.phrases import Phrase
 from schemas.values import Actor
-from streams.domain import buyers, orders, parking, wording
+from streams.domain import buyers, parking, wording
 from streams.domain.decision import Decision
 from streams.domain.shop import Order, move_cause
 from streams.domain.transitions import PAID, SHIPPING_MOVES, parcels_after, shipping_of
@@ -31,7 +31,7 @@ def move_shipping(decision: Decision, command: MoveShipping) -> None:
         return
     why = refusal(order, command, changed)
     if why is not None:
-        orders.refuse(decision, order.key, command.actor, *why, command.cause)
+        decision.refuse(order.key, command.actor, *why, command.cause)
         return
     parcels = order.parcels
     several = len({one.name for one in (*parcels, *changed)}) > 1

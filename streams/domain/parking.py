@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from schemas import limits
-from schemas.orders import MoveRefused
 from schemas.parking import PARKED_MAX, CommandParked, Early, ParkedReleased
 from schemas.payments import AnnouncePayment, ReportPayment
 from schemas.values import Actor, OrderKey, Origin
@@ -18,20 +17,20 @@ def park(decision: Decision, key: OrderKey, command: Early) -> None:
         if decision.command.origin is Origin.RELAY and not isinstance(command, AnnouncePayment):
             past.hear(decision, known, command)
         else:
-            past.refuse(decision, key, command, "past_order", "it is from before the shop came here, and only listed")
+            decision.refuse_said(key, command, "past_order", "it is from before the shop came here, and only listed")
         return
     waiting = decision.shop.parked.get(key.ref, ())
     if decision.command.origin is not Origin.RELAY:
-        decision.emit(_refused(key, command, "unknown_order", "no such order"))
+        decision.refuse_said(key, command, "unknown_order", "no such order")
     elif any(parked.command == command for parked in waiting) or buyers.silenced_actor(
         decision, _actor(command), key.buyer
     ):
         return
     elif not waiting and len(decision.shop.parked) >= limits.PARKED_ORDERS.most:
         detail = f"{limits.PARKED_ORDERS.most} orders are waited for already"
-        decision.emit(_refused(key, command, "parked_too_many", detail))
+        decision.refuse_said(key, command, "parked_too_many", detail)
     elif len(waiting) >= PARKED_MAX:
-        decision.emit(_refused(key, command, "parked_too_many", f"{PARKED_MAX} messages wait already"))
+        decision.refuse_said(key, command, "parked_too_many", f"{PARKED_MAX} messages wait already")
     else:
         deadline_ms = decision.at_ms + decision.shop.settings.parked_ttl_s * 1_000
         decision.emit(CommandParked(order=key, command=command, deadline_ms=deadline_ms))
@@ -47,13 +46,9 @@ def release(decision: Decision, key: OrderKey) -> Early | None:
         decision.emit(ParkedReleased(order=key))
         return oldest.command
     if decision.at_ms >= oldest.deadline_ms:
-        decision.emit(ParkedReleased(order=key), _refused(key, oldest.command, "orphan", "its order never came"))
+        decision.emit(ParkedReleased(order=key))
+        decision.refuse_said(key, oldest.command, "orphan", "its order never came")
     return None
-
-
-def _refused(key: OrderKey, command: Early, reason: str, detail: str) -> MoveRefused:
-    cause = getattr(command, "cause", None) or getattr(command, "rumor_id", "")
-    return MoveRefused(order=key, actor=_actor(command), reason=reason, detail=detail, cause=cause)
 
 
 def _actor(command: Early) -> Actor:

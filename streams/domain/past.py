@@ -7,9 +7,9 @@ farthest step that the merchant's own messages name. No stock moves, no money is
 from __future__ import annotations
 
 from schemas import limits
-from schemas.orders import MoveOrder, MoveRefused, MoveShipping, OrderStatus, PlaceOrder, ShippingStatus
+from schemas.orders import MoveOrder, MoveShipping, OrderStatus, PlaceOrder, ShippingStatus
 from schemas.past import PastOrder, PastOrderRecorded, RecordPast, Said
-from schemas.payments import AnnouncePayment, ReportPayment
+from schemas.payments import ReportPayment
 from schemas.values import Actor, OrderKey
 from streams.domain.decision import Decision
 
@@ -40,7 +40,7 @@ def record(decision: Decision, command: RecordPast) -> Said | None:
         return command.said
     known = shop.past.get(key.ref)
     if known is None and len(shop.past) >= limits.PAST_ORDERS.most:
-        refuse(decision, key, command.said, "past_too_many", f"{limits.PAST_ORDERS.most} are known already")
+        decision.refuse_said(key, command.said, "past_too_many", f"{limits.PAST_ORDERS.most} are known already")
         return None
     _note(decision, known or PastOrder(order=key), command.said, command.said_at, command.is_recent)
     return None
@@ -59,12 +59,6 @@ def answer(decision: Decision, key: OrderKey) -> PlaceOrder | None:
     return past.unanswered
 
 
-def refuse(decision: Decision, key: OrderKey, said: Said | AnnouncePayment, reason: str, detail: str) -> None:
-    """Say that a message about a past order was not heard."""
-    cause = said.cause if isinstance(said, MoveOrder | MoveShipping) else said.rumor_id
-    decision.emit(MoveRefused(order=key, actor=_actor(said), reason=reason, detail=detail, cause=cause))
-
-
 def _note(decision: Decision, past: PastOrder, said: Said, said_at: int, is_recent: bool) -> None:
     match said:
         case PlaceOrder():
@@ -80,7 +74,7 @@ def _note(decision: Decision, past: PastOrder, said: Said, said_at: int, is_rece
         case MoveOrder(actor=Actor.MERCHANT) if said.to in _ORDER_STEPS:
             new = past.model_copy(update={"status": max(past.status, said.to, key=_ORDER_STEPS.index)})
         case MoveOrder():
-            refuse(decision, past.order, said, "illegal_transition", f"{past.status}→{said.to}, a past order")
+            decision.refuse_said(past.order, said, "illegal_transition", f"{past.status}→{said.to}, a past order")
             return
     if new.status is not OrderStatus.WAITING or new.shipping is not ShippingStatus.NONE or new.buyer_cancelled:
         new = new.model_copy(update={"unanswered": None, "answer_at_ms": None})
@@ -103,7 +97,3 @@ def _placed(past: PastOrder, said: PlaceOrder, said_at: int, answer_at_ms: int |
             "answer_at_ms": answer_at_ms,
         }
     )
-
-
-def _actor(said: Said | AnnouncePayment) -> Actor:
-    return said.actor if isinstance(said, MoveOrder | MoveShipping) else Actor.BUYER

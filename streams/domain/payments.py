@@ -37,7 +37,7 @@ def record_request(decision: Decision, command: RecordPaymentRequest) -> None:
         return
     if command.amount_msat != order.quote.total_msat:
         detail = "the request's amount is not the quote's"
-        orders.refuse(decision, order.key, Actor.COORDINATOR, "wrong_amount", detail, command.intent_id)
+        decision.refuse(order.key, Actor.COORDINATOR, "wrong_amount", detail, command.intent_id)
         return
     decision.emit(
         PaymentRequested(
@@ -79,7 +79,7 @@ def observe(decision: Decision, command: ObservePayment) -> None:
     late = order.status is not OrderStatus.PENDING or order.intent_id != command.intent_id
     if command.gross_msat < due_msat and not late:
         detail = f"{command.gross_msat} of {due_msat} msat"
-        orders.refuse(decision, order.key, Actor.COORDINATOR, "underpaid", detail, command.intent_id)
+        decision.refuse(order.key, Actor.COORDINATOR, "underpaid", detail, command.intent_id)
         return
     decision.emit(
         PaymentSettled(
@@ -114,7 +114,7 @@ def report(decision: Decision, command: ReportPayment) -> None:
         return
     if is_reused:
         detail = "the preimage is that of another order's invoice"
-        orders.refuse(decision, order.key, Actor.BUYER, "proof_reuse", detail, command.rumor_id)
+        decision.refuse(order.key, Actor.BUYER, "proof_reuse", detail, command.rumor_id)
         return
     decision.emit(
         PaymentReported(
@@ -140,7 +140,7 @@ def report_unnamed(decision: Decision, command: ReportUnnamedPayment) -> None:
     if not buyers.silenced(decision, command.buyer):
         detail = "a receipt that names no order, for no request of this buyer's"
         receipt = command.receipt
-        orders.refuse(decision, receipt.order, Actor.BUYER, "no_order", detail, receipt.rumor_id)
+        decision.refuse(receipt.order, Actor.BUYER, "no_order", detail, receipt.rumor_id)
 
 
 def announce(decision: Decision, command: AnnouncePayment) -> None:
@@ -168,7 +168,7 @@ def announce(decision: Decision, command: AnnouncePayment) -> None:
     elif paid_msat < due_msat:
         reason, detail = "too_little", f"{paid_msat} of {due_msat} msat"
     if reason:
-        orders.refuse(decision, order.key, Actor.BUYER, reason, detail, command.rumor_id)
+        decision.refuse(order.key, Actor.BUYER, reason, detail, command.rumor_id)
         return
     decision.emit(
         PaymentAnnounced(

@@ -42,7 +42,7 @@ from schemas.payments import (
 from schemas.publishing import DraftRecorded, RelaysRecorded, address
 from schemas.refunds import RefundRecorded
 from schemas.reviews import Rating, RatingsChanged, ReviewJudged, ReviewRecorded, ReviewWithdrawn, Standing
-from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow, Row
 from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
 from schemas.values import Actor, OrderKey
 from streams.domain.new_rows import Stamp, offered, outlives, past_order, placed
@@ -54,8 +54,6 @@ from streams.domain.transitions import (
     shipping_of,
 )
 from streams.domain.wording import plain
-
-Row = OrderRow | InventoryRow | ReviewRow | RatingRow | MessageRow | OfferRow
 
 
 class RowKey(NamedTuple):

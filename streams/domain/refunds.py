@@ -6,7 +6,7 @@ from schemas.orders import OrderMoved, OrderStatus
 from schemas.refunds import RecordRefund, RefundRecorded
 from schemas.replies import TextReply, WireStatus
 from schemas.values import Actor
-from streams.domain import orders, wording
+from streams.domain import wording
 from streams.domain.decision import Decision
 from streams.domain.transitions import REFUNDABLE
 
@@ -18,11 +18,11 @@ def record(decision: Decision, command: RecordRefund) -> None:
         return
     left_msat = 0 if order is None else order.paid_msat - order.refunded_msat
     if order is None:
-        orders.refuse(decision, command.order, Actor.MERCHANT, "unknown_order", "no such order", command.cause)
+        decision.refuse(command.order, Actor.MERCHANT, "unknown_order", "no such order", command.cause)
         return
     if command.amount_msat > left_msat:
         detail = f"{command.amount_msat} msat, and {left_msat} of what was paid are left"
-        orders.refuse(decision, order.key, Actor.MERCHANT, "refund_too_high", detail, command.cause)
+        decision.refuse(order.key, Actor.MERCHANT, "refund_too_high", detail, command.cause)
         return
     decision.emit(
         RefundRecorded(

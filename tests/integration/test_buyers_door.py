@@ -16,7 +16,7 @@ from schemas.nostr.nip17 import make_rumor
 from schemas.nostr.nip59 import make_wrap, open_wrap
 from services.demo.people import Buyer
 from services.embedded.ports import free_port
-from tests.support.shop import ADDRESS, CANARY_STREET, Shop
+from tests.support.shop import CANARY_STREET, Shop
 from tests.support.stack import RunningStack
 
 pytestmark = pytest.mark.real
@@ -24,16 +24,7 @@ pytestmark = pytest.mark.real
 
 def sealed(shop: Shop, buyer: Buyer, order_id: str) -> Event:
     """An order for one mug, wrapped to the shop."""
-    tags = (
-        ("p", shop.merchant.public_key),
-        ("type", "1"),
-        ("order", order_id),
-        ("amount", "1"),
-        ("item", shop.product, "1"),
-        ("shipping", shop.shipping),
-        ("address", ADDRESS),
-    )
-    rumor = make_rumor(buyer.public_key, int(time.time()), Kind.ORDER, tags, "")
+    rumor = make_rumor(buyer.public_key, int(time.time()), Kind.ORDER, shop.order_tags(order_id), "")
     return make_wrap(rumor, buyer.secret, shop.merchant.public_key, secrets.token_hex(16))
 
 

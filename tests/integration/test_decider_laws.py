@@ -315,6 +315,10 @@ async def test_a_record_that_is_no_command_is_quarantined_and_stops_nobody(kafka
         await until(lambda: caught_up(kafka, 0, 5), "the commands after it to be decided")
 
     assert [r.cause for r in (await cluster.journal(kafka))[0] if r.events] == [c.id for c in sent]
-    aside = [r for records in (await cluster.read(kafka, QUARANTINE, committed_only=True)).values() for r in records]
+    aside = [
+        r
+        for records in (await cluster.read(kafka, QUARANTINE, committed_only=True, settled=True)).values()
+        for r in records
+    ]
     assert len(aside) == 2
     assert all(b'"not_a_command"' in record.value for record in aside)

@@ -102,15 +102,7 @@ async def test_an_order_that_everybody_can_read_is_answered_in_a_wrap_and_marked
     async with Shop(stack) as shop:
         buyer = await shop.buyer()
         order_id = f"open-{secrets.token_hex(6)}"
-        tags = (
-            ("p", shop.merchant.public_key),
-            ("type", "1"),
-            ("order", order_id),
-            ("amount", "1"),
-            ("item", shop.product, "1"),
-            ("shipping", shop.shipping),
-            ("address", ADDRESS.replace(CANARY_STREET, "1 Open Road")),
-        )
+        tags = shop.order_tags(order_id, ADDRESS.replace(CANARY_STREET, "1 Open Road"))
         await buyer.publish(Kind.ORDER, tags)
         request = await buyer.wait_for(order_id, "2")
         assert request.rumor.kind == Kind.ORDER

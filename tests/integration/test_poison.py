@@ -167,6 +167,6 @@ async def test_poison_among_ten_thousand_events_costs_nothing_but_itself(kafka: 
 
 async def set_aside(kafka: Kafka) -> list[Quarantined]:
     """Every quarantine record, by id."""
-    found = await cluster.read(kafka, QUARANTINE, committed_only=True)
+    found = await cluster.read(kafka, QUARANTINE, committed_only=True, settled=True)
     records = (decode(Quarantined, record.value) for partition in found.values() for record in partition)
     return list({record.id: record for record in records}.values())

@@ -68,7 +68,7 @@ async def replaying(kafka: Kafka) -> AsyncIterator[Replay]:
 
 async def aside(kafka: Kafka) -> list[Quarantined]:
     """Every quarantine record, repeats among them."""
-    found = await cluster.read(kafka, QUARANTINE, committed_only=True)
+    found = await cluster.read(kafka, QUARANTINE, committed_only=True, settled=True)
     return [decode(Quarantined, record.value) for records in found.values() for record in records]
 
 

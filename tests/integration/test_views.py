@@ -13,10 +13,10 @@ import pytest
 from schemas import topics
 from schemas.codec import decode, encode
 from schemas.messages import JournalRecord
-from schemas.rows import InventoryRow, OrderRow
+from schemas.rows import ROWS, InventoryRow, OrderRow, Row
 from services.config import Role
 from streams import faust_app, views
-from streams.domain.projections import Row, RowKey, fold
+from streams.domain.projections import RowKey, fold
 from streams.follower import SequenceGap
 from streams.kafka import Kafka
 from tests.support import cluster
@@ -219,8 +219,8 @@ def test_the_sequence_is_the_last_field_of_every_row() -> None:
     rows = folded({0: history(ANN, 6)})
     assert {key.table for key in rows} >= {"orders", "inventory"}
     for key, row in rows.items():
-        assert views.reflects(row) == decode(views.ROWS[key.table], row).sequence
-    assert all(list(kind.model_fields)[-1] == "sequence" for kind in views.ROWS.values())
+        assert views.reflects(row) == decode(ROWS[key.table], row).sequence
+    assert all(list(kind.model_fields)[-1] == "sequence" for kind in ROWS.values())
 
 
 def hold_back(app: Any) -> Callable[[], None]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from schemas.catalogue import RecordListing, Structure
 from schemas.orders import OrderStatus
 from schemas.reviews import JudgeReviews, RecordReview, Review, Standing
-from schemas.rows import RatingRow, ReviewRow
+from schemas.rows import RatingRow, ReviewRow, Row
 from schemas.values import Actor
-from streams.domain.projections import Row, RowKey, fold, review_key
+from streams.domain.projections import RowKey, fold, review_key
 from tests.support.builders import BUYER, a_key, a_listing, an_order, product
 from tests.support.steps import moved, paid, requested
 from tests.support.story import Said, Story

@@ -113,6 +113,18 @@ class Shop:
         await buyer.order(self.merchant.public_key, order_id, ((self.product, quantity),), self.shipping, ADDRESS)
         return order_id
 
+    def order_tags(self, order_id: str, address: str = ADDRESS) -> tuple[tuple[str, ...], ...]:
+        """An order for one mug, as its rumor says it."""
+        return (
+            ("p", self.merchant.public_key),
+            ("type", "1"),
+            ("order", order_id),
+            ("amount", "1"),
+            ("item", self.product, "1"),
+            ("shipping", self.shipping),
+            ("address", address),
+        )
+
     async def row(self) -> dict[str, Any] | None:
         """The mug's inventory row."""
         rows = await self.operator.sql("SELECT * FROM inventory_now WHERE coordinate = {c:String}", c=self.product)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from string import ascii_lowercase
 
 from schemas.catalogue import RecordCollection, RecordListing, RecordShippingOption
@@ -42,12 +42,12 @@ _PREFERENCE_KINDS = (0, 10019, 31989, 31990)
 _MESSAGE_KINDS = (16, 17, 14, 1)
 
 
-def read_any_market_event(data: bytes) -> None:
-    """An event of ours is read or refused; what is read fits into a command and comes back the same."""
+def _event_of(kinds: Sequence[int], data: bytes) -> Event:
+    """An event of the merchant's, of one of these kinds, with whatever tags and content the bytes say."""
     tape = Tape(data)
-    kind = _KINDS[tape.choice(len(_KINDS))]
+    kind = kinds[tape.choice(len(kinds))]
     tags, content = read_tags(tape)
-    event = Event(
+    return Event(
         pubkey=MERCHANT_KEY,
         created_at=PLACED_AT,
         kind=kind,
@@ -56,7 +56,12 @@ def read_any_market_event(data: bytes) -> None:
         id=an_id("event"),
         sig="0" * 128,
     )
-    match kind:
+
+
+def read_any_market_event(data: bytes) -> None:
+    """An event of ours is read or refused; what is read fits into a command and comes back the same."""
+    event = _event_of(_KINDS, data)
+    match event.kind:
         case 30402:
             listing = read_listing(event)
             _same_after_the_topic(RecordListing(listing=listing))
@@ -73,19 +78,8 @@ def read_any_market_event(data: bytes) -> None:
 
 def read_any_preference(data: bytes) -> None:
     """A profile, mint list, recommendation or application is read or refused, and comes back the same."""
-    tape = Tape(data)
-    kind = _PREFERENCE_KINDS[tape.choice(len(_PREFERENCE_KINDS))]
-    tags, content = read_tags(tape)
-    event = Event(
-        pubkey=MERCHANT_KEY,
-        created_at=PLACED_AT,
-        kind=kind,
-        tags=tags,
-        content=content,
-        id=an_id("event"),
-        sig="0" * 128,
-    )
-    match kind:
+    event = _event_of(_PREFERENCE_KINDS, data)
+    match event.kind:
         case 0:
             profile = read_profile(event)
             _same_after_the_topic(RecordPreference(preference=profile))

@@ -16,11 +16,11 @@ from schemas.messages import CommandBody
 from schemas.nostr.nip01 import Event
 from schemas.nostr.nip09 import read_deletion
 from schemas.reviews import JudgeReviews, RecordReview
-from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow, Row
 from schemas.topics import MESSAGE_BYTES_MAX
 from services.metrics.rows import event_rows
 from services.metrics.state_rows import inventory_row, message_row, order_row, rating_row, review_row
-from streams.domain.projections import Row, RowKey, fold
+from streams.domain.projections import RowKey, fold
 from tests.fuzz.tagged import read_tags, written
 from tests.fuzz.target import MARK, Tape, Target, with_choices
 from tests.fuzz.targets.market import (

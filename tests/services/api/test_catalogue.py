@@ -13,13 +13,13 @@ from schemas.merchants import Merchant
 from schemas.messages import Command, JournalRecord
 from schemas.nostr.kinds import Kind
 from schemas.publishing import PublicationPromised
-from schemas.rows import OfferRow
+from schemas.rows import OfferRow, Row
 from services.api import catalogue
 from services.api.app import Services, make_app
 from services.signer.keystore import Keystore
 from services.signer.local import LocalSigner
 from streams.domain.lint import lint_offers
-from streams.domain.projections import Row, RowKey, fold
+from streams.domain.projections import RowKey, fold
 from tests.schemas.nostr import given
 from tests.support.builders import NOW_MS, NOW_S, post, product
 from tests.support.story import Story

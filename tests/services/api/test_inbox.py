@@ -54,6 +54,7 @@ class Office:
                 replayer=None,
                 is_signer_for=lambda _key: True,
                 letters=vault,
+                seal=lambda *_: None,
                 signer=None,
                 lint=None,
             )

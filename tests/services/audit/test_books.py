@@ -289,6 +289,19 @@ def test_finished_orders_are_not_kept_as_orders() -> None:
     assert books.order("00" * 16) is None
 
 
+def test_a_hold_outlives_the_end_of_its_order() -> None:
+    """Completed on hold and given its money back later: its buyer is still told nothing of it."""
+    story = given(RecordListing(listing=a_listing("tea", "10"))).when(an_order(), held())
+    story.when(moved(OrderStatus.COMPLETED), refunded(10, "operator 1"))
+
+    books = audited(story.journal)
+
+    assert books.order(a_key().ref) == ("refunded", 1, 0)
+    doctored = [as_json(one) for one in story.journal]
+    without("OrderHeld")(doctored)
+    assert {breach.code for breach in breaches(doctored)} == {"I11"}
+
+
 def test_receipts_are_counted_by_merchant_and_day() -> None:
     """Late money as well: it was received."""
     days = audited(ten_orders().journal).receipts

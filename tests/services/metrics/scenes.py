@@ -8,11 +8,11 @@ from schemas.catalogue import RecordListing, RecordShippingOption
 from schemas.messages import JournalRecord
 from schemas.orders import OrderStatus, ShippingStatus
 from schemas.reviews import JudgeReviews, RecordReview
-from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OrderRow, RatingRow, ReviewRow, Row
 from schemas.shops import OpenShop, ShopSettings
 from schemas.stock import StockHeld, StockLine, StockSet
 from schemas.values import Actor
-from streams.domain.projections import Row, RowKey, fold
+from streams.domain.projections import RowKey, fold
 from tests.support.builders import (
     MERCHANT,
     NOW_MS,

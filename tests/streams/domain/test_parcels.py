@@ -8,10 +8,10 @@ from schemas import limits
 from schemas.catalogue import RecordListing, RecordShippingOption
 from schemas.orders import MoveRefused, OrderStatus, ShippingMoved, ShippingStatus
 from schemas.replies import ReplyPromised, ShippingReply
-from schemas.rows import OrderRow
+from schemas.rows import OrderRow, Row
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import Actor
-from streams.domain.projections import Row, RowKey, fold
+from streams.domain.projections import RowKey, fold
 from tests.support.books import audited
 from tests.support.builders import a_key, a_listing, an_option, an_order, post
 from tests.support.steps import moved, paid, parcel, requested

@@ -20,10 +20,10 @@ from schemas.orders import (
 from schemas.past import AnswerPast, PastOrderRecorded, RecordPast, Said
 from schemas.payments import PaymentAxis, PaymentWanted
 from schemas.replies import ReplyPromised
-from schemas.rows import OrderRow
+from schemas.rows import OrderRow, Row
 from schemas.values import Actor, Origin
 from streams.domain.past import CATCH_UP_MS
-from streams.domain.projections import Row, RowKey, fold
+from streams.domain.projections import RowKey, fold
 from tests.support.builders import BUYER, NOW_MS, NOW_S, a_command, a_key, a_listing, an_order
 from tests.support.steps import cancelled, moved, parcel, receipt
 from tests.support.story import Story, given

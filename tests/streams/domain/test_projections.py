@@ -8,9 +8,9 @@ from schemas.messages import JournalRecord
 from schemas.orders import OrderStatus, ShippingStatus
 from schemas.payments import PaymentAxis
 from schemas.reviews import RecordReview
-from schemas.rows import InventoryRow, MessageRow, OrderRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OrderRow, ReviewRow, Row
 from schemas.values import Actor, SealedDetails
-from streams.domain.projections import Row, RowKey, fold, message_key, review_key
+from streams.domain.projections import RowKey, fold, message_key, review_key
 from tests.support.builders import (
     BUYER,
     MERCHANT,

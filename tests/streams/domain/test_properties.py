@@ -19,11 +19,11 @@ from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.orders import Charge, OrderQuoted, Quote, Rate
 from schemas.payments import PaymentRequested, PaymentSettled, PaymentWanted
 from schemas.quarantine import Quarantined
-from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow
+from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow, Row
 from schemas.shops import OpenShop, ShopSettings
 from streams.domain.decide import decide
 from streams.domain.money import BITCOIN_UNITS, total_msat
-from streams.domain.projections import Row, RowKey, fold
+from streams.domain.projections import RowKey, fold
 from streams.domain.shop import Stock
 from tests.support import generated, laws
 from tests.support.builders import MERCHANT, NOW_MS, a_command, a_listing, a_rate, an_option, an_order, post, product

@@ -9,8 +9,9 @@ from schemas.orders import MoveRefused, OrderMoved, OrderStatus
 from schemas.payments import PaymentAxis, PaymentImplied, PaymentSettled
 from schemas.refunds import RefundRecorded
 from schemas.replies import ReplyPromised, TextReply
+from schemas.rows import Row
 from schemas.values import Actor
-from streams.domain.projections import Row, RowKey, fold
+from streams.domain.projections import RowKey, fold
 from tests.support.books import audited
 from tests.support.builders import a_key, a_listing, an_order
 from tests.support.steps import cancelled, moved, paid, refunded, requested

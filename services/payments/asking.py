@@ -1,0 +1,66 @@
+"""What back-ends that speak of invoices have in common: deadlines, wishes nobody need be asked, and the request."""
+
+import asyncio
+
+from schemas.payments import Method
+from services.payments.port import (
+    BackendRef,
+    Intent,
+    PaymentRequest,
+    Rejected,
+    Retry,
+    Unsupported,
+    reference,
+)
+
+
+def monotonic_s() -> float:
+    """Now, by the running loop's clock, which never jumps."""
+    return asyncio.get_running_loop().time()
+
+
+def left_s(deadline_s: float, whom: str) -> float:
+    """The time left until a deadline of `monotonic_s`; raise `Retry` where there is none to ask `whom` in."""
+    left = deadline_s - monotonic_s()
+    if left <= 0:
+        raise Retry(f"the time was up before {whom} was asked")
+    return left
+
+
+def refuse_impossible(intent: Intent, what: str) -> None:
+    """Raise `Unsupported` or `Rejected` for an intent that no `what` (`a wallet connection`) need be asked about."""
+    if intent.method is not Method.BOLT11:
+        raise Unsupported(f"{what} cannot be paid by {intent.method}")
+    if intent.amount_msat <= 0:
+        raise Rejected(f"request {intent.reference} asks for nothing")
+    if reference(intent.intent_id) != intent.reference:
+        raise Rejected(f"reference {intent.reference} stands for another intent")
+    try:
+        intent.memo.encode()
+    except UnicodeEncodeError:
+        raise Rejected(f"the memo of {intent.reference} is no text") from None
+
+
+def refuse_expired(intent: Intent, now_s: int) -> None:
+    """Raise `Rejected` for an intent whose time is over before anything was made for it."""
+    if intent.expires_at <= now_s:
+        raise Rejected(f"request {intent.reference} would be expired before it exists")
+
+
+def refuse_another(intent: Intent, intent_id: str, amount_msat: int) -> None:
+    """Raise `Rejected` where what was found under an intent's reference was made for another intent or amount."""
+    if (intent_id, amount_msat) != (intent.intent_id, intent.amount_msat):
+        raise Rejected(f"reference {intent.reference} already stands for another intent or amount")
+
+
+def bolt11_request(intent: Intent, payment_hash: str, text: str, expires_at: int) -> PaymentRequest:
+    """The request that an intent's invoice is; back-ends that speak of invoices call them by their payment hash."""
+    return PaymentRequest(
+        backend_ref=BackendRef(payment_hash),
+        reference=intent.reference,
+        method=Method.BOLT11,
+        text=text,
+        amount_msat=intent.amount_msat,
+        expires_at=expires_at,
+        payment_hash=payment_hash,
+    )
