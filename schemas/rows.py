@@ -11,6 +11,17 @@ from schemas.reviews import Level, Standing
 from schemas.values import Actor, OrderKey, PublicKey, Value
 
 
+class Renewal(Value):
+    """A line of an order that is due again: how often (`H`, `D`, `W`, `M`, `Y`, or a seller's own word), and when next.
+
+    `due_ms` is None before the order is confirmed, and for a word of no known length.
+    """
+
+    coordinate: str
+    frequency: str
+    due_ms: int | None = None
+
+
 class OrderRow(Value):
     """One order as it stands. Nothing personal: the address stays in the journal, sealed.
 
@@ -36,6 +47,7 @@ class OrderRow(Value):
     implied_payment: bool = False
     refunded_msat: int = 0
     parcels: tuple[Parcel, ...] = ()
+    renewals: tuple[Renewal, ...] = ()
     leaky: bool = False
     message_deleted: bool = False
     placed_ms: int

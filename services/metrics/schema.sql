@@ -69,7 +69,8 @@ CREATE TABLE IF NOT EXISTS orders
     implied_payment Bool,                   -- the merchant went on with it before its money was seen
     refunded_msat Int64,
     parcels Array(String),
-    parcel_states Array(LowCardinality(String)) -- of the parcels, in the same order
+    parcel_states Array(LowCardinality(String)), -- of the parcels, in the same order
+    next_due_at Nullable(DateTime64(3, 'UTC')) -- when goods whose price recurs are due again
 )
 ENGINE = ReplacingMergeTree(sequence)
 ORDER BY (merchant, ref);
@@ -83,6 +84,11 @@ ALTER TABLE orders
     ADD COLUMN IF NOT EXISTS refunded_msat Int64,
     ADD COLUMN IF NOT EXISTS parcels Array(String),
     ADD COLUMN IF NOT EXISTS parcel_states Array(LowCardinality(String));
+
+-- name: next_due
+-- The column for tables that were made before it.
+ALTER TABLE orders ADD COLUMN IF NOT EXISTS next_due_at Nullable(DateTime64(3, 'UTC'));
+
 -- name: leaky
 -- The column for tables that were made before it.
 ALTER TABLE orders ADD COLUMN IF NOT EXISTS leaky Bool AFTER cancellation_requested;

@@ -55,6 +55,7 @@ class OrderStateRow(NamedTuple):
     refunded_msat: int
     parcels: list[str]
     parcel_states: list[str]
+    next_due_at: int | None
 
 
 class InventoryStateRow(NamedTuple):
@@ -211,6 +212,7 @@ def order_row(row: OrderRow) -> OrderStateRow:
         refunded_msat=int64(row.refunded_msat),
         parcels=[short(one.name) for one in row.parcels],
         parcel_states=[one.status.value for one in row.parcels],
+        next_due_at=instant_or_none(min((one.due_ms for one in row.renewals if one.due_ms), default=None)),
     )
 
 

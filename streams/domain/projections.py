@@ -45,8 +45,10 @@ from schemas.reviews import Rating, RatingsChanged, ReviewJudged, ReviewRecorded
 from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow, Row
 from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
 from schemas.values import Actor, OrderKey
+from streams.domain import recurring
 from streams.domain.new_rows import Stamp, offered, outlives, past_order, placed
 from streams.domain.transitions import (
+    DEAD,
     parcels_after,
     payment_after_move,
     payment_after_refund,
@@ -170,15 +172,14 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
         return None
     match event:
         case OrderQuoted():
-            return _with(row, stamp, status=OrderStatus.PENDING, reason="", total_msat=event.quote.total_msat)
+            quoted = {"total_msat": event.quote.total_msat, "renewals": recurring.renewals(event.quote)}
+            return _with(row, stamp, status=OrderStatus.PENDING, reason="", **quoted)
         case OrderWaiting():
             return _with(row, stamp, status=OrderStatus.WAITING, reason=event.reason.value)
         case OrderRejected():
             return _with(row, stamp, status=OrderStatus.REJECTED, reason=event.findings[0].refusal.value)
         case OrderMoved():
-            confirmed = {"confirmed_ms": stamp.at_ms} if event.to is OrderStatus.CONFIRMED else {}
-            payment = payment_after_move(row.payment, event.to)
-            return _with(row, stamp, status=event.to, payment=payment, **confirmed)
+            return _moved(row, event.to, stamp)
         case OrderHeld():
             return _with(row, stamp, on_hold=True)
         case OrderReleased():
@@ -213,6 +214,15 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
             return _with(row, stamp, payment=payment, paid_msat=row.paid_msat + event.gross_msat)
         case _:
             return _with(row, stamp)
+
+
+def _moved(row: OrderRow, to: OrderStatus, stamp: Stamp) -> OrderRow:
+    changes: dict[str, object] = {"status": to, "payment": payment_after_move(row.payment, to)}
+    if to is OrderStatus.CONFIRMED:
+        changes["confirmed_ms"] = stamp.at_ms
+    if row.renewals:
+        changes["renewals"] = () if to in DEAD else recurring.begun(row.renewals, stamp.at_ms)
+    return _with(row, stamp, **changes)
 
 
 def _inventory(row: InventoryRow | None, event: Event, coordinate: str, stamp: Stamp) -> InventoryRow:
