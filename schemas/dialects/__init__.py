@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from schemas.dialects import gamma
+from schemas.dialects import gamma, k14, k15
 from schemas.dialects.contract import Dialect
 
-DIALECTS: dict[str, Dialect] = {gamma.DIALECT.name: gamma.DIALECT}
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (gamma.DIALECT, k15.DIALECT, k14.DIALECT)}
 """By name, in the order they are asked whether a message is theirs. Adding one touches its module and this line."""
 
 

@@ -22,8 +22,8 @@ CHECKOUT_TAGS = frozenset({"item", "type", "payment", "amount", "tracking", "car
 `subject` what they are about, a former draft's `status` and `date` not even that (T14-01)."""
 COMPANION = "companion"
 """The tag of a message that says again, for people's clients, what an order message said (MSG-11)."""
-_FILE_TAGS = frozenset({"file-type", "encryption-algorithm", "decryption-key"})
-"""NIP-17, kind 15: how the file at the address is opened."""
+FILE_TAGS = frozenset({"file-type", "encryption-algorithm", "decryption-key", "decryption-nonce", "x"})
+"""NIP-17, kind 15: how the file at the address is opened, and the digest it has. Nothing is ever fetched (T15-02)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def read_letter(said: Said) -> Letter:
     """A message of kind 14 or 15 for the inbox. Raises `MessageRefused`."""
     names = {tag[0] for tag in said.tags}
     is_file = said.kind == Kind.FILE_MESSAGE
-    if names & CHECKOUT_TAGS or (is_file and not names & _FILE_TAGS) or _is_json(said.content):
+    if names & CHECKOUT_TAGS or (is_file and not names & FILE_TAGS) or _is_json(said.content):
         raise MessageRefused(MessageFault.KNOWN_FOREIGN_DIALECT, "an order message of another client's kind")
     if not said.content.strip():
         raise MessageRefused(MessageFault.EMPTY_MESSAGE)
@@ -62,7 +62,7 @@ def read_letter(said: Said) -> Letter:
     text = said.content
     if is_file:
         text = "\n".join(
-            (said.content, *(f"{tag[0]}: {tag[1]}" for tag in said.tags if tag[0] in _FILE_TAGS and tag[1:]))
+            (said.content, *(f"{tag[0]}: {tag[1]}" for tag in said.tags if tag[0] in FILE_TAGS and tag[1:]))
         )
     return Letter(
         buyer=buyer,
