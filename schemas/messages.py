@@ -10,6 +10,7 @@ from schemas import (
     catalogue,
     freezes,
     goods,
+    hearing,
     holds,
     inbox,
     orders,
@@ -51,6 +52,7 @@ CommandBody = Annotated[
     | parking.ReleaseParked
     | past.RecordPast
     | past.AnswerPast
+    | hearing.HearMessage
     | payments.RecordPaymentRequest
     | payments.RecordPaymentFailure
     | payments.ObservePayment

@@ -21,6 +21,13 @@ class ContactRule(StrEnum):
     ALWAYS = "always"
 
 
+class Switchable(StrEnum):
+    """Dialects that a shop may switch off; every one is on unless it does (MSG-06)."""
+
+    K14 = "k14"
+    K15 = "k15"
+
+
 class ShopSettings(Value):
     """Rules that bind a merchant's promises; they live in the journal because decisions depend on them.
 
@@ -35,7 +42,9 @@ class ShopSettings(Value):
     with `invite_review` a buyer is asked for one at the end (REV-09).
     What is added to the market spec's prices is explained in `schemas.price_rules` (C-09, C-10): `order_min` and
     `free_shipping_from` are held against the goods at their listed prices, before coupon and tax.
-    The default weight and sides stand in for what a physical listing does not say (SHP-06);
+    New order messages of `dialects_off` are taken as a person's words (MSG-06).
+    The default weight and sides stand in for what a physical listing does not say (SHP-06).
+    New order messages of `dialects_off` are taken as a person's words (MSG-06).
     With `human_companion` a buyer reads each new state as a plain message too (MSG-11).
     `handling_h` is added to a shipping option's own duration (SHP-16).
     While `is_paused` no new order is taken, and `pause_text` is what a buyer is told instead of a sentence of ours
@@ -61,6 +70,7 @@ class ShopSettings(Value):
     order_sats_max: int = Field(default=limits.ORDER_SATS.most, ge=1)
     open_invoices_max: int = Field(default=limits.OPEN_INVOICES.most, ge=1)
     human_companion: bool = False
+    dialects_off: tuple[Switchable, ...] = Field(default=(), max_length=len(Switchable))
     inbox_messages_per_hour_max: int = Field(default=limits.INBOX_MESSAGES.most, ge=0)
     denied: tuple[PublicKey, ...] = Field(default=(), max_length=limits.DENIED.most)
     taxes: Taxes = ()

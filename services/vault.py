@@ -116,8 +116,13 @@ class Vault:
         return self.open(merchant, sealed).note or ""
 
     def erase(self, key_id: str) -> None:
-        """Destroy an order's key, for good."""
-        self._db.execute("UPDATE order_keys SET key = NULL, box = NULL WHERE key_id = ?", (key_id,))
+        """Destroy an order's key, for good, and those of the same message's other boxes: its words may say the same."""
+        _, _, rumor = key_id.partition(":")
+        self._db.execute(
+            "UPDATE order_keys SET key = NULL, box = NULL WHERE key_id = ?1 OR (key_id GLOB ?2"
+            " AND merchant = (SELECT merchant FROM order_keys WHERE key_id = ?1))",
+            (key_id, f"*:{rumor}"),
+        )
 
     def close(self) -> None:
         """Close the file."""

@@ -19,6 +19,7 @@ from schemas.dialects.contract import (
     PersonalDetails,
     Said,
 )
+from schemas.hearing import HearMessage
 from schemas.inbox import ReceiveMessage, conversation_ref
 from schemas.market.collection import read_collection
 from schemas.market.handlers import SHOPPING_KINDS, read_handler, read_recommendation
@@ -43,6 +44,7 @@ from schemas.payments import AnnouncePayment, ReportPayment, ReportUnnamedPaymen
 from schemas.preferences import RecordPreference
 from schemas.publishing import Draft, RecordDraft, RecordRelays, RelayNames, address
 from schemas.reviews import RecordReview
+from schemas.shops import Switchable
 from schemas.values import Actor, Destination, OrderKey, SealedDetails
 from streams.bursts import Bursts
 from streams.raw import Commands, Known, Raw, Reading, Refused, command, quarantined
@@ -273,20 +275,17 @@ class Reader:
             return Known("past_letter")  # the merchant has read it elsewhere
         if not is_past and self._is_burst(raw, said):
             raise Refused("sender_flood", f"more than {limits.SENDER_BURST.most} in a minute", said.merchant)
-        body: CommandBody
         try:
-            if dialect is not None:
-                body = self._understand(dialect, said, warnings)
-            elif said.kind == Kind.DELETION:
-                body = human.read_deletion(said)
-            else:
-                body = self._letter(said, said_s)
+            body = self._meaning(dialect, said, said_s, warnings)
+            if is_past and isinstance(body, AnnouncePayment | ReportUnnamedPayment):
+                return Known("past_payment")
+            if is_past and isinstance(body, PlaceOrder | MoveOrder | MoveShipping | ReportPayment):
+                body = RecordPast(order=body.order, said=body, said_at=said_s, is_recent=is_recent)
+            if dialect is not None and dialect.name in Switchable:
+                words = self._letter(said, said_s, human.read_as_words(said)) if is_recent else None
+                body = HearMessage.model_validate({"dialect": dialect.name, "said": body, "words": words})
         except MessageRefused as refused:
             raise Refused(refused.reason.value, refused.detail, said.merchant) from None
-        if is_past and isinstance(body, AnnouncePayment | ReportUnnamedPayment):
-            return Known("past_payment")
-        if is_past and isinstance(body, PlaceOrder | MoveOrder | MoveShipping | ReportPayment):
-            body = RecordPast(order=body.order, said=body, said_at=said_s, is_recent=is_recent)
         return Commands((command(raw, event_id, said.merchant, body),))
 
     def _is_burst(self, raw: Raw, said: Said) -> bool:
@@ -295,9 +294,16 @@ class Reader:
             return False
         return self._bursts.is_one_too_many(said.merchant, said.author, said.rumor_id, raw.received_ms)
 
-    def _letter(self, said: Said, said_s: int) -> CommandBody:
+    def _meaning(self, dialect: Dialect | None, said: Said, said_s: int, warnings: tuple[str, ...]) -> CommandBody:
+        """By a dialect, or as a person's. Raises `MessageRefused`."""
+        if dialect is not None:
+            return self._understand(dialect, said, warnings)
+        if said.kind == Kind.DELETION:
+            return human.read_deletion(said)
+        return self._letter(said, said_s, human.read_letter(said))
+
+    def _letter(self, said: Said, said_s: int, letter: human.Letter) -> ReceiveMessage:
         """A person's message, its text sealed."""
-        letter = human.read_letter(said)
         conversation = conversation_ref(said.merchant, letter.buyer)
         words = PersonalDetails(note=letter.text, subject=letter.subject)
         return ReceiveMessage(

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from schemas import topics
 from schemas.codec import NotOurContract, decode
+from schemas.hearing import HearMessage
 from schemas.messages import Command
 from schemas.orders import MoveOrder, MoveShipping
 from schemas.parking import ReleaseParked
@@ -114,7 +115,8 @@ class Replay:
                 continue
             with suppress(NotOurContract):
                 command = decode(Command, record.value)
-                if isinstance(command.body, EARLY) and command.body.order == order:
+                said = command.body.said if isinstance(command.body, HearMessage) else command.body
+                if isinstance(said, EARLY) and said.order == order:
                     found.append(command)
         return found
 

@@ -30,6 +30,7 @@ from schemas.catalogue import (
 from schemas.codec import encode
 from schemas.freezes import FreezeMerchant, MerchantFrozen, MerchantThawed, ThawMerchant
 from schemas.goods import GoodsSet, MarkReady, PickupReady, SetGoods
+from schemas.hearing import HearMessage
 from schemas.holds import HoldOrder, OrderHeld, OrderReleased, OrderRenewed, ReleaseOrder, ReplyWithheld
 from schemas.inbox import (
     AnswerMessage,
@@ -142,6 +143,11 @@ COMMANDS: tuple[CommandBody, ...] = (
     ReleaseParked(order=ORDER),
     RecordPast(order=ORDER, said=PlaceOrder.model_validate(PLACED), said_at=AT_S - 86_400, is_recent=True),
     AnswerPast(order=ORDER),
+    HearMessage(
+        dialect="k14",
+        said=PlaceOrder.model_validate({**PLACED, "dialect": "k14"}),
+        words=ReceiveMessage(buyer=BUYER, author=Actor.BUYER, rumor_id=RUMOR, said_s=AT_S, text=WORDS),
+    ),
     *PAYMENT_COMMANDS,
     RecordReview(review=REVIEW),
     JudgeReviews(),

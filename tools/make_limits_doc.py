@@ -29,6 +29,7 @@ SETTINGS: dict[str, str] = {
     "order_sats_max": "Sats that one order may cost.",
     "open_invoices_max": "Orders of the shop that wait for payment at once.",
     "human_companion": "Whether buyers read each new state as a plain message too, for clients that show no others.",
+    "dialects_off": "Dialects (comma-separated: `k14`, `k15`) whose order messages are taken as a person's words.",
     "inbox_messages_per_hour_max": "Messages of people in an hour of the clock that name no order of theirs.",
     "denied": "Public keys (hex, comma-separated) whose orders are declined, whose reviews do not count, "
     "and who are not heard.",

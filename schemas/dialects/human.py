@@ -24,6 +24,11 @@ COMPANION = "companion"
 """The tag of a message that says again, for people's clients, what an order message said (MSG-11)."""
 FILE_TAGS = frozenset({"file-type", "encryption-algorithm", "decryption-key", "decryption-nonce", "x"})
 """NIP-17, kind 15: how the file at the address is opened, and the digest it has. Nothing is ever fetched (T15-02)."""
+ORDER_TAGS = frozenset(
+    {"item", "shipping", "amount", "address", "email", "phone", "contact", "pickup", "size", "volume", "weight", "bulk"}
+    | {"status", "tracking", "carrier", "eta"}
+)
+"""What an order message says in tags, as far as a person can use it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +62,25 @@ def read_letter(said: Said) -> Letter:
         raise MessageRefused(MessageFault.KNOWN_FOREIGN_DIALECT, "an order message of another client's kind")
     if not said.content.strip():
         raise MessageRefused(MessageFault.EMPTY_MESSAGE)
+    return _letter(said, MessageKind.FILE if is_file else MessageKind.TEXT, FILE_TAGS if is_file else frozenset())
+
+
+def read_as_words(said: Said) -> Letter:
+    """An order message for the inbox of a shop that does not listen to its dialect. Raises `MessageRefused`.
+
+    What it says in tags is written out under its text, except how it was paid: a token is money.
+    """
+    return _letter(said, MessageKind.TEXT, ORDER_TAGS)
+
+
+def _letter(said: Said, kind: MessageKind, shown: frozenset[str]) -> Letter:
     buyer, is_room = _other_side(said)
     subject = next((tag[1] for tag in said.tags if tag[0] == "subject" and len(tag) > 1), "")
-    text = said.content
-    if is_file:
-        text = "\n".join(
-            (said.content, *(f"{tag[0]}: {tag[1]}" for tag in said.tags if tag[0] in FILE_TAGS and tag[1:]))
-        )
+    lines = (f"{tag[0]}: {' '.join(tag[1:])}" for tag in said.tags if tag[0] in shown and tag[1:])
+    text = "\n".join((*([said.content] if said.content else ()), *lines))
     return Letter(
         buyer=buyer,
-        kind=MessageKind.FILE if is_file else MessageKind.TEXT,
+        kind=kind,
         text=_cut(text, limits.MESSAGE_TEXT.most),
         subject=_cut(subject, limits.TITLE.most) or None,
         order_refs=_mentions(said, buyer),

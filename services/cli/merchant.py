@@ -141,7 +141,7 @@ def merchant_set(
         if not is_said:
             fail(f"{text!r} is no NAME=VALUE: `ncc merchant show {who}` names the settings", 2)
         key = name.strip().replace("-", "_")
-        changes[key] = [one for one in value.split(",") if one] if key == "denied" else value
+        changes[key] = [one for one in value.split(",") if one] if key in ("denied", "dialects_off") else value
     answer = stack.put(f"/merchants/{row['public_key']}/settings", changes)
     if json_:
         as_json(answer["settings"])

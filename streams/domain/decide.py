@@ -14,6 +14,7 @@ from schemas.catalogue import (
 )
 from schemas.freezes import FreezeMerchant, ThawMerchant
 from schemas.goods import MarkReady, SetGoods
+from schemas.hearing import HearMessage
 from schemas.holds import HoldOrder, ReleaseOrder
 from schemas.inbox import AnswerMessage, DeleteMessages, ReceiveMessage
 from schemas.messages import Command, CommandBody, Event
@@ -38,6 +39,7 @@ from streams.domain import (
     catalogue,
     freezing,
     handing,
+    hearing,
     holding,
     inbox,
     orders,
@@ -115,6 +117,10 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             said = past.record(decision, body)
             if said is not None:
                 _decide(decision, said, rates)
+        case HearMessage():
+            heard = hearing.hear(decision, body)
+            if heard is not None:
+                _decide(decision, heard, rates)
         case AnswerPast():
             unanswered = past.answer(decision, body.order)
             if unanswered is not None:

@@ -145,6 +145,7 @@ class Books:
                     raise Breach(f"I11: order {event.order.ref} was placed anew after its request was made")
                 self.rumors.add((event.order.ref, event.rumor_id))
                 self.orders[event.order.ref] = event
+                self.coverage[f"dialect {event.dialect}"] += 1
                 self.payment.setdefault(event.order.ref, "none")
                 self._go(self.status, "order", event.order.ref, "waiting")
             case OrderQuoted():
@@ -224,6 +225,10 @@ class Books:
                 if event.order.ref in self.on_hold:
                     raise Breach(f"I11: order {event.order.ref} is on hold, and its buyer is told something")
                 self.replies[event.order.ref] += 1
+                if event.dialect != self.orders[event.order.ref].dialect:
+                    raise Breach(
+                        f"MSG-03: order {event.order.ref} is answered in {event.dialect}, which is not its own"
+                    )
                 if event.effect_id in self.promised:
                     raise Breach(f"I4: {event.effect_id} was promised twice")
                 self.promised[event.effect_id] = event

@@ -23,6 +23,7 @@ PAYMENT_MOVES = (
 )
 REFUSED_MOVES = (
     "already_quoted",
+    "dialect_off",
     "illegal_transition",
     "orphan",
     "parked_too_many",
@@ -66,6 +67,7 @@ def expected() -> list[str]:
     names += [f"refusal {refusal}" for refusal in REFUSALS]
     names += sorted({f"quarantined {reason}" for reason, _ in HOSTILE} | {"quarantined not_a_command"})
     names += ["order held", "order released", "withheld status", "payment implied", "refund", "goods set"]
+    names += [f"dialect {dialect}" for dialect in ("gamma", "k15", "k14")]
     names += ["told text", "several parcels"]
     names += [f"order {status.value}→refunded" for status in (OrderStatus.CONFIRMED, OrderStatus.CANCELLED)]
     names += ["message of buyer", "message of merchant", "message about an order", "message taken back"]

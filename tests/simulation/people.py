@@ -63,7 +63,9 @@ class People:
             tags += (("shipping", f"30406:{shop}:{dice.one_of(('post', 'post', 'far'))}"),)
         if dice.chance(10):
             tags += (("l", dice.one_of(("de", "es", "tlh")), "ISO-639-1"),)
-        return self.private(buyer, merchant, 16, tags, "a note" if dice.chance(20) else "")
+        note = "a note" if dice.chance(20) else ""
+        kind, tags = spoken(dice.one_of(("gamma",) * 8 + ("k15", "k14")), tags)
+        return self.private(buyer, merchant, kind, tags, note)
 
     def _line(self, shop: str, goods: Sequence[str]) -> tuple[str, ...]:
         dice = self.dice
@@ -214,6 +216,18 @@ class People:
         return HOSTILE[which % len(HOSTILE)][1](self, merchant, buyer)
 
 
+def spoken(dialect: str, tags: Tags) -> tuple[int, Tags]:
+    """An order of the market spec as another client writes it: the kind and the tags."""
+    subject = (("subject", "order-info"),)
+    match dialect:
+        case "k15":
+            return 15, (*subject, *(tag for tag in tags if tag[0] != "type"))
+        case "k14":
+            return 14, (*subject, *tags)
+        case _:
+            return 16, tags
+
+
 Hostile = Callable[[People, str, str], str]
 
 
@@ -308,6 +322,9 @@ HOSTILE: tuple[tuple[str, Hostile], ...] = (
     (MessageFault.TOO_MANY_LINES, _said(16, *_ORDER, *(("item", f"30402:?:t{n}", "1") for n in range(101)))),
     (MessageFault.EMPTY_MESSAGE, _said(14)),
     (MessageFault.KNOWN_FOREIGN_DIALECT, _said(14, *_ORDER, _ITEM)),
+    (MessageFault.KNOWN_FOREIGN_DIALECT, _said(15, *_ORDER, _ITEM)),
+    (MessageFault.AMBIGUOUS, _said(15, ("subject", "order-info"), *_ORDER[1:], _ITEM, ("status", "cancelled"))),
+    (MessageFault.NO_TYPE, _said(14, ("subject", "order-completed"), *_ORDER, _ITEM)),
     (MessageFault.BAD_SHAPE, _said(5)),
     ("wrong_recipient", _unaddressed),
 )

@@ -27,6 +27,7 @@ from streams.domain import (
     decision,
     fold_goods,
     fold_orders,
+    hearing,
     money,
     orders,
     parking,
@@ -160,6 +161,15 @@ def _repeat_numbers() -> list[Change]:
         right(self, key, *rest)
 
     return [(decision.Decision, "tell", wrong)]
+
+
+def _answer_in_gamma() -> list[Change]:
+    right = decision.Decision.tell
+    return [(decision.Decision, "tell", lambda self, key, dialect, *rest: right(self, key, "gamma", *rest))]
+
+
+def _listen_to_all() -> list[Change]:
+    return [(hearing, "hear", lambda decision, command: command.said)]
 
 
 def _tell_on_hold() -> list[Change]:
@@ -308,6 +318,13 @@ DOMAIN: tuple[Bug, ...] = (
     Bug("buyer cancels paid", "a buyer cancels what is paid without the merchant", _buyer_cancels_paid),
     Bug("buyer completes early", "a buyer completes an order that was not sent", _buyer_completes_early),
     Bug("repeat numbers", "two replies of an order carry one number", _repeat_numbers),
+    Bug("answer in gamma", "an order of another dialect is answered in the market spec's", _answer_in_gamma),
+    Bug(
+        "listen to all",
+        "a dialect that is switched off is heard",
+        _listen_to_all,
+        "tests/streams/domain/test_hearing.py",
+    ),
     Bug("tell on hold", "the buyer of an order on hold is told something", _tell_on_hold),
     Bug("imply without stock", "an order that its merchant goes on with keeps its hold", _imply_without_stock),
     Bug("refund twice", "more is given back than came in", _refund_twice),

@@ -10,17 +10,19 @@ import pytest
 
 from schemas.catalogue import Listing, RecordListing
 from schemas.dialects.human import COMPANION
+from schemas.hearing import HearMessage
 from schemas.inbox import MessageReceived, ReceiveMessage, conversation_ref
 from schemas.messages import Command, Event, JournalRecord
 from schemas.nostr.nip01 import to_json
 from schemas.nostr.nip17 import make_rumor
 from schemas.nostr.secp256k1 import SecretKey
-from schemas.orders import PlaceOrder
+from schemas.orders import MoveRefused, PlaceOrder
+from schemas.past import RecordPast
 from schemas.quarantine import Quarantined
 from schemas.rows import OrderRow
-from schemas.shops import OpenShop, ShopSettings
+from schemas.shops import OpenShop, ShopSettings, Switchable
 from schemas.values import Actor
-from services.vault import Vault
+from services.vault import Erased, Vault
 from streams.domain.decide import decide
 from streams.domain.evolve import evolve
 from streams.domain.projections import RowKey, fold
@@ -56,7 +58,7 @@ def body_of(reading: Reading) -> object:
     if not isinstance(reading, Commands):
         return reading
     (command,) = reading.commands
-    return command.body
+    return command.body.said if isinstance(command.body, HearMessage) else command.body
 
 
 def destination(reading: Reading) -> str:
@@ -85,6 +87,12 @@ def test_one_of_each_kind_goes_to_a_destination_of_its_own(vault: Vault) -> None
         "17": destination(read(vault, 17, ("order", "o-1"), ("payment", "lightning", "x", "y"))),
         "15 file": destination(read(vault, 15, *FILE, content="https://files.example/1")),
         "15 order": destination(read(vault, 15, ("subject", "order-info"), ("order", "o-1"), ITEM)),
+        "15 status": destination(read(vault, 15, ("subject", "order-info"), ("order", "o-1"), ("status", "cancelled"))),
+        "15 receipt": destination(
+            read(vault, 15, ("subject", "order-receipt"), ("order", "o-1"), ("payment", "lightning", "x", "y"))
+        ),
+        "15 neither": destination(read(vault, 15, ("subject", "hello"), content="hello")),
+        "14 order": destination(read(vault, 14, ("subject", "order-info"), ("order", "o-1"), ITEM, content="I order.")),
         "5": destination(read(vault, 5, ("e", "00" * 32))),
         "7": destination(read(vault, 7, ("e", "00" * 32), content="+")),
         "9": destination(read(vault, 9, content="hello")),
@@ -96,7 +104,11 @@ def test_one_of_each_kind_goes_to_a_destination_of_its_own(vault: Vault) -> None
         "16/3": "MoveOrder",
         "17": "ReportPayment",
         "15 file": "ReceiveMessage",
-        "15 order": "known_foreign_dialect",
+        "15 order": "PlaceOrder",
+        "15 status": "MoveOrder",
+        "15 receipt": "ReportPayment",
+        "15 neither": "known_foreign_dialect",
+        "14 order": "PlaceOrder",
         "5": "DeleteMessages",
         "7": "reaction",
         "9": "unknown_kind",
@@ -143,6 +155,76 @@ def test_a_companion_is_not_read_back(vault: Vault) -> None:
 
     assert destination(read(vault, 14, mark, content="Paid.", author=people.MERCHANT, to=BUYER)) == "companion"
     assert destination(read(vault, 14, mark, content="Paid.")) == "ReceiveMessage"
+
+
+SAMPLES = {
+    "k14": (14, (("subject", "order-info"), ("type", "1"), ("order", "o-1"), ITEM, ("address", CANARY))),
+    "k15": (15, (("subject", "order-info"), ("order", "o-1"), ITEM, ("address", CANARY))),
+}
+
+
+@pytest.mark.parametrize("dialect", list(Switchable))
+@pytest.mark.req("MSG-06")
+def test_an_order_of_a_dialect_is_an_order_or_a_letter_with_a_notice_as_the_shop_wants_it(
+    vault: Vault, dialect: Switchable
+) -> None:
+    """On by default; switched off it stands in the inbox with all it says, and the merchant is told once."""
+    kind, tags = SAMPLES[dialect]
+    reading = read(vault, kind, *tags, content="One tea, please.")
+    assert isinstance(reading, Commands)
+    (heard,) = reading.commands
+    assert isinstance(heard.body, HearMessage)
+    assert "anary" not in heard.model_dump_json() + repr(heard), "sealed, as an order and as words"
+
+    shops = {off: Shop(SHOP) for off in (False, True)}
+    for off, shop in shops.items():
+        settings = ShopSettings(dialects_off=(dialect,) if off else ())
+        for body in (OpenShop(settings=settings), RecordListing(listing=_tea())):
+            _hear(shop, a_command(body, merchant=SHOP))
+    said = {off: [*_hear(shop, heard), *_hear(shop, heard)] for off, shop in shops.items()}
+
+    (order,) = shops[False].orders.values()
+    assert (order.key.order_id, order.dialect) == ("o-1", dialect)
+    assert not any(isinstance(event, MessageReceived) for event in said[False])
+    assert not shops[True].orders
+    letter, notice = said[True]
+    assert isinstance(letter, MessageReceived)
+    assert isinstance(notice, MoveRefused)
+    assert (notice.reason, notice.order.order_id) == ("dialect_off", "o-1")
+    assert letter.text is not None
+    opened = vault.open(SHOP, letter.text)
+    assert (opened.note or "").splitlines() == ["One tea, please.", f"item: {ITEM[1]} 1", f"address: {CANARY}"]
+    vault.erase(f"{order.key.ref}:{order.rumor_ids[0][:16]}")
+    with pytest.raises(Erased):
+        vault.open(SHOP, letter.text)
+
+
+@pytest.mark.parametrize("before_s", [3_600, LOOK_BACK_S + 60])
+def test_an_order_from_before_the_shop_came_here_is_listed_in_any_dialect(vault: Vault, before_s: int) -> None:
+    """And has words only where they are recent enough to stand in an inbox."""
+    kind, tags = SAMPLES["k14"]
+    rumor = make_rumor(BUYER, NOW_S - before_s, kind, (("p", SHOP), *tags), "One tea, please.")
+    text = to_json(people.wrapped(people.as_rumor_fields(rumor))).encode()
+
+    reading = Reader(lambda _key: NOW_S, Keeper(), vault).read(Raw(text, "wss://relay.example", NOW_S * 1_000))
+
+    assert isinstance(reading, Commands)
+    (heard,) = reading.commands
+    assert isinstance(heard.body, HearMessage)
+    assert isinstance(heard.body.said, RecordPast)
+    assert (heard.body.words is not None) == (before_s < LOOK_BACK_S)
+
+
+@pytest.mark.req("T15-02")
+def test_a_file_in_a_message_is_a_letter_and_nothing_fetches_it(vault: Vault) -> None:
+    """Even with an order's subject: reading has no way to the net, and what comes of it moves no order."""
+    body = body_of(read(vault, 15, ("subject", "order-info"), ("x", "00" * 32), content="https://files.example/1"))
+
+    assert isinstance(body, ReceiveMessage)
+    shop = Shop(SHOP)
+    assert [type(event) for event in _hear(shop, a_command(body, merchant=SHOP))] == [MessageReceived]
+    assert not shop.orders
+    assert not shop.parked
 
 
 def read_open(kind: int, *tags: tuple[str, ...], author: SecretKey = people.BUYER, vault: Vault) -> Reading:

@@ -11,6 +11,7 @@ from schemas.codec import decode, encode
 from schemas.dialects import DIALECTS, recognise
 from schemas.dialects.address import destination_of
 from schemas.dialects.contract import MessageRefused, OrderDraft, PersonalDetails, Said
+from schemas.dialects.readings import SUBJECTS
 from schemas.market.collection import read_collection
 from schemas.market.handlers import read_handler, read_recommendation
 from schemas.market.listing import read_listing, with_stock
@@ -39,7 +40,7 @@ from tests.support.builders import a_command, an_id, post, product
 
 _KINDS = (30402, 30406, 31555, 5, 30405)
 _PREFERENCE_KINDS = (0, 10019, 31989, 31990)
-_MESSAGE_KINDS = (16, 17, 14, 1)
+_MESSAGE_KINDS = (16, 17, 14, 1, 15)
 
 
 def _event_of(kinds: Sequence[int], data: bytes) -> Event:
@@ -210,7 +211,7 @@ def read_any_message(data: bytes) -> None:
 
 def said_in_command(said: Said) -> CommandBody:
     """What a message asks for, personal details left out. Raises `MessageRefused`."""
-    (dialect,) = DIALECTS.values()
+    dialect = recognise(said.kind, said.tags) or DIALECTS["gamma"]
     reading = dialect.read(said)
     if not isinstance(reading, OrderDraft):
         return reading
@@ -240,6 +241,8 @@ ORDER = (
     ("email", MARK),
     ("phone", MARK),
 )
+KIND_15 = tuple(tag for tag in ORDER if tag[0] != "type")
+KIND_14 = (*ORDER, ("size", MARK), ("contact", MARK), ("b", "c1" * 32))
 STATUS = (("p", MERCHANT_KEY), ("type", "3"), ("order", "o-1"), ("status", "cancelled"))
 SHIPPING = (
     ("p", BUYER_KEY),
@@ -267,6 +270,13 @@ def _messages() -> Iterator[bytes]:
     yield with_choices(written((("p", BUYER_KEY), *STATUS[1:])), 0, 1, 0)
     yield with_choices(written(SHIPPING), 0, 1, 0)
     yield with_choices(written(RECEIPT), 1, 0, 0)
+    yield with_choices(written(KIND_15, MARK), 4, 0, 0)
+    yield with_choices(written((*KIND_15, ("x", "0"))), 4, 0, 0)
+    yield with_choices(written((SHIPPING[0], ("subject", "shipping-info"), *SHIPPING[2:])), 4, 1, 0)
+    yield with_choices(written((*RECEIPT, ("subject", "order-receipt"))), 4, 0, 0)
+    yield with_choices(written(KIND_14, MARK), 2, 0, 0)
+    yield with_choices(written((*STATUS[:3], ("status", "canceled"), ("subject", "order-info"))), 2, 0, 0)
+    yield with_choices(written((*ANNOUNCED, ("subject", "order-payment"))), 2, 0, 0)
     yield with_choices(written(ANNOUNCED), 0, 0, 0)
     yield with_choices(written((*ANNOUNCED[:4], ("payment", "bitcoin", MARK))), 0, 0, 0)
     yield with_choices(written((RECEIPT[0], *RECEIPT[2:])), 1, 0, 0)
@@ -321,7 +331,7 @@ def read_any_record(data: bytes) -> None:
         case 1:
             text = to_json(a_wrap(json.dumps(a_seal(tape.text() or " ")))).encode()
         case _:
-            kind = (*_KINDS, *_MESSAGE_KINDS)[tape.choice(8)]
+            kind = (*_KINDS, *_MESSAGE_KINDS)[tape.choice(10)]
             tags, content = read_tags(tape)
             text = _as_relayed(kind, tags, content)
     raw = Raw(text, "wss://r.example", (PLACED_AT + 5) * 1_000, (MERCHANT.public_key,))
@@ -342,8 +352,8 @@ def _as_relayed(kind: int, tags: tuple[tuple[str, ...], ...], content: str) -> b
 def _records() -> Iterator[bytes]:
     for number, tags in enumerate((LISTING, OPTION, REVIEW)):
         yield with_choices(written(_as_of(tags), MARK), 2, number, 0)
-    for number, tags in enumerate((ORDER, RECEIPT)):
-        yield with_choices(written(_as_of(tags), MARK), 2, number + 4, 0)
+    for place, tags in ((5, ORDER), (6, RECEIPT), (7, KIND_14), (9, KIND_15)):
+        yield with_choices(written(_as_of(tags), MARK), 2, place, 0)
     yield with_choices(to_json(an_event(MERCHANT, kind=30402, tags=_as_of(LISTING))), 0)
     yield with_choices(json.dumps(an_order(content=MARK).model_dump(mode="json")), 1)
     yield with_choices(b"\xff\xfe{}", 0)
@@ -358,7 +368,18 @@ TAG_WORDS = tuple(
     f"\n{name}\t"
     for name in (*(tag[0] for tag in (*LISTING, *OPTION, *REVIEW, *ORDER, *SHIPPING)), "payment", "zone", "e", "a")
 )
-VALUE_WORDS = ("thumb", "30402:", "30406:", "31555:", "a:30402:", MERCHANT_KEY, "hidden", "pre-order", "variation")
+VALUE_WORDS = (
+    "thumb",
+    "30402:",
+    "30406:",
+    "31555:",
+    "a:30402:",
+    MERCHANT_KEY,
+    "hidden",
+    "pre-order",
+    "variation",
+    *sorted(SUBJECTS),
+)
 
 PREFERENCE_WORDS = (
     *(

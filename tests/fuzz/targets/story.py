@@ -24,6 +24,8 @@ from streams.domain.projections import RowKey, fold
 from tests.fuzz.tagged import read_tags, written
 from tests.fuzz.target import MARK, Tape, Target, with_choices
 from tests.fuzz.targets.market import (
+    KIND_14,
+    KIND_15,
     LISTING,
     OPTION,
     ORDER,
@@ -39,7 +41,7 @@ from tests.support.builders import BUYER, MERCHANT, NOW_S, a_key, a_rate
 from tests.support.steps import paid, requested
 from tests.support.story import Story
 
-_PUBLIC, _PRIVATE = (30402, 30406, 31555, 5), (16, 17)
+_PUBLIC, _PRIVATE = (30402, 30406, 31555, 5), (16, 17, 15, 14)
 _SEPARATOR = b"\n\n\n"
 _RATES = a_rate("USD") | a_rate("EUR", "1100")
 _SAYINGS_MAX = 8
@@ -79,9 +81,9 @@ def tell_any_story(data: bytes) -> None:
 
 def _heard(saying: bytes, number: int) -> CommandBody:
     tape = Tape(saying)
-    which = tape.choice(8)
+    which = tape.choice(10)
     if which >= len(_PUBLIC + _PRIVATE):
-        return _of_wallet(which == 7, tape.text())
+        return _of_wallet(which == 9, tape.text())
     kind = (_PUBLIC + _PRIVATE)[which]
     author = (MERCHANT, BUYER)[tape.choice(2)]
     tags, content = read_tags(tape, _TAGS_MAX)
@@ -124,7 +126,7 @@ def _of_wallet(is_payment: bool, text: str) -> CommandBody:
 def _stories() -> Iterator[bytes]:
     listing = with_choices(written((*LISTING[:2], ("price", "10", "SATS"), *LISTING[3:]), MARK), 0, 0, 0)
     option = with_choices(written((*OPTION[:2], ("price", "5", "SATS"), OPTION[3], *OPTION[6:9])), 1, 0, 0)
-    wallet, payment = with_choices("1690", 6), with_choices("1690", 7)
+    wallet, payment = with_choices("1690", 8), with_choices("1690", 9)
     shipped = with_choices(written(SHIPPING), 4, 0, 0)
     order = with_choices(written(ORDER, MARK), 4, 1, 0)
     cancel = with_choices(written(STATUS), 4, 1, 0)
@@ -136,6 +138,9 @@ def _stories() -> Iterator[bytes]:
     yield _SEPARATOR.join((listing, option, order, receipt, cancel, parcel, review, delete))
     yield _SEPARATOR.join((listing, option, order, wallet, payment, receipt, shipped, cancel))
     yield _SEPARATOR.join((order, listing, option, order))
+    for which, tags in ((6, KIND_15), (7, KIND_14)):
+        spoken = with_choices(written(tags, MARK), which, 1, 0)
+        yield _SEPARATOR.join((listing, option, spoken, wallet, payment, shipped))
     yield _SEPARATOR.join((parcel, receipt, cancel, order))
     yield _SEPARATOR.join((listing, many, delete, listing))
     yield _SEPARATOR.join((option, review, delete, review))

@@ -15,6 +15,7 @@ from schemas.dialects import DIALECTS, recognise
 from schemas.dialects.contract import Draft, OrderDraft
 from schemas.orders import MoveOrder, OrderStatus, PlaceOrder, ShippingStatus
 from schemas.replies import ReplyPromised, StatusReply, WireStatus
+from schemas.shops import Switchable
 from schemas.values import Actor
 from tests.support.builders import BUYER, MERCHANT, NOW_S, Tag, a_key, a_listing, a_rumor, an_id, product
 from tests.support.steps import moved, paid, parcel, refunded, requested
@@ -169,3 +170,8 @@ def test_each_state_is_said_in_the_dialects_own_word_and_comes_back_as_what_it_i
 def test_every_dialect_has_a_client_here() -> None:
     """One that is registered needs its parser in this file."""
     assert sorted(CLIENTS) == sorted(DIALECTS)
+
+
+def test_what_may_be_switched_off_is_a_dialect_and_never_the_specs_own() -> None:
+    """The settings name what the registry has."""
+    assert {dialect.value for dialect in Switchable} <= set(DIALECTS) - {"gamma"}
