@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.orders import ShippingStatus
+from schemas.orders import OrderStatus, ShippingStatus
 from schemas.values import OrderKey, SealedDetails, Value
 
 
@@ -73,10 +73,19 @@ class TextReply(Value):
 Reply = Annotated[PaymentRequestReply | StatusReply | ShippingReply | TextReply, Field(discriminator="type")]
 
 
+class Standing(Value):
+    """How an order stands as a whole when its buyer is told something, for dialects whose every update says so."""
+
+    status: OrderStatus
+    paid: bool
+    shipped: bool
+
+
 class ReplyPromised(Value):
     """The buyer is owed this message. `number` counts an order's replies from 1, so its identity never changes.
 
     With `companion` people's clients get its text as a plain message too (MSG-11).
+    `standing` is there where the dialect says it (`schemas.dialects.contract.TELLS_STANDING`).
     The publisher wraps and sends it; called again it makes the same bytes, and relays drop the repeat.
     """
 
@@ -88,6 +97,7 @@ class ReplyPromised(Value):
     at_s: int
     reply: Reply
     companion: bool = False
+    standing: Standing | None = None
 
     @property
     def effect_id(self) -> str:

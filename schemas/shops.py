@@ -28,6 +28,13 @@ class Switchable(StrEnum):
     K15 = "k15"
 
 
+class StallMessages(StrEnum):
+    """Whether a shop reads kind 4: stalls' orders and buyers' plain messages (NIP-15, NIP-04)."""
+
+    OFF = "off"
+    ON = "on"
+
+
 class ShopSettings(Value):
     """Rules that bind a merchant's promises; they live in the journal because decisions depend on them.
 
@@ -52,6 +59,7 @@ class ShopSettings(Value):
     one; its stock stays held that long (PAY-18).
     Buyers are told things in their own `language` where an order names one, else in the shop's; `texts` are the
     shop's own in place of the built-in ones (C-36).
+    With `nip15` stalls' orders and plain messages of kind 4 are read, and answered the same way (STL-07).
     """
 
     request_ttl_s: int = Field(default=900, ge=60)
@@ -88,6 +96,7 @@ class ShopSettings(Value):
     ask_again_s: int = Field(default=0, ge=0)
     language: Language = Language.ENGLISH
     texts: Texts = ()
+    nip15: StallMessages = StallMessages.OFF
 
     def without_limits(self) -> ShopSettings:
         """The same rules for a crowd that is trusted: whoever measures, or sells to machines of the own house."""

@@ -79,6 +79,13 @@ class Directory:
             return Route(())
         return Route(lists.read or tuple(ask), compat=True)
 
+    async def direct(self, recipient: str, ask: Sequence[str]) -> Route:
+        """Where a client of NIP-04 looks: at `ask`, which carried its messages, and where it reads (10002).
+
+        Inbox lists are for wraps, and many inboxes take nothing else.
+        """
+        return Route(tuple(dict.fromkeys((*ask, *(await self._lists(recipient, ask)).read))))
+
     async def copies(self, merchant: str, ask: Sequence[str]) -> tuple[str, ...]:
         """Where a merchant's own copies go: to the own inbox, and without one to `ask` (REL-14)."""
         return (await self._lists(merchant, ask)).inbox or tuple(ask)

@@ -56,6 +56,7 @@ class Topic(StrEnum):
     """What is asked of a relay, each in filters of its own."""
 
     INBOX = "inbox"
+    DIRECT = "direct"
     OPEN = "open"
     CATALOGUE = "catalogue"
     REVIEWS = "reviews"
@@ -127,7 +128,7 @@ class Followed:
 def targets_of(topic: Topic, merchant: str, followed: Followed) -> set[str]:
     """What is asked for one merchant's sake: keys of people, or addresses (REL-07…09)."""
     match topic:
-        case Topic.INBOX | Topic.OPEN | Topic.CATALOGUE:
+        case Topic.INBOX | Topic.DIRECT | Topic.OPEN | Topic.CATALOGUE:
             return {merchant}
         case Topic.REVIEWS:
             return {f"{int(Kind.PRODUCT)}:{merchant}:{d}" for d in followed.products}
@@ -143,6 +144,8 @@ def filters_of(topic: Topic, targets: Collection[str]) -> tuple[Filter, ...]:
     match topic:
         case Topic.INBOX:
             return ({"kinds": [int(Kind.GIFT_WRAP)], "#p": wanted},)
+        case Topic.DIRECT:  # apart from wraps, which some relays show to nobody who asks for more than them
+            return ({"kinds": [int(Kind.ENCRYPTED_DIRECT_MESSAGE)], "#p": wanted},)
         case Topic.OPEN:
             return ({"kinds": [int(kind) for kind in OPEN_KINDS], "#p": wanted},)
         case Topic.CATALOGUE:

@@ -21,6 +21,7 @@ from schemas.nostr.coordinates import Coordinate
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, EventRefused, read_event, tag_values
 from schemas.quarantine import Quarantined
+from schemas.shops import StallMessages
 from services.following import FOLLOWED_KINDS, Followed, Topic, filters_of, targets_of
 from services.relays import (
     Authenticate,
@@ -42,6 +43,8 @@ REPLAN_AFTER_S = 0.3
 BUCKETS = 4
 """Merchants share this many filters of each topic at a relay, so that a new one changes a quarter of them."""
 INBOX_PREFIX = f"{Topic.INBOX}:"
+KEPT_PREFIXES = (INBOX_PREFIX, f"{Topic.DIRECT}:")
+"""What a new process goes on reading where a former one was; everything else is learned from, and read whole."""
 CURSOR_STEP_S = 600
 """How much further a relay must be read before its cursor is stored again; the look-back is two days anyway."""
 
@@ -108,9 +111,9 @@ class Ingest:
             await self._pool.close()
 
     def read_before(self, cursors: Mapping[tuple[str, str], int]) -> None:
-        """Whoever held merchants before has read relays so far; only their inboxes go on from there."""
+        """Whoever held merchants before has read relays so far; only their messages go on from there."""
         for (relay, member), complete_s in cursors.items():
-            if member.startswith(INBOX_PREFIX):
+            if member.startswith(KEPT_PREFIXES):
                 self._cursors[relay, member] = max(complete_s, self._cursors.get((relay, member), 0))
 
     async def merchants_changed(self) -> None:
@@ -151,7 +154,7 @@ class Ingest:
         groups: dict[tuple[Topic, str], set[str]] = {}
         for merchant in merchants:
             key = merchant.public_key
-            for topic in Topic:
+            for topic in _topics_of(merchant):
                 for target in targets_of(topic, key, self._followed[key]):
                     is_read = (relay, f"{topic}:{target}") in self._cursors
                     bucket = str(int(key[:2], 16) % BUCKETS) if is_read else "new"
@@ -200,7 +203,7 @@ class Ingest:
 
     def _learn(self, sighting: RawSighting) -> None:
         """Relay lists, products and reviews say what else to follow; messages, nearly all there is, cost nothing."""
-        if all(name.startswith((Topic.INBOX, Topic.OPEN)) for name in sighting.subscription.split("+")):
+        if all(name.startswith((Topic.INBOX, Topic.DIRECT, Topic.OPEN)) for name in sighting.subscription.split("+")):
             return
         try:
             event = read_event(sighting.text)
@@ -230,7 +233,8 @@ class Ingest:
     async def _complete(self, completion: Completion) -> None:
         """Note how far each member of the subscription is read; a member's first time makes it join the others.
 
-        Only inboxes outlive the process: everything else is learned from, so a new process has to read it whole.
+        Only those of messages outlive the process: everything else is learned from, so a new process has to read it
+        whole.
         """
         for member in self._members.get(completion.cursor_key, ()):
             key = (completion.relay, member)
@@ -240,7 +244,7 @@ class Ingest:
             elif completion.until_s - before < CURSOR_STEP_S:
                 continue
             self._cursors[key] = completion.until_s
-            if member.startswith(INBOX_PREFIX):
+            if member.startswith(KEPT_PREFIXES):
                 cursor = RelayCursor(relay=completion.relay, cursor_key=member, complete_s=completion.until_s)
                 await self._raw.put_cursor(_digest("\0".join(key)), cursor)
                 reach(Point.INGEST_CURSOR_SAVED)
@@ -267,6 +271,11 @@ class Ingest:
         task = asyncio.ensure_future(self._raw.put_quarantine(record))
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
+
+
+def _topics_of(merchant: Merchant) -> list[Topic]:
+    """Everything; kind 4 only where the shop reads it (STL-07)."""
+    return [topic for topic in Topic if topic is not Topic.DIRECT or merchant.settings.nip15 is StallMessages.ON]
 
 
 def _normal(urls: Sequence[str]) -> set[str]:

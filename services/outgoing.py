@@ -9,11 +9,13 @@ from schemas.dialects import DIALECTS
 from schemas.dialects.contract import Draft
 from schemas.dialects.human import write_answer, write_companion
 from schemas.inbox import AnswerPromised, conversation_ref
-from schemas.nostr.nip01 import writable
+from schemas.nostr.kinds import Kind
+from schemas.nostr.nip01 import Event, writable
 from schemas.nostr.nip17 import make_rumor
 from schemas.nostr.nip59 import Rumor
 from schemas.replies import ReplyPromised, TextReply
 from schemas.values import SealedDetails
+from services.signer.port import Signer
 
 OpenText = Callable[[str, SealedDetails], str]
 """(merchant, sealed text) → the text. Raises `LookupError` where it was erased."""
@@ -37,8 +39,23 @@ class Outgoing:
     """Messages of one chain go out in their order."""
     write: Callable[[], Draft]
 
+    def events(self, signer: Signer, merchant: str) -> tuple[Event, Event]:
+        """The message to the recipient and the merchant's own copy of it; a kind 4 is its own copy.
+
+        Raises what `rumor` and the signer raise.
+        """
+        rumor = self.rumor(merchant)
+        if rumor.kind == Kind.ENCRYPTED_DIRECT_MESSAGE:
+            message = signer.seal_direct(rumor, self.recipient, self.effect_id)
+            return message, message
+        to_buyer = signer.seal_and_wrap(rumor, self.recipient, self.effect_id)
+        return to_buyer, signer.seal_and_wrap(rumor, merchant, self.effect_id)
+
     def rumor(self, merchant: str) -> Rumor:
-        """The rumor to seal. Raises ValueError for one that cannot be written, LookupError for an erased text."""
+        """The rumor to seal, or of a kind 4 what is encrypted instead.
+
+        Raises ValueError for one that cannot be written, LookupError for an erased text.
+        """
         draft = self.write()
         tags = tuple(tuple(writable(text) for text in tag) for tag in draft.tags)
         return make_rumor(merchant, self.at_s, draft.kind, tags, writable(draft.content))

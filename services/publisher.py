@@ -216,7 +216,7 @@ class PublisherRole:
             await self._outbox.forget(partition, effect_id)
 
     async def _message(self, record: JournalRecord, message: Outgoing, place: Place, owed: Owed | None) -> None:
-        """Wrap a message to the buyer and to the merchant's own inbox, and publish both."""
+        """Publish a message to the buyer, and the merchant's own copy of it."""
         merchant = record.merchant
         delivery = Delivery(
             effect_id=message.effect_id,
@@ -229,14 +229,7 @@ class PublisherRole:
             at_ms=now_ms(),
         )
         try:
-            rumor = message.rumor(merchant)
-            to_buyer, to_self = await self._signed(
-                merchant,
-                lambda: tuple(
-                    self._signer.seal_and_wrap(rumor, recipient, message.effect_id)
-                    for recipient in (message.recipient, merchant)
-                ),
-            )
+            to_buyer, to_self = await self._signed(merchant, lambda: message.events(self._signer, merchant))
         except (ValueError, LookupError) as error:  # an unknown merchant is one, and so is an erased text
             said = RelayOutcome(relay="", outcome="failed", message=f"cannot be wrapped: {type(error).__name__}")
             await self._deliveries.put_delivery(delivery.model_copy(update={"outcomes": (said,)}))
@@ -252,9 +245,13 @@ class PublisherRole:
     async def _owed_message(self, place: Place, delivery: Delivery, recipient: str, to_buyer: Event) -> Owed:
         """A message before anybody was told: to the buyer's inboxes, and to the merchant's."""
         home = self._home_relays(delivery.merchant)
+        is_direct = to_buyer.kind == Kind.ENCRYPTED_DIRECT_MESSAGE
         route, copies = await asyncio.gather(
-            self._directory.route(recipient, home), self._directory.copies(delivery.merchant, home)
+            self._directory.direct(recipient, home) if is_direct else self._directory.route(recipient, home),
+            self._directory.copies(delivery.merchant, home),
         )
+        relays = route.relays if is_direct else route.relays[:RELAYS_PER_MESSAGE]
+        copies = tuple(relay for relay in copies[:RELAYS_PER_MESSAGE] if not (is_direct and relay in relays))
         known = {
             "event_id": to_buyer.id,
             "compat_route": route.compat,
@@ -264,8 +261,8 @@ class PublisherRole:
             delivery=delivery.model_copy(update=known),
             offset=place.offset,
             since_ms=now_ms(),
-            relays=route.relays[:RELAYS_PER_MESSAGE],
-            copies=copies[:RELAYS_PER_MESSAGE],
+            relays=relays,
+            copies=copies,
         )
 
     async def _publication(

@@ -10,6 +10,7 @@ import structlog
 from schemas import topics
 from schemas.codec import NotOurContract, decode
 from schemas.merchants import Merchant
+from schemas.shops import StallMessages
 from schemas.topics import partition_of
 from streams.kafka import Consumer, Kafka, Record
 
@@ -40,6 +41,11 @@ class MerchantTable:
         """Since when a merchant is run here, unix seconds; None for a stranger."""
         merchant = self._rows.get(public_key)
         return None if merchant is None else merchant.added_ms // 1_000
+
+    def takes_nip15(self, public_key: str) -> bool:
+        """Whether a merchant reads kind 4."""
+        merchant = self._rows.get(public_key)
+        return merchant is not None and merchant.settings.nip15 is StallMessages.ON
 
     def all(self) -> list[Merchant]:
         """Every merchant known here, in the order they were added."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from schemas import limits
 from schemas.catalogue import RecordCollection, RecordDeletion, RecordListing, RecordShippingOption
-from schemas.dialects import human, recognise
+from schemas.dialects import human
 from schemas.dialects.contract import (
     Dialect,
     MessageFault,
@@ -47,6 +47,7 @@ from schemas.reviews import RecordReview
 from schemas.shops import Switchable
 from schemas.values import Actor, Destination, OrderKey, SealedDetails
 from streams.bursts import Bursts
+from streams.direct import dialect_of, said_directly
 from streams.raw import Commands, Known, Raw, Reading, Refused, command, quarantined
 
 FUTURE_MAX_S = limits.FUTURE.most
@@ -64,6 +65,9 @@ class Signer(Protocol):
 
     def open_wrap(self, wrap: Event, merchant: str) -> OpenedWrap:
         """The message inside. Raises `WrapRefused`."""
+
+    def open_direct(self, message: Event, merchant: str) -> str:
+        """The text of a kind 4 to the merchant. Raises `ContentRefused`."""
 
     def open_private(self, event: UnsignedEvent) -> str:
         """The text a merchant wrote for itself (NIP-37). Raises `PayloadRefused`."""
@@ -86,8 +90,19 @@ LOOK_BACK_S = 2 * 86_400 + 3_600
 class Reader:
     """Reads for all merchants of this deployment."""
 
-    def __init__(self, hosted_since: HostedSince, signer: Signer, vault: Vault, bursts: Bursts | None = None) -> None:
-        """Without `bursts` every message of a sender is read, however many there are."""
+    def __init__(
+        self,
+        hosted_since: HostedSince,
+        signer: Signer,
+        vault: Vault,
+        bursts: Bursts | None = None,
+        takes_nip15: Callable[[str], bool] = lambda _merchant: False,
+    ) -> None:
+        """Without `bursts` every message of a sender is read, however many there are.
+
+        `takes_nip15` says of a merchant here whether kind 4 is read.
+        """
+        self._takes_nip15 = takes_nip15
         self._hosted_since = hosted_since
         self._signer = signer
         self._vault = vault
@@ -146,8 +161,7 @@ class Reader:
             case Kind.DELETION:
                 return self._read_deletion(raw, event)
             case Kind.ENCRYPTED_DIRECT_MESSAGE:
-                addressed = [key for key in tag_values(event, "p") if self._is_hosted(key)]
-                raise Refused("dialect_off", "a NIP-04 message; nip15 is not switched on", next(iter(addressed), None))
+                return self._read_direct(raw, event)
             case Kind.CHAT_MESSAGE | Kind.ORDER | Kind.PAYMENT_RECEIPT:
                 return self._read_open(raw, event)
             case kind if kind in _LISTS:
@@ -171,6 +185,13 @@ class Reader:
         self._check_age(raw, merchant, event.created_at)
         said = Said(event.id, event.pubkey, merchant, event.kind, event.tags, event.content)
         return self._hear(raw, event.id, said, event.created_at, warnings=(LEAKY,))
+
+    def _read_direct(self, raw: Raw, event: Event) -> Commands | Known:
+        said = said_directly(event, self._is_hosted, self._takes_nip15, self._signer)
+        if isinstance(said, Known):
+            return said
+        self._check_age(raw, said.merchant, event.created_at)
+        return self._hear(raw, event.id, said, event.created_at)
 
     def _of_merchant(self, raw: Raw, event: Event, body: CommandBody) -> Commands:
         if not self._is_hosted(event.pubkey):
@@ -246,6 +267,8 @@ class Reader:
         except WrapRefused as refused:
             raise Refused(refused.reason.value, refused.detail, merchant) from None
         rumor = opened.rumor
+        if rumor.kind == Kind.ENCRYPTED_DIRECT_MESSAGE:
+            raise Refused(MessageFault.UNKNOWN_KIND, "a kind 4 inside a wrap is none", merchant)
         if is_own and rumor.created_at >= started_s:
             return Known("own_copy")
         self._check_age(raw, merchant, rumor.created_at)
@@ -268,7 +291,7 @@ class Reader:
         """What somebody whose key is proven said to a merchant, as a command."""
         started_s = self._hosted_since(said.merchant) or 0
         is_past, is_recent = said_s < started_s, said_s >= started_s - LOOK_BACK_S
-        dialect = recognise(said.kind, said.tags)
+        dialect = dialect_of(said)
         if dialect is None and not human.is_human(said.kind) and said.kind != Kind.DELETION:
             raise Refused(MessageFault.UNKNOWN_KIND, f"a message of kind {said.kind}", said.merchant)
         if dialect is None and not is_recent:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from schemas.dialects import gamma, k14, k15
+from schemas.dialects import gamma, k14, k15, nip15
 from schemas.dialects.contract import Dialect
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (gamma.DIALECT, k15.DIALECT, k14.DIALECT)}
+DIALECTS: dict[str, Dialect] = {one.name: one for one in (gamma.DIALECT, k15.DIALECT, k14.DIALECT, nip15.DIALECT)}
 """By name, in the order they are asked whether a message is theirs. Adding one touches its module and this line."""
 
 

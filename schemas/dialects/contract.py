@@ -12,6 +12,9 @@ from schemas.replies import ReplyPromised
 from schemas.texts.phrases import Language
 from schemas.values import Actor, OrderId, PublicKey
 
+TELLS_STANDING: frozenset[str] = frozenset({"nip15"})
+"""Dialects whose every update says how the whole order stands, so that a reply has to know it."""
+
 
 class MessageFault(StrEnum):
     """Why a private message is no command: stable codes for the quarantine."""
@@ -103,7 +106,10 @@ Reading = OrderDraft | MoveOrder | MoveShipping | ReportPayment | ReportUnnamedP
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A reply in a dialect's words: kind, tags and content of the rumor to wrap."""
+    """A reply in a dialect's words: kind, tags and content of the rumor to wrap.
+
+    One of kind 4 is not wrapped: its content is encrypted and the event signed (NIP-04).
+    """
 
     kind: int
     tags: tuple[tuple[str, ...], ...]

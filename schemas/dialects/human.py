@@ -1,4 +1,4 @@
-"""What people write: kinds 14 and 15 of NIP-17 as drafts for the inbox, and what only looks like it (market spec §4).
+"""What people write: kinds 14 and 15 of NIP-17, and plain kind 4, as drafts for the inbox (market spec §4).
 
 Words alone never trigger a checkout, and a checkout never lands among words: a message with a checkout's tags, or
 whose content is a JSON object, is some client's order message and is set aside (MSG-04).
@@ -46,7 +46,7 @@ class Letter:
 
 def is_human(kind: int) -> bool:
     """Whether people's clients write messages of this kind; kind 15 was an order's in a former draft of the spec."""
-    return kind in (Kind.CHAT_MESSAGE, Kind.FILE_MESSAGE)
+    return kind in (Kind.CHAT_MESSAGE, Kind.FILE_MESSAGE, Kind.ENCRYPTED_DIRECT_MESSAGE)
 
 
 def is_companion(said: Said) -> bool:
@@ -55,10 +55,14 @@ def is_companion(said: Said) -> bool:
 
 
 def read_letter(said: Said) -> Letter:
-    """A message of kind 14 or 15 for the inbox. Raises `MessageRefused`."""
+    """A message of kind 14, 15 or 4 for the inbox. Raises `MessageRefused`.
+
+    Of kind 4 the nip15 dialect took what is its own before, so that JSON in it is somebody's words.
+    """
     names = {tag[0] for tag in said.tags}
     is_file = said.kind == Kind.FILE_MESSAGE
-    if names & CHECKOUT_TAGS or (is_file and not names & FILE_TAGS) or _is_json(said.content):
+    is_json = said.kind != Kind.ENCRYPTED_DIRECT_MESSAGE and _is_json(said.content)
+    if names & CHECKOUT_TAGS or (is_file and not names & FILE_TAGS) or is_json:
         raise MessageRefused(MessageFault.KNOWN_FOREIGN_DIALECT, "an order message of another client's kind")
     if not said.content.strip():
         raise MessageRefused(MessageFault.EMPTY_MESSAGE)

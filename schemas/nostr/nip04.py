@@ -9,11 +9,18 @@ import binascii
 from enum import StrEnum
 from typing import Final
 
-from schemas.ciphers import CipherRefused, aes_cbc_decrypt, aes_cbc_encrypt
+from schemas import limits
+from schemas.ciphers import CipherRefused, aes_cbc_decrypt, aes_cbc_encrypt, derive
+from schemas.nostr.kinds import Kind
+from schemas.nostr.nip01 import Event, UnsignedEvent, refuse_unwritable, sign_event, tag_values
+from schemas.nostr.nip59 import Rumor
 from schemas.nostr.secp256k1 import SecretKey, ecdh_x
 
 CONTENT_MAX: Final = 128 * 1024
 """Characters of content we read: no more than the largest event that could carry it."""
+
+TEXT_OUT_MAX: Final = limits.RUMOR_OUT.most
+"""Bytes of a text that we write; what takes a wrap fits a message of this kind by far."""
 
 _VECTOR_MARK: Final = "?iv="
 
@@ -60,3 +67,39 @@ def decrypt(content: str, secret: SecretKey, pubkey_hex: str) -> str:
         raise ContentRefused(ContentFault.PADDING) from None
     except UnicodeDecodeError:
         raise ContentRefused(ContentFault.UTF8) from None
+
+
+def make_message(said: Rumor, secret: SecretKey, recipient: str, effect: str) -> Event:
+    """A kind 4 that says to the recipient what this unencrypted one says; the same arguments give the same bytes.
+
+    The initialisation vector is derived from the effect, the recipient and the text, so that no two texts share one.
+    Raises ValueError for another kind, author or recipient, too long a text, or one that cannot be written.
+    """
+    if said.kind != Kind.ENCRYPTED_DIRECT_MESSAGE:
+        raise ValueError(f"a message of kind {said.kind} is not sent as kind 4")
+    if said.pubkey != secret.public_key:
+        raise ValueError("a message is signed by its author only")
+    if tag_values(said, "p") != (recipient,):
+        raise ValueError("a message names its one recipient")
+    if (size := len(said.content.encode())) > TEXT_OUT_MAX:
+        raise ValueError(f"the message has {size} bytes, more than the {TEXT_OUT_MAX} we send")
+    refuse_unwritable(said)
+    derived = derive(secret.reveal(), "nip04", effect, recipient, said.id, length=16 + 32)
+    unsigned = UnsignedEvent(
+        pubkey=said.pubkey,
+        created_at=said.created_at,
+        kind=said.kind,
+        tags=said.tags,
+        content=encrypt(said.content, secret, recipient, derived[:16]),
+    )
+    return sign_event(unsigned, secret, derived[16:])
+
+
+def open_message(event: Event, secret: SecretKey) -> str:
+    """The text of a kind 4 to us, whose id and signature were checked: its author is who signed it.
+
+    Raises `ContentRefused`; ValueError for another kind, or one that does not name us.
+    """
+    if event.kind != Kind.ENCRYPTED_DIRECT_MESSAGE or secret.public_key not in tag_values(event, "p"):
+        raise ValueError("no message of kind 4 to this key")
+    return decrypt(event.content, secret, event.pubkey)

@@ -21,7 +21,7 @@ async def run(stage: Stage) -> None:
     holding = asyncio.ensure_future(table.run())
     try:
         await table.ready.wait()
-        reader = Reader(table.hosted_since, stage.signer, vault, Bursts())
+        reader = Reader(table.hosted_since, stage.signer, vault, Bursts(), table.takes_nip15)
         work = Intake(reader, producer, stage.notify)
         app = faust_app.make_app(
             "ncc-intake",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas.catalogue import Template
 from schemas.ciphers import derive
-from schemas.nostr import nip42, nip44, nip59
+from schemas.nostr import nip04, nip42, nip44, nip59
 from schemas.nostr.coordinates import Coordinate, CoordinateRefused
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, UnsignedEvent, sign_event
@@ -34,6 +34,14 @@ class LocalSigner:
     def seal_and_wrap(self, rumor: Rumor, recipient: str, effect_id: str) -> Event:
         """Seal and wrap with derived keys, nonces and times."""
         return nip59.make_wrap(rumor, self._keystore.get(rumor.pubkey), recipient, effect_id)
+
+    def open_direct(self, message: Event, merchant: str) -> str:
+        """Decrypt a kind 4 to the merchant."""
+        return nip04.open_message(message, self._keystore.get(merchant))
+
+    def seal_direct(self, rumor: Rumor, recipient: str, effect_id: str) -> Event:
+        """Encrypt and sign a kind 4 with a derived initialisation vector."""
+        return nip04.make_message(rumor, self._keystore.get(rumor.pubkey), recipient, effect_id)
 
     def sign_public(self, merchant: str, template: Template) -> Event:
         """Sign what is on the list of kinds; ValueError for anything else, so that no caller has a note signed."""

@@ -32,6 +32,20 @@ class Signer(Protocol):
         """Seal the merchant's rumor and wrap it; the same arguments give the same bytes (D5)."""
         ...
 
+    def open_direct(self, message: Event, merchant: str) -> str:
+        """The text of a kind 4 to the merchant whose id and signature were checked (NIP-04).
+
+        Raises `ContentRefused`; ValueError for another kind, or one to somebody else.
+        """
+        ...
+
+    def seal_direct(self, rumor: Rumor, recipient: str, effect_id: str) -> Event:
+        """Encrypt and sign the merchant's kind 4 to one buyer; the same arguments give the same bytes (NIP-04).
+
+        ValueError for another kind, so that no caller has a note signed.
+        """
+        ...
+
     def sign_public(self, merchant: str, template: Template) -> Event:
         """Sign what the merchant publishes; the same template gives the same bytes.
 

@@ -4,7 +4,7 @@
     RemoteSigner   the side without: a signer like any other
 
 A request is `{"act": …, …}`, an answer `{"done": …}`, or why not: `{"refused": [reason, detail]}`,
-`{"payload": reason}`, `{"unknown": sentence}`, `{"wrong": sentence}`, `{"denied": sentence}`.
+`{"payload": reason}`, `{"content": reason}`, `{"unknown": sentence}`, `{"wrong": sentence}`, `{"denied": sentence}`.
 Nothing secret crosses but what was asked.
 """
 
@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.catalogue import Template
 from schemas.nostr.nip01 import Event, UnsignedEvent
+from schemas.nostr.nip04 import ContentFault, ContentRefused
 from schemas.nostr.nip44 import PayloadFault, PayloadRefused
 from schemas.nostr.nip59 import OpenedWrap, Rumor, WrapFault, WrapRefused
 from schemas.signing import SignerDenies
@@ -94,6 +95,8 @@ def _answer(signer: Signer, line: bytes) -> dict[str, Any]:
         return {"refused": [refused.reason.value, refused.detail]}
     except PayloadRefused as refused:
         return {"payload": refused.reason.value}
+    except ContentRefused as refused:
+        return {"content": refused.reason.value}
     except UnknownMerchant as unknown:
         return {"unknown": str(unknown)}
     except SignerDenies as denied:
@@ -118,6 +121,10 @@ _ACTS: Final[dict[str, Callable[..., Any]]] = {
     ),
     "seal_and_wrap": lambda signer, rumor, recipient, effect_id: _shown(
         signer.seal_and_wrap(Rumor.model_validate(rumor), recipient, effect_id)
+    ),
+    "open_direct": lambda signer, message, merchant: signer.open_direct(Event.model_validate(message), merchant),
+    "seal_direct": lambda signer, rumor, recipient, effect_id: _shown(
+        signer.seal_direct(Rumor.model_validate(rumor), recipient, effect_id)
     ),
     "sign_public": lambda signer, merchant, template: _shown(
         signer.sign_public(merchant, Template.model_validate(template))
@@ -155,6 +162,16 @@ class RemoteSigner:
             self._ask("seal_and_wrap", rumor=rumor.model_dump(mode="json"), recipient=recipient, effect_id=effect_id)
         )
 
+    def open_direct(self, message: Event, merchant: str) -> str:
+        """Decrypt a kind 4 to the merchant."""
+        return str(self._ask("open_direct", message=_shown(message), merchant=merchant))
+
+    def seal_direct(self, rumor: Rumor, recipient: str, effect_id: str) -> Event:
+        """Encrypt and sign a kind 4 with a derived initialisation vector."""
+        return Event.model_validate(
+            self._ask("seal_direct", rumor=rumor.model_dump(mode="json"), recipient=recipient, effect_id=effect_id)
+        )
+
     def sign_public(self, merchant: str, template: Template) -> Event:
         """Sign what the merchant publishes."""
         return Event.model_validate(
@@ -190,6 +207,8 @@ class RemoteSigner:
                 raise WrapRefused(WrapFault(reason), detail)
             case {"payload": reason}:
                 raise PayloadRefused(PayloadFault(reason))
+            case {"content": reason}:
+                raise ContentRefused(ContentFault(reason))
             case {"unknown": sentence}:
                 raise UnknownMerchant(sentence)
             case {"denied": sentence}:

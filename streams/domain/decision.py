@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas.dialects.contract import TELLS_STANDING
 from schemas.holds import ReplyWithheld
 from schemas.messages import Command, Event
 from schemas.orders import MoveOrder, MoveRefused, MoveShipping
@@ -11,6 +12,7 @@ from schemas.replies import Reply, ReplyPromised, StatusReply, WireStatus
 from schemas.texts.phrases import Language
 from schemas.values import Actor, OrderKey
 from streams.domain.shop import Shop, refusal_cause
+from streams.domain.standing import standing_after
 from streams.domain.wording import Voice, voice_of
 
 
@@ -56,6 +58,7 @@ class Decision:
                 at_s=self.at_ms // 1_000,
                 reply=reply,
                 companion=self.shop.settings.human_companion and isinstance(reply, StatusReply),
+                standing=standing_after(key, order, self.events) if dialect in TELLS_STANDING else None,
             )
         )
 

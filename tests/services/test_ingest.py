@@ -16,6 +16,7 @@ from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import UnsignedEvent, sign_event, to_json
 from schemas.nostr.secp256k1 import SecretKey
 from schemas.quarantine import Quarantined
+from schemas.shops import ShopSettings, StallMessages
 from services import ingest
 from services.ingest import Ingest
 from services.relays import LOOK_BACK_S
@@ -177,3 +178,25 @@ async def test_a_relay_that_knows_one_identity_a_connection_is_read_over_a_socke
             await relay.add(text)
         await until(lambda: set(map(id_of, later)) <= log.ids())
         assert {cursor.cursor_key for cursor in log.cursors} == {f"inbox:{shop.public_key}" for shop in shops}
+
+
+@pytest.mark.parametrize("setting", list(StallMessages))
+async def test_kind_4_is_asked_for_where_a_shop_reads_it_and_goes_on_from_where_it_was(
+    setting: StallMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shop of the market spec alone has no subscription for it; a new process reads from the cursor on."""
+    shop = MERCHANT.model_copy(update={"settings": ShopSettings(nip15=setting)})
+    async with ScriptedRelay() as home:
+        read = {(home.url, f"direct:{SHOP.public_key}"): NOW_S}
+        async with reading(home.url, monkeypatch=monkeypatch, cursors=read, merchants=(shop,)) as log:
+            await until(lambda: asked(home, Kind.GIFT_WRAP) and asked(home, Kind.ORDER))
+            if setting is StallMessages.OFF:
+                assert asked(home, Kind.ENCRYPTED_DIRECT_MESSAGE) == []
+                return
+            await until(lambda: asked(home, Kind.ENCRYPTED_DIRECT_MESSAGE))
+            asked_for = asked(home, Kind.ENCRYPTED_DIRECT_MESSAGE)[0]
+            assert (asked_for["kinds"], asked_for["#p"]) == ([4], [SHOP.public_key])
+            assert asked_for["since"] == NOW_S - LOOK_BACK_S
+            order = said(Kind.ENCRYPTED_DIRECT_MESSAGE, ("p", SHOP.public_key), by=BUYER, at=NOW_S)
+            await home.add(order)
+            await until(lambda: id_of(order) in log.ids())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ from schemas.deliveries import DeliveryState
 from schemas.dialects.contract import PersonalDetails, Said
 from schemas.dialects.human import is_companion
 from schemas.inbox import AnswerPromised, conversation_ref
+from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event
+from schemas.nostr.nip04 import open_message
 from schemas.nostr.nip59 import Rumor, is_own_copy, open_wrap
-from schemas.replies import ReplyPromised, StatusReply, WireStatus
+from schemas.orders import OrderStatus
+from schemas.replies import ReplyPromised, Standing, StatusReply, WireStatus
 from schemas.values import OrderKey, SealedDetails
 from services import outbox, telling
 from tests.services.relays.scripted_relay import Guest, ScriptedRelay, accept
-from tests.services.test_directory import inbox
+from tests.services.test_directory import inbox, said
 from tests.services.test_frozen_effects import a_record, until
 from tests.services.test_publisher import BUYER, SHOP, Office, office
 from tests.support.builders import NOW_S, an_id
@@ -147,3 +151,47 @@ async def test_a_message_that_only_the_merchant_has_is_recorded_so_and_tried_unt
         await until(lambda: made.log.delivered[-1].state is DeliveryState.DELIVERED)
 
     assert {one.effect_id for one in made.log.delivered} == {f"answer:{CONVERSATION}:{'c5' * 16}"}
+
+
+def a_stall_status(number: int) -> ReplyPromised:
+    """A reply to a stall's buyer."""
+    standing = Standing(status=OrderStatus.CONFIRMED, paid=True, shipped=False)
+    return a_status(number, companion=False).model_copy(update={"dialect": "nip15", "standing": standing})
+
+
+@pytest.mark.req("MSG-09")
+async def test_a_stalls_reply_is_the_same_event_however_often_it_is_tried(tmp_path: Path) -> None:
+    """A signed kind 4 that is not wrapped; publishers that die after sending it send its very bytes again."""
+    async with ScriptedRelay() as relay:
+        for _ in range(2):
+            async with office(tmp_path, relay.url) as made:
+                await made.role.take(0, 0, a_record(0, SHOP.public_key, a_stall_status(1)))
+                await until(lambda: made.log.delivered)
+        events = [Event.model_validate(frame[1]) for frame in relay.frames("EVENT")]
+
+    assert [(event.kind, event.pubkey) for event in events] == [(4, SHOP.public_key)] * 2, "and no copy beside it"
+    assert events[0] == events[1]
+    assert json.loads(open_message(events[0], BUYER))["paid"] is True
+
+
+async def test_a_stalls_replies_keep_their_order_and_go_where_its_buyer_reads(tmp_path: Path) -> None:
+    """The relay that carried the order and the read relays of their list; inboxes for wraps are left alone."""
+    async with (
+        ScriptedRelay() as wraps_only,
+        ScriptedRelay() as read,
+        ScriptedRelay(inbox(wraps_only.url), said(Kind.RELAY_LIST, ("r", read.url, "read"))) as home,
+        office(tmp_path, home.url) as made,
+    ):
+        for number in (1, 2):
+            await made.role.take(0, number, a_record(number, SHOP.public_key, a_stall_status(number)))
+        await until(lambda: len(made.log.delivered) == 2)
+        told = {
+            relay.url: [
+                json.loads(open_message(Event.model_validate(frame[1]), BUYER))["message"]
+                for frame in relay.frames("EVENT")
+            ]
+            for relay in (home, read, wraps_only)
+        }
+
+    assert told == {home.url: ["Word 1.", "Word 2."], read.url: ["Word 1.", "Word 2."], wraps_only.url: []}
+    assert {delivery.state for delivery in made.log.delivered} == {DeliveryState.DELIVERED}

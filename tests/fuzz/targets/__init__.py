@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.fuzz.target import Target
-from tests.fuzz.targets import http, market, rates, records, story, texts, wire
+from tests.fuzz.targets import http, market, rates, records, stall, story, texts, wire
 
 TARGETS: dict[str, Target] = {
-    target.name: target for module in (wire, market, story, records, texts, rates, http) for target in module.TARGETS
+    target.name: target for module in (wire, market, stall, story, records, texts, rates, http) for target in module.TARGETS
 }

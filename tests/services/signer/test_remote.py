@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from schemas.catalogue import Template
-from schemas.nostr import nip17, nip59
+from schemas.nostr import nip04, nip17, nip59
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, UnsignedEvent
 from schemas.nostr.nip44 import PayloadRefused, payload_nonce
@@ -69,6 +69,8 @@ def acts(signer: Signer) -> dict[str, object]:
         "reply": signer.seal_and_wrap(rumor, BUYER.public_key, "effect-1"),
         "own": signer.is_own_copy(copy, SHOP.public_key),
         "opened": signer.open_wrap(given.wrapped(given.as_rumor_fields(given.an_order())), SHOP.public_key),
+        "direct": signer.seal_direct(a_direct_message(), BUYER.public_key, "effect-2"),
+        "opened direct": signer.open_direct(a_question(), SHOP.public_key),
         "listing": signer.sign_public(SHOP.public_key, template),
         "draft": (sealed := signer.seal_private(SHOP.public_key, Kind.DRAFT_WRAP, "tea", "A secret tea")),
         "opened draft": signer.open_private(a_draft(sealed)),
@@ -76,6 +78,19 @@ def acts(signer: Signer) -> dict[str, object]:
         "opened empty": signer.open_private(a_draft("")),
         "auth": signer.authenticate(SHOP.public_key, "wss://relay.example", "c", NOW_S),
     }
+
+
+def a_direct_message() -> nip59.Rumor:
+    """What the shop says in a kind 4, before it is encrypted."""
+    to_buyer = (("p", BUYER.public_key),)
+    return nip17.make_rumor(SHOP.public_key, NOW_S, Kind.ENCRYPTED_DIRECT_MESSAGE, to_buyer, "Paid · 谢谢")
+
+
+def a_question() -> Event:
+    """A buyer's kind 4 to the shop."""
+    to_shop = (("p", SHOP.public_key),)
+    asked = nip17.make_rumor(BUYER.public_key, NOW_S, Kind.ENCRYPTED_DIRECT_MESSAGE, to_shop, "Is there tea?")
+    return nip04.make_message(asked, BUYER, SHOP.public_key, "asked")
 
 
 def a_draft(content: str) -> UnsignedEvent:
@@ -103,6 +118,10 @@ def test_a_refusal_keeps_its_reason_and_an_unknown_merchant_is_named(served: Ser
             signer.open_wrap(wrap, BUYER.public_key)
         with pytest.raises(ValueError, match="deletion"):
             signer.sign_public(SHOP.public_key, template)
+        with pytest.raises(nip04.ContentRefused, match="nip04_form"):
+            signer.open_direct(a_question().model_copy(update={"content": "no vector"}), SHOP.public_key)
+        with pytest.raises(ValueError, match="not sent as kind 4"):
+            signer.seal_direct(given.an_order(), BUYER.public_key, "effect-3")
         with pytest.raises(PayloadRefused, match="nip44_size"):
             signer.open_private(a_draft("AgK"))
     assert refusals[0] == refusals[1]
