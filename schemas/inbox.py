@@ -36,6 +36,7 @@ class ReceiveMessage(Value):
 
     `order_refs` are the references of the orders it may be about, from its `order` and `subject` tags: hashed,
     since a subject may be anything. `said_s` is the rumor's own time, unix seconds. `text` is None once erased.
+    `is_direct` where it came as a kind 4, and `rumor_id` is then that event's.
     """
 
     type: Literal["ReceiveMessage"] = "ReceiveMessage"
@@ -48,6 +49,7 @@ class ReceiveMessage(Value):
     order_refs: tuple[str, ...] = Field(default=(), max_length=limits.MENTIONS.most)
     answers: EventId | None = None
     is_room: bool = False
+    is_direct: bool = False
 
 
 class AnswerMessage(Value):
@@ -89,6 +91,7 @@ class MessageReceived(Value):
     order: OrderKey | None = None
     answers: EventId | None = None
     is_room: bool = False
+    is_direct: bool = False
 
 
 class MessageDeleted(Value):
@@ -104,6 +107,8 @@ class MessageDeleted(Value):
 class AnswerPromised(Value):
     """The buyer is owed this answer; with `at_s` and the sealed text its rumor is fixed here, and with it its id.
 
+    With `is_direct` it goes as the kind 4 that its buyer's client reads.
+
     The publisher wraps and sends it; called again it makes the same bytes, and relays drop the repeat.
     """
 
@@ -114,6 +119,7 @@ class AnswerPromised(Value):
     text: SealedDetails
     order: OrderKey | None = None
     answers: EventId | None = None
+    is_direct: bool = False
 
     def effect_id(self, merchant: str) -> str:
         """The identity every key, nonce and time of this message is derived from (D5)."""

@@ -339,6 +339,7 @@ class Reader:
             order_refs=letter.order_refs,
             answers=letter.answers,
             is_room=letter.is_room,
+            is_direct=said.kind == Kind.ENCRYPTED_DIRECT_MESSAGE,
         )
 
     def _understand(self, dialect: Dialect, said: Said, warnings: tuple[str, ...]) -> CommandBody:

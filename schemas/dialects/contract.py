@@ -16,6 +16,10 @@ TELLS_STANDING: frozenset[str] = frozenset({"nip15"})
 """Dialects whose every update says how the whole order stands, so that a reply has to know it."""
 
 
+DIRECT: frozenset[str] = frozenset({"nip15"})
+"""Dialects whose messages are of kind 4, not wrapped."""
+
+
 class MessageFault(StrEnum):
     """Why a private message is no command: stable codes for the quarantine."""
 

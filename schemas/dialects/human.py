@@ -103,7 +103,12 @@ def read_deletion(said: Said) -> DeleteMessages:
 
 
 def write_answer(promised: AnswerPromised, text: str) -> Draft:
-    """An answer as kind 14; its subject is the order's id where it is about one (market spec §4)."""
+    """An answer as kind 14; its subject is the order's id where it is about one (market spec §4).
+
+    As kind 4, whose tags everybody reads, it names nothing but its recipient.
+    """
+    if promised.is_direct:
+        return Draft(kind=Kind.ENCRYPTED_DIRECT_MESSAGE, tags=(("p", promised.buyer),), content=text)
     about = (("subject", promised.order.order_id),) if promised.order else ()
     answers = (("e", promised.answers),) if promised.answers else ()
     return Draft(kind=Kind.CHAT_MESSAGE, tags=(("p", promised.buyer), *about, *answers), content=text)

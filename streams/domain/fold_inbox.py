@@ -13,7 +13,8 @@ def receive(shop: Shop, event: MessageReceived) -> None:
     """A message is here."""
     if event.author is Actor.BUYER and event.order is None:
         shop.strangers += 1
-    _remember(shop, event.rumor_id, Word(event.author, event.buyer, order=event.order, is_here=True))
+    word = Word(event.author, event.buyer, order=event.order, is_here=True, is_direct=event.is_direct)
+    _remember(shop, event.rumor_id, word)
 
 
 def settle(shop: Shop, event: AnswerPromised | AnswerRefused) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas.dialects.contract import DIRECT
 from schemas.inbox import (
     AnswerMessage,
     AnswerPromised,
@@ -36,6 +37,7 @@ def receive(decision: Decision, command: ReceiveMessage) -> None:
             order=order,
             answers=command.answers,
             is_room=command.is_room,
+            is_direct=command.is_direct,
         )
     )
     if known is not None and known.is_by(command.author, command.buyer):  # it was taken back before it came
@@ -43,7 +45,10 @@ def receive(decision: Decision, command: ReceiveMessage) -> None:
 
 
 def answer(decision: Decision, command: AnswerMessage) -> None:
-    """The buyer is promised an answer, once a name; it may say which of their orders it is about."""
+    """The buyer is promised an answer, once a name; it may say which of their orders it is about.
+
+    Who wrote by kind 4, or orders at a stall, reads nothing else (MSG-03).
+    """
     shop = decision.shop
     if command.name in shop.words:
         return
@@ -64,6 +69,7 @@ def answer(decision: Decision, command: AnswerMessage) -> None:
             text=command.text,
             order=order,
             answers=command.answers,
+            is_direct=_is_direct(decision, command, order),
         )
     )
 
@@ -95,6 +101,15 @@ def _order_of(decision: Decision, refs: tuple[str, ...]) -> OrderKey | None:
     """The first order that a message names and its buyer has."""
     orders = (decision.shop.orders.get(ref) for ref in refs)
     return next((order.key for order in orders if order is not None), None)
+
+
+def _is_direct(decision: Decision, command: AnswerMessage, about: OrderKey | None) -> bool:
+    """Whether the buyer's client reads kind 4: the letter that is answered came so, or the order did."""
+    letter = decision.shop.words.get(command.answers or "")
+    if letter is not None and letter.is_by(Actor.BUYER, command.buyer) and not letter.is_order:
+        return letter.is_direct
+    order = decision.shop.order(about) if about is not None else None
+    return order is not None and order.dialect in DIRECT
 
 
 def _may_delete(decision: Decision, command: DeleteMessages, rumor_id: str) -> bool:

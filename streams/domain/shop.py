@@ -135,6 +135,8 @@ class Word(NamedTuple):
     is_order: bool = False
     """Whether it placed or amended that order."""
     is_deleted: bool = False
+    is_direct: bool = False
+    """Whether it came as a kind 4."""
 
     def is_by(self, author: Actor, buyer: PublicKey) -> bool:
         """Whether this side of the conversation with this buyer wrote it."""

@@ -129,4 +129,11 @@ async def test_a_stalls_buyers_words_are_read_in_the_inbox(stack: RunningStack) 
         assert (row["waits"], row["messages"]) == (True, 1)
         shown = await asyncio.to_thread(ncc_said, home, "inbox", "show", buyer.person.public_key[:16])
         assert "Is it dishwasher-safe?" in shown
+
+        await asyncio.to_thread(ncc_said, home, "inbox", "answer", buyer.person.public_key, said="It is.\n")
+
+        async def answer() -> bool | None:
+            return any(text == "It is." for _, text in await buyer.messages()) or None
+
+        assert await shop.until(answer, "the answer in kind 4")
         await buyer.person.close()

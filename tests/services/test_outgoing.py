@@ -195,3 +195,14 @@ async def test_a_stalls_replies_keep_their_order_and_go_where_its_buyer_reads(tm
 
     assert told == {home.url: ["Word 1.", "Word 2."], read.url: ["Word 1.", "Word 2."], wraps_only.url: []}
     assert {delivery.state for delivery in made.log.delivered} == {DeliveryState.DELIVERED}
+
+
+async def test_who_wrote_by_kind_4_is_answered_by_kind_4(tmp_path: Path) -> None:
+    """Its tags name the recipient and nothing else, since everybody reads them."""
+    async with ScriptedRelay() as relay, office(tmp_path, relay.url) as made:
+        answer = an_answer(made).model_copy(update={"is_direct": True})
+        await made.role.take(0, 0, a_record(0, SHOP.public_key, answer))
+        await until(lambda: made.log.delivered)
+        (event,) = [Event.model_validate(frame[1]) for frame in relay.frames("EVENT")]
+
+    assert (event.kind, event.tags, open_message(event, BUYER)) == (4, (("p", BUYER.public_key),), "Tomorrow.")

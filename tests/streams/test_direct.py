@@ -93,7 +93,7 @@ def test_words_go_to_the_inbox_and_trigger_nothing(vault: Vault) -> None:
     for text in ("I want 2", '{"type": 0', '{"id": "1", "items": []}'):
         heard = body(read(vault, a_direct_message(text)))
         assert isinstance(heard, ReceiveMessage)
-        assert heard.buyer == BUYER
+        assert (heard.buyer, heard.is_direct) == (BUYER, True)
         assert "want" not in heard.model_dump_json()
 
 

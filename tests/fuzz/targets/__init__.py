@@ -5,6 +5,6 @@ from __future__ import annotations
 from tests.fuzz.target import Target
 from tests.fuzz.targets import http, market, rates, records, stall, story, texts, wire
 
-TARGETS: dict[str, Target] = {
-    target.name: target for module in (wire, market, stall, story, records, texts, rates, http) for target in module.TARGETS
-}
+_MODULES = (wire, market, stall, story, records, texts, rates, http)
+
+TARGETS: dict[str, Target] = {target.name: target for module in _MODULES for target in module.TARGETS}

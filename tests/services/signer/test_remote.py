@@ -80,10 +80,10 @@ def acts(signer: Signer) -> dict[str, object]:
     }
 
 
-def a_direct_message() -> nip59.Rumor:
+def a_direct_message(kind: Kind = Kind.ENCRYPTED_DIRECT_MESSAGE) -> nip59.Rumor:
     """What the shop says in a kind 4, before it is encrypted."""
     to_buyer = (("p", BUYER.public_key),)
-    return nip17.make_rumor(SHOP.public_key, NOW_S, Kind.ENCRYPTED_DIRECT_MESSAGE, to_buyer, "Paid · 谢谢")
+    return nip17.make_rumor(SHOP.public_key, NOW_S, kind, to_buyer, "Paid · 谢谢")
 
 
 def a_question() -> Event:
@@ -121,7 +121,7 @@ def test_a_refusal_keeps_its_reason_and_an_unknown_merchant_is_named(served: Ser
         with pytest.raises(nip04.ContentRefused, match="nip04_form"):
             signer.open_direct(a_question().model_copy(update={"content": "no vector"}), SHOP.public_key)
         with pytest.raises(ValueError, match="not sent as kind 4"):
-            signer.seal_direct(given.an_order(), BUYER.public_key, "effect-3")
+            signer.seal_direct(a_direct_message(Kind.CHAT_MESSAGE), BUYER.public_key, "effect-3")
         with pytest.raises(PayloadRefused, match="nip44_size"):
             signer.open_private(a_draft("AgK"))
     assert refusals[0] == refusals[1]

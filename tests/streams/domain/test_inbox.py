@@ -201,3 +201,20 @@ def test_a_companion_is_promised_for_each_state_where_the_shop_wants_it() -> Non
         story = given(OpenShop(settings=ShopSettings(human_companion=wanted)), TEA, an_order(), requested(10))
         assert not story.one(ReplyPromised).companion
         assert story.when(paid(10)).one(ReplyPromised).companion is wanted
+
+
+@pytest.mark.req("MSG-03")
+def test_an_answer_goes_the_way_its_buyer_wrote() -> None:
+    """By kind 4 to a letter of kind 4, whatever the order's dialect; without a letter as the order came."""
+    direct = a_letter("direct").model_copy(update={"is_direct": True})
+    stall = given(TEA, an_order().model_copy(update={"dialect": "nip15"}), direct, a_letter("wrapped"))
+    told = [("c1" * 16, "direct"), ("c2" * 16, "wrapped"), ("c3" * 16, "rumor-1"), ("c4" * 16, None)]
+    ways = {
+        answers: stall.when(an_answer(name, a_key().order_id, answers)).one(AnswerPromised).is_direct
+        for name, answers in told
+    }
+    assert ways == {"direct": True, "wrapped": False, "rumor-1": True, None: True}
+
+    other = given(TEA, an_order(), direct)
+    assert other.when(an_answer("c1" * 16, None, "direct")).one(AnswerPromised).is_direct
+    assert not other.when(an_answer("c2" * 16, a_key().order_id)).one(AnswerPromised).is_direct
