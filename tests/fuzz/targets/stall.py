@@ -34,6 +34,9 @@ def _stall_messages() -> Iterator[bytes]:
     yield json.dumps(_ORDER | {"name": MARK, "contact": {"email": MARK, "phone": 1}, "message": None}).encode()
     yield b'{"type": 2, "id": "o", "paid": true}'
     yield MARK.encode()
+    yield json.dumps(_ORDER | {"items": [{"product_id": "30402:" + MERCHANT + ":tea", "quantity": "2"}]}).encode()
+    yield json.dumps(_ORDER | {"type": "0", "address": None, "message": MARK}).encode()
+    yield b'{"type": 1, "id": "o", "message": "", "payment_options": [{"type": "ln", "link": "lnbc1"}]}'
 
 
 TARGETS = (Target("stall", read_any_stall_message, _stall_messages, (MessageRefused,), _WORDS, json_after=0),)
