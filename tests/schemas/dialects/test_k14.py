@@ -40,7 +40,6 @@ def fault(said: Said) -> MessageFault:
     return caught.value.reason
 
 
-@pytest.mark.req("MSG-06")
 @pytest.mark.parametrize("tags", [SHOPSTRS, (ITEM,), (("type", "1"), ITEM)], ids=["Shopstr's", "least", "with a type"])
 def test_a_chat_message_with_an_orders_subject_tags_and_items_is_an_order(tags: tuple[Tag, ...]) -> None:
     """By its tags; the prose beside them is its note."""
@@ -66,8 +65,6 @@ def test_what_no_listing_prices_stands_in_the_note_and_the_amount_claims_nothing
     assert (plain.personal.phone, plain.personal.note, plain.warnings) == ("+49 1", None, ())
 
 
-@pytest.mark.req("MSG-04")
-@pytest.mark.req("T14-01")
 @pytest.mark.parametrize(
     "tags",
     [

@@ -75,7 +75,6 @@ def test_each_sample_of_the_draft_says_what_its_twin_says(sample: Sample) -> Non
     assert DIALECT.read(said) == GAMMA.read(gamma)
 
 
-@pytest.mark.req("T15-01")
 def test_an_order_that_is_a_status_as_well_is_neither() -> None:
     """A-41: one subject for both, so that what has items and a status is set aside; so is what has neither."""
     assert fault(a_message(BUYER, "order-info", TO_M, *ITEMS, ("status", "cancelled"))) is MessageFault.AMBIGUOUS
