@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     partitions: int = Field(default=PARTITIONS_DEFAULT, ge=1, le=1_000, description="Partitions of every topic.")
     replication: int = Field(default=1, ge=1, le=5, description="Replicas of every topic that is created.")
     relays: str = Field(default="", description="The operator's own relays, comma-separated.")
+    discovery_relays: str = Field(
+        default="", description="Relays where strangers look for inbox lists, comma-separated; those are told too."
+    )
     rates: str = Field(default="", description="Pinned exchange rates, sats a unit: USD=1000,EUR=1100.")
     rate_sources: str = Field(default="", description="Live rate sources, two or more: coinbase,kraken,mempool.")
     clickhouse: str = Field(default="", description="ClickHouse DSN; empty is the embedded engine in the home.")
@@ -69,7 +72,12 @@ class Settings(BaseSettings):
     @property
     def relay_list(self) -> tuple[str, ...]:
         """The operator's own relays."""
-        return tuple(url.strip() for url in self.relays.split(",") if url.strip())
+        return _urls(self.relays)
+
+    @property
+    def discovery_list(self) -> tuple[str, ...]:
+        """Where inbox lists are published besides."""
+        return _urls(self.discovery_relays)
 
     @property
     def clickhouse_dsn(self) -> str:
@@ -79,3 +87,7 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """These settings as the variables a child process reads them from."""
         return {f"NCC_{name.upper()}": str(value) for name, value in self.model_dump(mode="json").items()}
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    return tuple(url.strip() for url in text.split(",") if url.strip())

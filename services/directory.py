@@ -94,6 +94,10 @@ class Directory:
         """Where an author's public events go: to `ask`, and to the own write relays (REL-14, NIP-65)."""
         return tuple(dict.fromkeys((*ask, *(await self._lists(author, ask)).write)))
 
+    async def spread(self, author: str, ask: Sequence[str], named: Sequence[str]) -> tuple[str, ...]:
+        """Where a list of relays goes so that strangers find it: also to the relays it names (T65-01)."""
+        return tuple(dict.fromkeys((*(await self.public(author, ask)), *self._usable(named))))
+
     async def _lists(self, person: str, ask: Sequence[str]) -> Lists:
         """What a person's lists say; those who ask at once share one look-up, and an answer that is only just too old
         is used while a new one is fetched: a relay that is silent would hold up a message each time.

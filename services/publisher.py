@@ -54,12 +54,17 @@ class PublisherRole:
         outbox: OutboxLog,
         notify: Callable[[str], None] = lambda _: None,
         open_text: OpenText = no_vault,
+        discovery: Sequence[str] = (),
     ) -> None:
-        """`open_text` opens what was sealed for a buyer; where it cannot, the delivery says that the message failed."""
+        """`open_text` opens what was sealed for a buyer; where it cannot, the delivery says that the message failed.
+
+        `discovery` are relays where strangers look for inbox lists; those go there as well.
+        """
         self._signer = signer
         self._directory = directory
         self._merchant_of = merchant_of
         self._own_relays = tuple(own_relays)
+        self._discovery = tuple(discovery)
         self._deliveries = deliveries
         self._reread = outbox.reread
         self._outbox = Outbox(relays, outbox, deliveries)
@@ -293,9 +298,17 @@ class PublisherRole:
             delivery=delivery,
             offset=place.offset,
             since_ms=now_ms(),
-            relays=promised.relays or await self._directory.public(record.merchant, self._home_relays(record.merchant)),
+            relays=promised.relays or await self._places(record.merchant, promised.template),
         )
         await self._outbox.carry(place, owed or fresh, event, is_wanted=is_newest)
+
+    async def _places(self, merchant: str, template: Template) -> tuple[str, ...]:
+        """Where a public event goes; an inbox list is spread as widely as it is looked for (T65-01)."""
+        home = self._home_relays(merchant)
+        if template.kind != Kind.INBOX_RELAYS:
+            return await self._directory.public(merchant, home)
+        named = [tag[1] for tag in template.tags if tag[0] == "relay"]
+        return tuple(dict.fromkeys((*(await self._directory.spread(merchant, home, named)), *self._discovery)))
 
     async def _signed[T](self, merchant: str, act: Callable[[], T]) -> T:
         """What the signer does once it does it; what waits for it stays owed, and the operator sees why."""

@@ -19,7 +19,7 @@ from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.quarantine import Quarantined
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import OrderKey, Origin, PublicKey, SealedDetails
-from services.api import catalogue, drafts, goods, inbox, order_moves, payment_choice, reviews, stock
+from services.api import catalogue, drafts, goods, inbox, order_moves, payment_choice, places, reviews, stock
 from services.api.causes import cause_of
 
 ROWS_MAX = 1_000
@@ -126,6 +126,7 @@ class Services(BaseModel):
     letters: Any
     signer: Any
     lint: Any
+    places: places.Places = places.Places()
 
 
 def make_app(services: Services) -> FastAPI:
@@ -276,6 +277,7 @@ def make_app(services: Services) -> FastAPI:
     inbox.add_routes(app, guarded, decide, queries.rows, services.letters)
 
     payment_choice.add_routes(app, guarded, queries.rows, lambda: services.merchants.all())
+    places.add_routes(app, guarded, services.places)
 
     @app.get("/quarantine", dependencies=guarded)
     async def list_quarantine(

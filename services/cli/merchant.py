@@ -10,7 +10,7 @@ import typer
 
 from schemas.nostr.nip19 import Nip19Refused, encode_npub, read_public_key
 from schemas.nostr.secp256k1 import KeyRefused, SecretKey
-from services.cli import payment_choice
+from services.cli import onboarding, payment_choice
 from services.cli.client import Stack
 from services.cli.keys import read_key
 from services.cli.options import Home, Json
@@ -38,9 +38,14 @@ def merchant_add(
     ] = None,
     relay: Annotated[list[str] | None, typer.Option(help="A relay of this merchant; may be given again.")] = None,
     wallet: Annotated[str, typer.Option(help="Payment back-end: simulated.")] = "simulated",
+    try_: Annotated[bool, typer.Option("--try", help="Also order something as a stranger would (`ncc try`).")] = False,
+    country: Annotated[str | None, typer.Option(help="Where the order of --try goes, for example DE.")] = None,
     json_: Json = False,
 ) -> None:
-    """Run a shop for a merchant; prints its public key."""
+    """Run a shop for a merchant and get it ready; prints its public key, and each step in a terminal.
+
+    An inbox list (10050) is published where there is none. Ends with 1 where buyers cannot reach the shop yet.
+    """
     stack = Stack(home or Path())
     if wallet != "simulated":
         fail(f"there is no payment back-end {wallet!r}: use --wallet simulated")
@@ -55,10 +60,19 @@ def merchant_add(
         fail("a key is either in a file or at the signer: give --key-file or --public-key")
     body = {"public_key": key, "name": name, "relays": relays, "wallet": wallet}
     added = stack.post("/merchants", body)
+    first = [
+        onboarding.Step("key", "done", _where_from(key_file, public_key)),
+        onboarding.Step("shop", "done", f"{name} runs here as {encode_npub(key)}"),
+    ]
+    shop = onboarding.Newcomer(name, key, tuple(relays), is_new_key=key_file is None and public_key is None)
+    steps = onboarding.settle(stack, shop, first, try_, country)
+    is_ready = onboarding.is_ready(steps)
     if json_:
-        as_json(added)
+        as_json({**added, "is_ready": is_ready, "steps": onboarding.as_rows(steps)})
     else:
         OUT.print(key)
+    if not is_ready:
+        raise typer.Exit(1)
 
 
 @merchant_app.command("list")
@@ -258,6 +272,12 @@ def _freeze_or_thaw(
         as_json(decision)
     else:
         OUT.print(f"{row['name']} {done if decision['decided'] == 'done' else nothing_new}")
+
+
+def _where_from(key_file: Path | None, public_key: str | None) -> str:
+    if public_key is not None:
+        return "stays with its signer"
+    return "was made" if key_file is None else "was read, and is kept encrypted"
 
 
 def _relay(url: str) -> str:

@@ -13,6 +13,7 @@ from schemas.shops import ShopSettings
 from schemas.topics import partition_of
 from services.api.answers import Answers
 from services.api.app import Services, make_app
+from services.api.places import Places
 from services.api.service import Door, make_door
 from services.metrics.client import QueryClient
 from services.metrics.port import MetricsError
@@ -61,6 +62,11 @@ async def run(stage: Stage) -> None:
             letters=vault,
             signer=stage.signer,
             lint=findings,
+            places=Places(
+                own_relays=stage.settings.relay_list,
+                discovery_relays=stage.settings.discovery_list,
+                service_url=stage.settings.service_url,
+            ),
         )
     )
     serving = [serve(app, stage.settings.api_url)]

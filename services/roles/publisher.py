@@ -29,7 +29,8 @@ async def run(stage: Stage) -> None:
 
     def is_trusted(url: str) -> bool:
         own = (relay for merchant in table.all() for relay in merchant.relays)
-        return stage.is_trusted_relay(url) or url in {normalise_relay_url(relay) for relay in own}
+        named = (*own, *stage.settings.discovery_list)
+        return stage.is_trusted_relay(url) or url in {normalise_relay_url(relay) for relay in named}
 
     holding = asyncio.ensure_future(table.run())
     try:
@@ -47,6 +48,7 @@ async def run(stage: Stage) -> None:
                 outbox,
                 stage.notify,
                 vault.text,
+                stage.settings.discovery_list,
             )
             brake = Brake(role, partial(journal_stretch, stage.kafka))
             await together(follow(stage, brake), role.failure, brake.failure, holding)

@@ -13,7 +13,9 @@ import pytest
 from schemas.catalogue import ListingRevised, Template
 from schemas.deliveries import DeliveryState
 from schemas.nostr.nip01 import Event, event_id
+from schemas.nostr.nip17 import inbox_relay_tags
 from schemas.nostr.nip59 import Rumor, open_wrap
+from schemas.publishing import PublicationPromised
 from schemas.replies import Reply, ReplyPromised, StatusReply, TextReply, WireStatus
 from schemas.signing import SignerDenies
 from schemas.values import OrderKey
@@ -41,7 +43,13 @@ class Office:
     """A publisher role, its signer and what it noted."""
 
     def __init__(
-        self, folder: Path, relays: Publisher, home: str, policy: RoutePolicy, kept: MemoryOutbox | None = None
+        self,
+        folder: Path,
+        relays: Publisher,
+        home: str,
+        policy: RoutePolicy,
+        kept: MemoryOutbox | None = None,
+        discovery: tuple[str, ...] = (),
     ) -> None:
         keystore = Keystore(folder / "keys", folder / "passphrase")
         if SHOP.public_key not in keystore.public_keys():
@@ -61,6 +69,7 @@ class Office:
             self.log,
             self.said.append,
             self.vault.text,
+            discovery,
         )
 
     async def promise(self, offset: int, number: int, reply: Reply | None = None) -> None:
@@ -87,6 +96,16 @@ class Office:
         await self.role.take(0, offset, self.log.journal[offset])
         return name
 
+    async def name_inboxes(self, offset: int, *urls: str) -> None:
+        """The journal has a new inbox list of the shop's."""
+        tags = inbox_relay_tags(urls)
+        template = Template(kind=10_050, created_at=NOW_S + offset, tags=tags, content="")
+        name = event_id(SHOP.public_key, template.created_at, template.kind, tags, "")
+        coordinate = f"10050:{SHOP.public_key}:"
+        promised = PublicationPromised(coordinate=coordinate, event_id=name, template=template, cause="1")
+        self.log.journal[offset] = a_record(offset, SHOP.public_key, promised)
+        await self.role.take(0, offset, self.log.journal[offset])
+
 
 class Moody(LocalSigner):
     """A signer that denies while it is told to."""
@@ -102,12 +121,16 @@ class Moody(LocalSigner):
 
 @asynccontextmanager
 async def office(
-    folder: Path, home: str, policy: RoutePolicy = RoutePolicy.FALLBACK, kept: MemoryOutbox | None = None
+    folder: Path,
+    home: str,
+    policy: RoutePolicy = RoutePolicy.FALLBACK,
+    kept: MemoryOutbox | None = None,
+    discovery: tuple[str, ...] = (),
 ) -> AsyncIterator[Office]:
     """A publisher that holds one partition, with what a former one left; it ends without a word to anybody."""
     settings = LineSettings(retry=SOON, reconnect=SOON, ok_timeout_s=0.5)
     async with Publisher(is_trusted=lambda _url: True, settings=settings) as relays:
-        made = Office(folder, relays, home, policy, kept)
+        made = Office(folder, relays, home, policy, kept, discovery)
         await made.role.begin(0)
         try:
             yield made
@@ -329,3 +352,19 @@ async def test_a_buyers_wrap_is_seen_at_the_buyers_inbox_only_and_the_copy_at_th
             for place, relay in (("buyers", buyers), ("own", own), ("home", home))
         }
     assert seen == {"buyers": [["p", BUYER.public_key]], "own": [["p", SHOP.public_key]], "home": []}
+
+
+async def test_an_inbox_list_is_spread_and_a_listing_is_not(tmp_path: Path) -> None:
+    """It goes home, to the inboxes it names and to where strangers look for lists; everything else stays at home."""
+    async with (
+        ScriptedRelay() as home,
+        ScriptedRelay() as named,
+        ScriptedRelay() as looked_at,
+        office(tmp_path, home.url, discovery=(looked_at.url,)) as made,
+    ):
+        await made.name_inboxes(1, named.url)
+        await made.revise(2, 5)
+        await until(lambda: len(made.log.delivered) == 2)
+        seen = [{frame[1]["kind"] for frame in relay.frames("EVENT")} for relay in (home, named, looked_at)]
+
+    assert seen == [{10_050, 30_402}, {10_050}, {10_050}]
