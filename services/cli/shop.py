@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import track
 
 from schemas.market.documents import ListingDocument
-from services.cli import documents
+from services.cli import documents, moving
 from services.cli.client import Stack
 from services.cli.offers import KINDS, Shop, done, show_findings, the_merchant
 from services.cli.options import Home, Json
@@ -62,7 +62,19 @@ def shop_export(folder: Folder, shop: Shop = None, home: Home = None, json_: Jso
 
 @shop_app.command("import")
 def shop_import(
-    folder: Folder,
+    folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="As `ncc shop export` writes it.")] = None,
+    from_relays: Annotated[
+        bool, typer.Option("--from-relays", help="What the merchant has on relays instead.")
+    ] = False,
+    relay: Annotated[
+        list[str] | None, typer.Option(help="Such a relay; may be given again. The shop's own without it.")
+    ] = None,
+    table_: Annotated[
+        Path | None, typer.Option("--csv", help="A table of products instead: id, title, price, stock, and so on.")
+    ] = None,
+    drafts: Annotated[
+        bool, typer.Option("--drafts", help="Keep what is converted as drafts, to look at first.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
     stock: Annotated[bool, typer.Option("--stock", help="Set the stock of listings already there too.")] = False,
@@ -73,7 +85,14 @@ def shop_import(
     """Publish what a folder has and the shop has not, or has otherwise; nothing is deleted.
 
     The stock of a listing that is there stays as it is without --stock: a file does not know what was sold since.
+    From relays, stalls and products (30017, 30018) are converted; what is here already stays as it is.
     """
+    if [folder is not None, from_relays, table_ is not None].count(True) != 1:
+        fail("say what to import: a FOLDER, --from-relays or --csv FILE", 2)
+    if folder is None:
+        wish = moving.Wish(yes=yes, is_dry=dry_run, drafts=drafts, json_=json_)
+        moving.import_(Stack(home or Path()), shop, table_, relay or [], wish)
+        return
     found = _read(folder)
     stack = Stack(home or Path())
     merchant = the_merchant(stack, shop)
