@@ -40,6 +40,7 @@ CommandBody = Annotated[
     | publishing.RecordDraft
     | publishing.PublishRelays
     | publishing.RecordRelays
+    | publishing.PublishApp
     | orders.PlaceOrder
     | orders.MoveOrder
     | orders.MoveShipping

@@ -12,7 +12,9 @@ OFFER_KINDS = frozenset({Kind.PRODUCT, Kind.COLLECTION, Kind.SHIPPING_OPTION})
 """What a shop is made of."""
 PRIVATE_KINDS = frozenset({Kind.DRAFT_WRAP, Kind.DRAFT_RELAYS})
 """What a merchant publishes for nobody else: the content is encrypted to the own key (NIP-37)."""
-PUBLISHABLE_KINDS = OFFER_KINDS | PRIVATE_KINDS | {Kind.DELETION, Kind.INBOX_RELAYS}
+APP_KINDS = frozenset({Kind.APP_RECOMMENDATION, Kind.APP_HANDLER})
+"""Which application a shop recommends, and what the operator's own application says of itself (NIP-89)."""
+PUBLISHABLE_KINDS = OFFER_KINDS | PRIVATE_KINDS | APP_KINDS | {Kind.DELETION, Kind.INBOX_RELAYS}
 """Every kind that is ever signed in a merchant's name besides messages and log-ins (NCC-04)."""
 
 EVERY_TAG = "*"
@@ -110,6 +112,19 @@ class PublishRelays(Value):
     relays: tuple[str, ...]
     content: str = ""
     replaces: bool = False
+    cause: str
+
+
+class PublishApp(Value):
+    """A shop recommends applications (31989), or the operator's own application describes itself (31990) (T89-02).
+
+    `tags` are all of the event's. A shop's own key never describes an application, and no other key recommends one.
+    """
+
+    type: Literal["PublishApp"] = "PublishApp"
+    coordinate: str
+    tags: Tags
+    content: str = ""
     cause: str
 
 

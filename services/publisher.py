@@ -378,6 +378,8 @@ def _what(template: Template) -> str:
             return "draft"
         case Kind.INBOX_RELAYS | Kind.DRAFT_RELAYS:
             return "relay_list"
+        case Kind.APP_RECOMMENDATION | Kind.APP_HANDLER:
+            return "application"
         case _:
             return "listing"
 

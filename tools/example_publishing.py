@@ -9,6 +9,7 @@ from schemas.publishing import (
     KeepDraft,
     PublicationPromised,
     PublicationRefused,
+    PublishApp,
     PublishOffer,
     PublishRelays,
     RecordDraft,
@@ -46,6 +47,11 @@ COMMANDS: tuple[CommandBody, ...] = (
     RecordDraft(draft=DRAFT),
     PublishRelays(kind=10050, relays=("wss://relay.example",), replaces=True, cause="operator 4"),
     RecordRelays(names=INBOXES),
+    PublishApp(
+        coordinate=f"31989:{MERCHANT}:30402",
+        tags=(("d", "30402"), ("a", f"31990:{'ab' * 32}:orders", "wss://relay.example", "web")),
+        cause="operator 5",
+    ),
 )
 EVENTS: tuple[Event, ...] = (
     PublicationPromised(

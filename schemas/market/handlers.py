@@ -20,6 +20,26 @@ _PLACEHOLDER = "<bech32>"
 _WORD_MAX = 32
 
 
+APP_HANDLES: Final = (Kind.PRODUCT, Kind.COLLECTION, Kind.SHIPPING_OPTION, Kind.ORDER, Kind.PAYMENT_RECEIPT)
+"""What an application of this program's says it handles (T89-02)."""
+
+
+def handler_address(app: str, d: str) -> str:
+    """The address of an application's description."""
+    return str(Coordinate(Kind.APP_HANDLER, app, d))
+
+
+def handler_tags(d: str, web: str) -> tuple[tuple[str, ...], ...]:
+    """The tags of a 31990 that handles shopping; `web` has `<bech32>` in it, where clients put an entity (NIP-89)."""
+    kinds = (("k", str(int(kind))) for kind in APP_HANDLES)
+    return (("d", d), *kinds, ("web", web, "naddr"), ("web", web))
+
+
+def recommendation_tags(kind: int, app: str | None, relay: str = "") -> tuple[tuple[str, ...], ...]:
+    """The tags of a 31989 for a kind; none recommended any more without `app`. `relay` has the application's 31990."""
+    return (("d", str(int(kind))), *((("a", app, relay, "web"),) if app else ()))
+
+
 def read_recommendation(event: Event) -> AppRecommendation:
     """A verified 31989 (NIP-89). Raises `MarketRefused` (`no_d`, `no_kind`); one without any application counts."""
     tags = TagReader(event)

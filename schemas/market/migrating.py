@@ -114,9 +114,9 @@ def from_stalls(stalls: Sequence[UnsignedEvent], products: Sequence[UnsignedEven
 
 
 def from_rows(rows: Iterable[Mapping[str, str]]) -> Iterator[Moved | NotMoved]:
-    """Rows of a table of products, by their column names; the row of the names is the first."""
+    """Rows of a table of products, by their column names, numbered from 1."""
     seen: set[str] = set()
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(rows, start=1):
         where = f"row {number}"
         fields: dict[str, Any] = {}
         for name, text in row.items():

@@ -19,7 +19,18 @@ from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.quarantine import Quarantined
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import OrderKey, Origin, PublicKey, SealedDetails
-from services.api import catalogue, drafts, goods, inbox, order_moves, payment_choice, places, reviews, stock
+from services.api import (
+    applications,
+    catalogue,
+    drafts,
+    goods,
+    inbox,
+    order_moves,
+    payment_choice,
+    places,
+    reviews,
+    stock,
+)
 from services.api.causes import cause_of
 
 ROWS_MAX = 1_000
@@ -278,6 +289,7 @@ def make_app(services: Services) -> FastAPI:
 
     payment_choice.add_routes(app, guarded, queries.rows, lambda: services.merchants.all())
     places.add_routes(app, guarded, services.places)
+    applications.add_routes(app, guarded, decide, is_hosted, services.is_signer_for, services.places)
 
     @app.get("/quarantine", dependencies=guarded)
     async def list_quarantine(

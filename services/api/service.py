@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -31,6 +32,8 @@ from services.api.answers import Answers
 from services.outgoing import no_vault, of_reply
 from services.relays.pace import TokenBucket
 
+_ENTITY = re.compile(r"(?:naddr|nprofile|npub|nevent|note)1[02-9ac-hj-np-z]{6,2000}")
+"""A Nostr entity as a link has it (NIP-19)."""
 WAIT_S = 15.0
 """How long a caller waits; the same answer goes out over relays however long it takes."""
 
@@ -186,6 +189,14 @@ def make_door(door: Door) -> FastAPI:
         if answer is None:
             return JSONResponse({"answered": "later"}, 202)
         return Response(answer, media_type="application/json")
+
+    @app.get("/open/{entity}")
+    async def open_(entity: str) -> JSONResponse:
+        """Where the operator's 31990 leads (NIP-89): what an application does to order here."""
+        if not _ENTITY.fullmatch(entity):
+            return JSONResponse({"reason": "no_entity"}, 404)
+        how = "POST an order's gift wrap (kind 1059) to /orders; the answer is the shop's, wrapped to the buyer"
+        return JSONResponse({"entity": entity, "orders": "/orders", "how": how})
 
     @app.get("/health")
     async def health() -> dict[str, Any]:

@@ -15,6 +15,7 @@ MODULES: Final = {
     "doctor": "running",
     "merchant": "merchant",
     "try": "trial",
+    "service": "service",
     "orders": "orders",
     "order": "orders",
     "stock": "orders",

@@ -10,7 +10,7 @@ import typer
 
 from schemas.nostr.nip19 import Nip19Refused, encode_npub, read_public_key
 from schemas.nostr.secp256k1 import KeyRefused, SecretKey
-from services.cli import onboarding, payment_choice
+from services.cli import onboarding, payment_choice, service
 from services.cli.client import Stack
 from services.cli.keys import read_key
 from services.cli.options import Home, Json
@@ -225,6 +225,38 @@ def merchant_relays(
     else:
         said = "names" if decision["decided"] == "done" else "names already"
         OUT.print(f"the {list_} list of {row['name']} {said} {', '.join(decision['relays'])}")
+
+
+@merchant_app.command("recommend")
+def merchant_recommend(
+    who: Annotated[str, typer.Argument(help="Name, hex or npub.")],
+    app_: Annotated[
+        str | None, typer.Option("--app", help="Address of another application (31990:KEY:D); without it the own one.")
+    ] = None,
+    hint: Annotated[str | None, typer.Option("--relay", help="A relay that has the application's 31990.")] = None,
+    none: Annotated[bool, typer.Option("--none", help="Recommend none any more.")] = False,
+    home: Home = None,
+    json_: Json = False,
+) -> None:
+    """Recommend the application that buyers order by (31989): the operator's own (`ncc service`), or another one."""
+    if none and app_ is not None:
+        fail("give --app or --none", 2)
+    stack = Stack(home or Path())
+    row = find_merchant(stack, who)
+    own = service.own_address(stack.home)
+    if app_ is None and own is None and not none:
+        fail("there is no application of this deployment: `ncc service publish` makes one, or give --app", 2)
+    wish = {"app": None if none else app_ or own, "relay": None if hint is None else _relay(hint)}
+    answers = stack.put(f"/recommendations/{row['public_key']}", wish)
+    if json_:
+        as_json(answers)
+    for one in answers:
+        if one["decided"] == "refused":
+            fail(f"{one['coordinate']} was not published ({one['reason']}): {one['detail']}")
+    if not json_:
+        OUT.print(
+            f"{row['name']} recommends {wish['app'] or 'no application'}, for buyers who ask for kind 30402 or 16"
+        )
 
 
 def find_merchant(stack: Stack, who: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ ADVICE: Final[dict[PreferenceFlaw, tuple[str, str]]] = {
     ),
     PreferenceFlaw.RECOMMENDED_APP_MISSING: (
         "the recommended application does not say anywhere that it handles orders",
-        "recommend another one (kind 31989), or have its maker publish kind 31990",
+        "`ncc service publish` where it is your own; else recommend another one (`ncc merchant recommend`)",
     ),
     PreferenceFlaw.SERVICE_WITHOUT_APP: (
         "buyers are to use a service and none is recommended",

@@ -30,7 +30,15 @@ from schemas.payments import (
     ReportUnnamedPayment,
 )
 from schemas.preferences import RecordPreference
-from schemas.publishing import KeepDraft, PublishOffer, PublishRelays, RecordDraft, RecordRelays, WithdrawOffer
+from schemas.publishing import (
+    KeepDraft,
+    PublishApp,
+    PublishOffer,
+    PublishRelays,
+    RecordDraft,
+    RecordRelays,
+    WithdrawOffer,
+)
 from schemas.refunds import RecordRefund
 from schemas.reviews import JudgeReviews, RecordReview
 from schemas.shops import OpenShop, ShopOpened
@@ -147,6 +155,8 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             publishing.record_draft(decision, body)
         case PublishRelays():
             publishing.publish_relays(decision, body)
+        case PublishApp():
+            publishing.publish_app(decision, body)
         case RecordRelays():
             publishing.record_relays(decision, body)
         case RecordReview():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from schemas import limits
 from schemas.catalogue import (
     CollectionRecorded,
@@ -13,6 +15,7 @@ from schemas.catalogue import (
     Template,
 )
 from schemas.market.describing import READERS, Offer, written
+from schemas.market.handlers import SHOPPING_KINDS, read_handler, read_recommendation
 from schemas.market.listing import with_stock
 from schemas.market.reading import MarketRefused
 from schemas.market.writing import rebase
@@ -20,7 +23,9 @@ from schemas.nostr.coordinates import Coordinate, CoordinateRefused
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, event_id, serialise
 from schemas.nostr.nip17 import inbox_relay_tags
+from schemas.preferences import AppRecommendation, Preference, PreferenceRecorded
 from schemas.publishing import (
+    APP_KINDS,
     EVERY_TAG,
     OFFER_KINDS,
     Draft,
@@ -28,6 +33,7 @@ from schemas.publishing import (
     KeepDraft,
     PublicationPromised,
     PublicationRefused,
+    PublishApp,
     PublishOffer,
     PublishRelays,
     RecordDraft,
@@ -49,7 +55,7 @@ DRAFT_LASTS_S = 90 * 86_400
 UNSIGNED = "0" * 128
 """Stands where the signer will sign: the id does not depend on it, and nothing here reads it."""
 
-Wish = PublishOffer | WithdrawOffer | KeepDraft | PublishRelays
+Wish = PublishOffer | WithdrawOffer | KeepDraft | PublishRelays | PublishApp
 
 
 def publish(decision: Decision, command: PublishOffer) -> None:
@@ -166,7 +172,58 @@ def publish_relays(decision: Decision, command: PublishRelays) -> None:
     decision.emit(RelaysRecorded(names=names))
 
 
-def _is_own(decision: Decision, command: PublishOffer | WithdrawOffer | KeepDraft, kinds: frozenset[Kind]) -> bool:
+def publish_app(decision: Decision, command: PublishApp) -> None:
+    """A recommendation of the shop's (31989), or an application's own description (31990): never both of one key."""
+    shop = decision.shop
+    if command.cause in shop.publish_causes or not _is_own(decision, command, APP_KINDS):
+        return
+    kind = Coordinate.parse(command.coordinate).kind
+    if (kind == Kind.APP_HANDLER) is shop.is_open:
+        _refuse(decision, command, "kind_not_published", f"kind {kind} by {'a shop' if shop.is_open else 'no shop'}")
+        return
+    known = shop.preferences.get(command.coordinate)
+    created_at = _after_all(decision, command.coordinate, known)
+    template = Template(kind=kind, created_at=created_at, tags=command.tags, content=command.content)
+    if known is not None and known.event_id == _id(shop, template, known.created_at):
+        return
+    if _bytes(shop, template) > limits.PUBLISHED.most:
+        _refuse(decision, command, "too_big", f"more than {limits.PUBLISHED.most} bytes")
+        return
+    read: Callable[[Event], Preference] = read_handler if kind == Kind.APP_HANDLER else read_recommendation
+    try:
+        preference = read(_event(shop, kind, command.tags, command.content, created_at))
+    except MarketRefused as refused:
+        _refuse(decision, command, "unreadable", str(refused))
+        return
+    except ValueError as error:
+        _refuse(decision, command, "unreadable", type(error).__name__)
+        return
+    odd = [warning for warning in preference.warnings if warning != "no_app"]
+    if preference.coordinate != command.coordinate or odd:
+        _refuse(decision, command, "unreadable", ", ".join(odd) or "another d")
+    elif isinstance(preference, AppRecommendation) and preference.kind not in SHOPPING_KINDS:
+        _refuse(decision, command, "kind_not_published", f"a recommendation for kind {preference.kind}")
+    else:
+        _promise(decision, command, template)
+        decision.emit(PreferenceRecorded(preference=preference))
+
+
+def _event(shop: Shop, kind: int, tags: Tags, content: str, created_at: int) -> Event:
+    """An event of the merchant's as it will stand, but for its signature."""
+    return Event(
+        pubkey=shop.merchant,
+        created_at=created_at,
+        kind=kind,
+        tags=tags,
+        content=content,
+        id=event_id(shop.merchant, created_at, kind, tags, content),
+        sig=UNSIGNED,
+    )
+
+
+def _is_own(
+    decision: Decision, command: PublishOffer | WithdrawOffer | KeepDraft | PublishApp, kinds: frozenset[Kind]
+) -> bool:
     """Whether this may be published at all: of one of these kinds, and the merchant's own (NCC-04)."""
     try:
         target = Coordinate.parse(command.coordinate)
@@ -196,15 +253,7 @@ def _new_version(decision: Decision, command: PublishOffer, known: Offer | None)
         tags = rebase(target.kind, before, stands, command.tags, command.rules)
     content = command.content if command.content is not None else old.content if old else ""
     created_at = _after_all(decision, command.coordinate, known)
-    event = Event(
-        pubkey=shop.merchant,
-        created_at=created_at,
-        kind=target.kind,
-        tags=tags,
-        content=content,
-        id=event_id(shop.merchant, created_at, target.kind, tags, content),
-        sig=UNSIGNED,
-    )
+    event = _event(shop, target.kind, tags, content, created_at)
     offer, on_hand = READERS[target.kind](event), shop.on_hand(command.coordinate)
     if isinstance(offer, Listing) and on_hand not in (None, offer.stock) and not _rules_stock(shop, command):
         return with_stock(offer, shop.merchant, on_hand, created_at)
@@ -259,11 +308,15 @@ def _keep(
     decision.emit(DraftRecorded(draft=draft))
 
 
+def _id(shop: Shop, template: Template, created_at: int) -> str:
+    return event_id(shop.merchant, created_at, template.kind, template.tags, template.content)
+
+
 def _promise(
     decision: Decision, command: Wish, template: Template, coordinate: str = "", relays: tuple[str, ...] = ()
 ) -> str:
     """Promise that this event is published; gives its id."""
-    made = event_id(decision.shop.merchant, template.created_at, template.kind, template.tags, template.content)
+    made = _id(decision.shop, template, template.created_at)
     about = coordinate or (command.coordinate if not isinstance(command, PublishRelays) else "")
     decision.emit(
         PublicationPromised(coordinate=about, event_id=made, template=template, relays=relays, cause=command.cause)
@@ -276,7 +329,7 @@ def _refuse(decision: Decision, command: Wish, reason: Refused, detail: str, coo
     decision.emit(PublicationRefused(coordinate=about[:1_024], reason=reason, detail=detail[:200], cause=command.cause))
 
 
-def _after_all(decision: Decision, coordinate: str, known: Offer | None) -> int:
+def _after_all(decision: Decision, coordinate: str, known: Offer | Preference | None) -> int:
     """Now, or a second after whatever it has to win over: the version known, and every deletion (EVT-08)."""
     shop = decision.shop
     deleted_at, _ = shop.retired.get(coordinate, (-1, ""))

@@ -8,7 +8,7 @@ from schemas import topics
 from schemas.freezes import FreezeMerchant
 from schemas.inbox import AnswerMessage
 from schemas.messages import CommandBody
-from schemas.publishing import KeepDraft, PublishOffer, PublishRelays, WithdrawOffer
+from schemas.publishing import KeepDraft, PublishApp, PublishOffer, PublishRelays, WithdrawOffer
 from schemas.shops import OpenShop
 from schemas.values import SealedDetails
 from tests.simulation import desk
@@ -115,7 +115,7 @@ def _listing(world: World, action: Action, dice: Dice) -> None:
 
 
 def _wish(world: World, shop: str, dice: Dice) -> CommandBody:
-    """What a merchant has published from here: a listing with or without its stock, a deletion, a draft."""
+    """What a merchant has published from here: listings, with or without stock, deletions, drafts, lists."""
     good, cause = dice.one_of(("tea", "tea", "song")), digest(dice.below(1_000))
     coordinate, draft = f"30402:{shop}:{good}", f"31234:{shop}:{good}"
     match dice.below(8):
@@ -126,6 +126,9 @@ def _wish(world: World, shop: str, dice: Dice) -> CommandBody:
         case 2:
             relays = (dice.one_of(tuple(world.relays)),)
             return PublishRelays(kind=10_050, relays=relays, replaces=dice.chance(50), cause=cause)
+        case 3:
+            app = dice.one_of(((), (("a", f"31990:{shop}:till"),), (("a", f"31990:{digest('app')}:till"),)))
+            return PublishApp(coordinate=f"31989:{shop}:30402", tags=(("d", "30402"), *app), cause=cause)
     tags = (("title", good.title()), ("price", dice.one_of(("10", "11")), "SATS"), ("stock", dice.one_of("1357")))
     rules = dice.one_of((("title", "price"), ("title", "price"), ("title", "price", "stock")))
     return PublishOffer(

@@ -61,7 +61,7 @@ def expected() -> list[str]:
     names += [f"parcel {a.value}→{b.value}" for a, b in SHIPPING_MOVES]
     names += [f"payment {a}→{b}" for a, b in PAYMENT_MOVES]
     names += [f"past {known}" for known in ("waiting", "pending", "confirmed", "completed", "cancelled", "answered")]
-    names += [f"published {kind}" for kind in (5, 10_050, 30_402, 31_234)] + ["unpublished not_there"]
+    names += [f"published {kind}" for kind in (5, 10_050, 30_402, 31_234, 31_989)] + ["unpublished not_there"]
     names += [f"reason {reason}" for reason in REFUSED_MOVES]
     names += ["payment announced", *(f"flow {flow.value}" for flow in PaymentFlow)]
     names += [f"refusal {refusal}" for refusal in REFUSALS]

@@ -226,3 +226,13 @@ async def test_the_door_has_nothing_else(shop: Shop) -> None:
     assert (await shop.http.get("/health")).json() == {"ok": True}
     for path in ("/merchants", "/orders", "/openapi.json", "/docs", "/sql"):
         assert (await shop.http.get(path)).status_code in (404, 405)
+
+
+async def test_the_link_of_the_operators_application_leads_to_how_an_order_is_handed_in(shop: Shop) -> None:
+    """It opens for any entity of Nostr's and for nothing else, and tells nothing about anybody (NIP-89)."""
+    opened = await shop.http.get("/open/naddr1qqxnzd3cxyerxd3h8qerwwfc")
+
+    assert (opened.status_code, opened.json()["orders"]) == (200, "/orders")
+    for odd in ("naddr", "nsec1qqxnzd3cxyerxd3h8qerwwfc", "naddr1<script>", "naddr1" + "q" * 3_000):
+        assert (await shop.http.get(f"/open/{odd}")).status_code == 404
+    assert shop.raw == []

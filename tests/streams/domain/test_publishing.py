@@ -19,6 +19,7 @@ from schemas.market.listing import read_listing
 from schemas.market.writing import groups_of, tags_of
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import event_id
+from schemas.preferences import PreferenceFlaw, PreferenceRecorded
 from schemas.publishing import (
     EVERY_TAG,
     Draft,
@@ -26,6 +27,7 @@ from schemas.publishing import (
     KeepDraft,
     PublicationPromised,
     PublicationRefused,
+    PublishApp,
     PublishOffer,
     PublishRelays,
     RecordDraft,
@@ -34,6 +36,7 @@ from schemas.publishing import (
     RelaysRecorded,
     WithdrawOffer,
 )
+from schemas.shops import OpenShop
 from schemas.stock import SetStock, StockSet
 from tests.support.builders import (
     MERCHANT,
@@ -47,6 +50,7 @@ from tests.support.builders import (
     post,
     product,
 )
+from tests.support.preferences import APP
 from tests.support.steps import paid, requested
 from tests.support.story import Story, given
 
@@ -327,3 +331,46 @@ def test_the_echo_of_what_we_published_is_no_news() -> None:
     assert echo.id == promised(story).event_id
     story.when(RecordListing(listing=read_listing(echo)), at_ms=NOW_MS + 500).then_nothing()
     assert story.none(ListingRevised)
+
+
+def a_recommendation(*apps: str, kind: int = 30402, cause: str = "1") -> PublishApp:
+    """A wish that buyers order by these applications."""
+    tags = (("d", str(kind)), *(("a", app, "wss://r.example", "web") for app in apps))
+    return PublishApp(coordinate=f"31989:{MERCHANT}:{kind}", tags=tags, cause=cause)
+
+
+def a_description(*kinds: int, cause: str = "1") -> PublishApp:
+    """An application's own words, under the key that the story is of."""
+    tags = (("d", "till"), *(("k", str(kind)) for kind in kinds), ("web", "https://till.example/<bech32>"))
+    return PublishApp(coordinate=f"31990:{MERCHANT}:till", tags=tags, content='{"name": "Till"}', cause=cause)
+
+
+def test_a_recommendation_goes_out_as_it_is_signed_and_counts_at_once() -> None:
+    """The same once more is nothing new; another one wins over it, and none takes it back."""
+    story = given(OpenShop(), a_recommendation(APP))
+    assert promised(story).template.tags == (("d", "30402"), ("a", APP, "wss://r.example", "web"))
+    assert story.one(PreferenceRecorded).preference.event_id == promised(story).event_id
+    assert story.shop.payment_choice.flaws == (PreferenceFlaw.RECOMMENDED_APP_MISSING,)
+    story.when(a_recommendation(APP, cause="2")).then_nothing()
+    story.when(a_recommendation(cause="3"))
+    assert promised(story).template.created_at == NOW_S + 1
+    assert story.shop.payment_choice.flaws == ()
+
+
+def test_no_shop_describes_an_application_and_no_application_recommends_one() -> None:
+    """Each key has the one kind; a recommendation is for shopping, in the own name, and can be read."""
+    assert promised(given(a_description(30402, 16))).template.kind == Kind.APP_HANDLER
+    for opened, said, reason in (
+        (True, a_description(30402), "kind_not_published"),
+        (False, a_recommendation(APP), "kind_not_published"),
+        (True, a_recommendation(APP, kind=1), "kind_not_published"),
+        (True, a_recommendation("31990:nobody"), "unreadable"),
+        (False, a_description(), "unreadable"),
+        (True, a_recommendation(APP).model_copy(update={"coordinate": f"31989:{MERCHANT}:16"}), "unreadable"),
+        (True, a_recommendation(APP).model_copy(update={"tags": ((),)}), "unreadable"),
+        (True, a_recommendation(APP).model_copy(update={"coordinate": f"31989:{OTHER_MERCHANT}:16"}), "foreign_author"),
+        (False, a_description(16).model_copy(update={"content": "x" * 70_000}), "too_big"),
+    ):
+        story = given(OpenShop(), said) if opened else given(said)
+        assert story.one(PublicationRefused).reason == reason, said.coordinate
+        assert story.none(PublicationPromised)
