@@ -137,7 +137,7 @@ class Services(BaseModel):
     letters: Any
     signer: Any
     lint: Any
-    places: places.Places = places.Places()
+    standing: places.Places = places.Places()
 
 
 def make_app(services: Services) -> FastAPI:
@@ -288,8 +288,8 @@ def make_app(services: Services) -> FastAPI:
     inbox.add_routes(app, guarded, decide, queries.rows, services.letters)
 
     payment_choice.add_routes(app, guarded, queries.rows, lambda: services.merchants.all())
-    places.add_routes(app, guarded, services.places)
-    applications.add_routes(app, guarded, decide, is_hosted, services.is_signer_for, services.places)
+    places.add_routes(app, guarded, services.standing)
+    applications.add_routes(app, guarded, decide, is_hosted, services.is_signer_for, services.standing)
 
     @app.get("/quarantine", dependencies=guarded)
     async def list_quarantine(

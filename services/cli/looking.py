@@ -36,6 +36,10 @@ class Seen:
         """Every event of these kinds."""
         return tuple(event for event in self.events if event.kind in kinds)
 
+    def along_with(self, other: Seen) -> Seen:
+        """Both, where one relay was asked in one of them only."""
+        return Seen(counts((*self.events, *other.events)), {**self.silent, **other.silent}, (*self.asked, *other.asked))
+
     @property
     def answering(self) -> tuple[str, ...]:
         """The relays that answered."""

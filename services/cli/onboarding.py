@@ -94,7 +94,7 @@ def as_rows(steps: list[Step]) -> list[dict[str, str]]:
 def _steps(stack: Stack, shop: Newcomer, with_trial: bool, country: str | None) -> Iterator[Step]:
     places = stack.get("/places")
     home = tuple(dict.fromkeys((*shop.relays, *places["own_relays"])))
-    seen = look((*home, *places["discovery_relays"]), shop.public_key, (*LISTS, *GOODS))
+    seen = _look_further(look((*home, *places["discovery_relays"]), shop.public_key, (*LISTS, *GOODS)), shop)
     yield _relays(seen, home)
     yield _profile(seen)
     yield _inbox(stack, shop, seen, home)
@@ -102,6 +102,15 @@ def _steps(stack: Stack, shop: Newcomer, with_trial: bool, country: str | None) 
     yield _listings(stack, shop, sum(map(_is_readable, seen.of(*GOODS))))
     if with_trial:
         yield _trial(stack, shop, country)
+
+
+def _look_further(seen: Seen, shop: Newcomer) -> Seen:
+    """Also where the merchant's other clients write (10002), if no inbox list was found nearer."""
+    listed = seen.newest(Kind.RELAY_LIST)
+    if listed is None or seen.newest(Kind.INBOX_RELAYS) is not None:
+        return seen
+    further = [url for url in relays_named_by_stranger(read_relay_list(listed).write) if url not in seen.asked]
+    return seen.along_with(look(further, shop.public_key, (*LISTS, *GOODS))) if further else seen
 
 
 def _relays(seen: Seen, home: tuple[str, ...]) -> Step:
@@ -133,6 +142,10 @@ def _inbox(stack: Stack, shop: Newcomer, seen: Seen, home: tuple[str, ...]) -> S
     named = read_inbox_relays(event) if event else ()
     if named:
         return Step("inbox", "done", f"the inbox list (10050) names {', '.join(named)}")
+    if event is not None:
+        return Step(
+            "inbox", "failed", f"the inbox list (10050) names no relay: `ncc merchant relays {shop.name} --yes`"
+        )
     away = [relay for relay in home if relay in seen.silent]
     if not seen.answering or (away and not shop.is_new_key):
         where = ", ".join(away) or "any relay"

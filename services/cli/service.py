@@ -22,8 +22,8 @@ service_app = typer.Typer(no_args_is_help=True, help="The application of this de
 app = typer.Typer()
 app.add_typer(service_app, name="service")
 
-FILE: Final = "service.json"
-"""In the home: which key is the application's, and its address. Nothing in it is secret."""
+FILE: Final = "keys/service.json"
+"""In the home, beside the keys: which key is the application's, and its address. Nothing in it is secret."""
 
 
 @service_app.command("publish")

@@ -62,7 +62,7 @@ async def run(stage: Stage) -> None:
             letters=vault,
             signer=stage.signer,
             lint=findings,
-            places=Places(
+            standing=Places(
                 own_relays=stage.settings.relay_list,
                 discovery_relays=stage.settings.discovery_list,
                 service_url=stage.settings.service_url,
