@@ -88,7 +88,7 @@ def _apps(tags: TagReader) -> tuple[RecommendedApp, ...]:
         platform = tag[3].strip()[:_WORD_MAX] if len(tag) > 3 else ""
         hint = relay if is_relay_url(relay) else None
         apps.setdefault(app, RecommendedApp(coordinate=app, relay=hint, platform=platform or None))
-    if not apps:
+    if not apps and tags.first("a") is not None:  # without any, a recommendation is taken back
         tags.warn("no_app")
     return tuple(apps.values())
 

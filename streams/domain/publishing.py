@@ -198,9 +198,8 @@ def publish_app(decision: Decision, command: PublishApp) -> None:
     except ValueError as error:
         _refuse(decision, command, "unreadable", type(error).__name__)
         return
-    odd = [warning for warning in preference.warnings if warning != "no_app"]
-    if preference.coordinate != command.coordinate or odd:
-        _refuse(decision, command, "unreadable", ", ".join(odd) or "another d")
+    if preference.coordinate != command.coordinate or preference.warnings:
+        _refuse(decision, command, "unreadable", ", ".join(preference.warnings) or "another d")
     elif isinstance(preference, AppRecommendation) and preference.kind not in SHOPPING_KINDS:
         _refuse(decision, command, "kind_not_published", f"a recommendation for kind {preference.kind}")
     else:
