@@ -49,7 +49,6 @@ class ShopSettings(Value):
     with `invite_review` a buyer is asked for one at the end (REV-09).
     What is added to the market spec's prices is explained in `schemas.price_rules` (C-09, C-10): `order_min` and
     `free_shipping_from` are held against the goods at their listed prices, before coupon and tax.
-    New order messages of `dialects_off` are taken as a person's words (MSG-06).
     The default weight and sides stand in for what a physical listing does not say (SHP-06).
     New order messages of `dialects_off` are taken as a person's words (MSG-06).
     With `human_companion` a buyer reads each new state as a plain message too (MSG-11).

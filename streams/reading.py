@@ -11,14 +11,7 @@ from typing import Protocol
 from schemas import limits
 from schemas.catalogue import RecordCollection, RecordDeletion, RecordListing, RecordShippingOption
 from schemas.dialects import human
-from schemas.dialects.contract import (
-    Dialect,
-    MessageFault,
-    MessageRefused,
-    OrderDraft,
-    PersonalDetails,
-    Said,
-)
+from schemas.dialects.contract import Dialect, MessageFault, MessageRefused, OrderDraft, PersonalDetails, Said
 from schemas.hearing import HearMessage
 from schemas.inbox import ReceiveMessage, conversation_ref
 from schemas.market.collection import read_collection

@@ -45,12 +45,12 @@ SETTINGS: dict[str, str] = {
     "invite_review": "Whether the message that an order is complete asks for a review.",
     "is_paused": "Whether new orders are turned down for the time being: `ncc merchant pause` and `resume`.",
     "pause_text": "What their buyers are told; without it a sentence of ours.",
-    "nip15": "Whether stalls' orders and plain messages of kind 4 are read and answered: `off` or `on`.",
     "contact_required": "Whether an order needs an e-mail address or a phone number: `never` or `always`.",
     "ask_again_s": "Seconds more that an order and its stock hold live once its payment request is dead, so that "
     "the buyer may send the order again and get a new one.",
     "language": "What buyers are told things in where their order names no language: `en`, `de` or `es`.",
     "texts": "Texts of the shop's own in that language, in JSON by the [phrases](phrases.md) they stand for.",
+    "nip15": "Whether stalls' orders and plain messages of kind 4 are read and answered: `off` or `on`.",
 }
 """What each of a shop's settings is for."""
 
