@@ -114,6 +114,9 @@ class SimDirectory:
     async def public(self, author: str, ask: Any) -> tuple[str, ...]:
         return tuple(ask)
 
+    async def spread(self, author: str, ask: Any, named: Any) -> tuple[str, ...]:
+        return tuple(ask)
+
 
 @dataclass(slots=True)
 class Held:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
+from schemas.shops import ShopSettings, Switchable
 from tests.simulation.clock import Dice
 
 VERSION = 2
@@ -48,6 +49,12 @@ class Config:
     wallet_rejects: int
     store_fails: int
     own_copies: int
+
+    @property
+    def settings(self) -> ShopSettings:
+        """The rules of every shop in it: half of them ask for reviews, a fifth take no orders in chat messages."""
+        off = () if self.seed % 5 else (Switchable.K14,)
+        return ShopSettings(invite_review=self.seed % 2 == 0, dialects_off=off)
 
 
 @dataclass(frozen=True, slots=True)

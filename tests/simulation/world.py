@@ -17,7 +17,7 @@ from schemas.freezes import ThawMerchant
 from schemas.merchants import Merchant, RelayCursor
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import Rate
-from schemas.shops import OpenShop, ShopSettings, Switchable
+from schemas.shops import OpenShop
 from schemas.topics import partition_of
 from schemas.values import Origin
 from streams.kafka import Fenced
@@ -45,8 +45,7 @@ class World:
 
     def __init__(self, config: Config, coverage: Counter[str]) -> None:
         self.config, self.coverage = config, coverage
-        dialects_off = (Switchable.K14,) if config.seed % 5 == 0 else ()
-        self.settings = ShopSettings(invite_review=config.seed % 2 == 0, dialects_off=dialects_off)
+        self.settings = config.settings
         self.clock = Clock()
         self.dice = Dice(config.seed + 77)
         self.broker = Broker(config.partitions)
