@@ -24,6 +24,7 @@ from services.api import (
     catalogue,
     drafts,
     goods,
+    handed,
     inbox,
     order_moves,
     payment_choice,
@@ -137,6 +138,7 @@ class Services(BaseModel):
     letters: Any
     signer: Any
     lint: Any
+    raw: Any
     standing: places.Places = places.Places()
 
 
@@ -288,6 +290,7 @@ def make_app(services: Services) -> FastAPI:
     inbox.add_routes(app, guarded, decide, queries.rows, services.letters)
 
     payment_choice.add_routes(app, guarded, queries.rows, lambda: services.merchants.all())
+    handed.add_routes(app, guarded, services.raw, is_hosted)
     places.add_routes(app, guarded, services.standing)
     applications.add_routes(app, guarded, decide, is_hosted, services.is_signer_for, services.standing)
 

@@ -42,6 +42,7 @@ HERE: Final = ("same", "imported")
 OWN: Final = tuple(Kind(kind) for kind in NOUNS)
 NIP15: Final = (Kind.STALL, Kind.STALL_PRODUCT)
 ARRIVES_WITHIN_S: Final = 60.0
+HANDED_MAX: Final = 100
 PUT_TIMEOUT_S: Final = 20.0
 _OLD_ORDERS = (
     "SELECT count() AS n, countIf(status NOT IN ('completed', 'cancelled')) AS open FROM orders_now"
@@ -232,11 +233,15 @@ def _rows(file: Path) -> Iterator[dict[str, str]]:
 
 
 def _hand_on(stack: Stack, merchant: dict[str, Any], events: tuple[Event, ...]) -> dict[tuple[str, str], str]:
-    """Give signed events, as they are, to the relays that the shop is read from; gives what none of them took."""
+    """Give signed events, as they are, to the shop's relays and to the shop; gives what none of the relays took."""
     if not events:
         return {}
     home = tuple(dict.fromkeys((*merchant["relays"], *stack.get("/places")["own_relays"])))
-    return asyncio.run(_put_all(home, events))
+    refused = asyncio.run(_put_all(home, events))
+    texts = [to_json(one) for one in events if (NOUNS[one.kind], Coordinate.of(one).d) not in refused]
+    for first in range(0, len(texts), HANDED_MAX):
+        stack.post(f"/events/{merchant['public_key']}", {"events": texts[first : first + HANDED_MAX]})
+    return refused
 
 
 async def _put_all(home: tuple[str, ...], events: tuple[Event, ...]) -> dict[tuple[str, str], str]:

@@ -62,6 +62,7 @@ async def run(stage: Stage) -> None:
             letters=vault,
             signer=stage.signer,
             lint=findings,
+            raw=sinks,
             standing=Places(
                 own_relays=stage.settings.relay_list,
                 discovery_relays=stage.settings.discovery_list,

@@ -139,6 +139,7 @@ _APP = make_app(
         letters=_Letters(),
         signer=_Signer(),
         lint=lambda _merchant, _offers: [],
+        raw=None,
     )
 )
 

@@ -50,6 +50,7 @@ class Deployment:
             seal=lambda *_: None,
             signer=LocalSigner(keystore),
             lint=self.lint,
+            raw=None,
             letters=None,
         )
         self.http = httpx.AsyncClient(

@@ -57,6 +57,7 @@ class Office:
                 seal=lambda *_: None,
                 signer=None,
                 lint=None,
+                raw=None,
             )
         )
         transport = httpx.ASGITransport(app=app)
