@@ -17,8 +17,8 @@ Fact = dict[str, Any]
 Part = tuple[tuple[str, str, str], Fraction, int]
 """A review's part in a figure: which, its score there, and 1 where it is verified."""
 
-_ON_HOLD = 1 << 31
-"""In what is left of a finished order: a person has it still."""
+_TOLD, _ON_HOLD = 1 << 30, 1 << 31
+"""In what is left of a finished order: its buyer was told that it is confirmed; a person has it still."""
 
 
 @dataclass(slots=True)
@@ -196,8 +196,9 @@ class Ledger:
             order = Order(ref, self.merchant)
         else:
             status, revision, replies = known
-            order = Order(ref, self.merchant, status, revision, replies, confirmations=int(status == "completed"))
-            order.is_on_hold = bool(self.finished.get(ref) & _ON_HOLD)
+            packed = self.finished.get(ref)
+            order = Order(ref, self.merchant, status, revision, replies, confirmations=int(bool(packed & _TOLD)))
+            order.is_on_hold, order.is_quiet = bool(packed & _ON_HOLD), not packed & _TOLD
         self.orders[ref] = order
         return order
 
@@ -219,12 +220,12 @@ class Ledger:
     def finish(self, order: Order) -> None:
         """Shrink an order that is over to twelve bytes."""
         status = FINISHED.index(order.status) + 1
-        packed = status | min(order.revision, 0xFFF) << 3 | min(order.replies, 0xFFFF) << 15
-        packed |= _ON_HOLD if order.is_on_hold else 0
+        packed = status | min(order.revision, 0xFFF) << 3 | min(order.replies, 0x7FFF) << 15
+        packed |= (_TOLD if order.confirmations else 0) | (_ON_HOLD if order.is_on_hold else 0)
         self.finished.put(order.ref, packed)
         self.orders.pop(order.ref, None)
 
     def finished_order(self, ref: str) -> tuple[str, int, int] | None:
         """Status, revision and number of replies of an order that is over; None where there is none."""
         packed = self.finished.get(ref)
-        return None if not packed else (FINISHED[(packed & 7) - 1], packed >> 3 & 0xFFF, packed >> 15 & 0xFFFF)
+        return None if not packed else (FINISHED[(packed & 7) - 1], packed >> 3 & 0xFFF, packed >> 15 & 0x7FFF)

@@ -302,6 +302,22 @@ def test_a_hold_outlives_the_end_of_its_order() -> None:
     assert {breach.code for breach in breaches(doctored)} == {"I11"}
 
 
+def test_a_confirmation_may_be_told_after_the_end_of_its_order() -> None:
+    """Paid, completed with another client, then released: what was withheld is said once, and a second time is a breach."""
+    story = given(RecordListing(listing=a_listing("tea", "10"))).when(an_order(), requested(10), held(), paid(10))
+    story.when(moved(OrderStatus.COMPLETED, announce=False), released())
+
+    books = audited(story.journal)
+
+    status, _, replies = books.order(a_key().ref) or ("", 0, 0)
+    assert (status, replies) == ("completed", 2)
+    doctored = [as_json(one) for one in story.journal]
+    again = deepcopy(doctored[-1])
+    again.update(seq=again["seq"] + 1, covers=again["covers"] + 1)
+    again["events"] = [{**one, "number": 3} for one in again["events"] if one["type"] == "ReplyPromised"]
+    assert {breach.code for breach in breaches([*doctored, again])} == {"I4"}
+
+
 def test_receipts_are_counted_by_merchant_and_day() -> None:
     """Late money as well: it was received."""
     days = audited(ten_orders().journal).receipts
