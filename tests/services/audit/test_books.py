@@ -303,7 +303,7 @@ def test_a_hold_outlives_the_end_of_its_order() -> None:
 
 
 def test_a_confirmation_may_be_told_after_the_end_of_its_order() -> None:
-    """Paid, completed with another client, then released: what was withheld is said once, and a second time is a breach."""
+    """What was withheld is said once its order is over; a second time is a breach."""
     story = given(RecordListing(listing=a_listing("tea", "10"))).when(an_order(), requested(10), held(), paid(10))
     story.when(moved(OrderStatus.COMPLETED, announce=False), released())
 
