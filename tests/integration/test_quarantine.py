@@ -13,11 +13,10 @@ from schemas.codec import decode, encode
 from schemas.messages import Command, Event
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import to_json
-from schemas.orders import OrderMoved, OrderPlaced, OrderStatus
+from schemas.orders import OrderMoved, OrderPlaced, OrderStatus, ShippingMoved, ShippingStatus
 from schemas.quarantine import Quarantined
 from schemas.shops import OpenShop, ShopSettings
 from schemas.topics import COMMANDS, QUARANTINE, RAW
-from schemas.values import Actor
 from streams.decider import Decider
 from streams.domain import payments
 from streams.intake import Intake
@@ -35,7 +34,7 @@ from tests.support.builders import an_id
 from tests.support.cluster import merchant_in, offers, order_key, orders, said, until
 from tests.support.shop import Shop
 from tests.support.stack import RunningStack
-from tests.support.steps import cancelled, moved, paid, receipt, requested
+from tests.support.steps import cancelled, paid, parcel, receipt, requested
 
 pytestmark = pytest.mark.real
 
@@ -85,9 +84,9 @@ async def decided(kafka: Kafka, commands: int) -> None:
 @pytest.mark.req("OPS-07")
 @pytest.mark.req("EVT-09")
 async def test_a_refused_move_is_decided_again_once_the_order_stands_otherwise(kafka: Kafka) -> None:
-    """A merchant's move that came too early is refused; replayed after the payment, it is made, once."""
+    """A parcel that came before the money is refused; replayed after the payment, it is on its way, once."""
     key = order_key(ANN, 0)
-    early = said(ANN, moved(OrderStatus.PROCESSING, Actor.MERCHANT, key))
+    early = said(ANN, parcel(ShippingStatus.SHIPPED, key=key))
     async with deciding(kafka), replaying(kafka) as replay:
         await cluster.send(kafka, [offers(ANN), *orders(ANN, [0]), early])
         await decided(kafka, 3)
@@ -104,8 +103,8 @@ async def test_a_refused_move_is_decided_again_once_the_order_stands_otherwise(k
             await replay.replay([record.id])
         await decided(kafka, 8)
 
-    made = [event for event in await events(kafka) if isinstance(event, OrderMoved)]
-    assert [event.to for event in made] == [OrderStatus.CONFIRMED, OrderStatus.PROCESSING]
+    made = [event for event in await events(kafka) if isinstance(event, OrderMoved | ShippingMoved)]
+    assert [event.to for event in made] == [OrderStatus.CONFIRMED, ShippingStatus.SHIPPED]
     assert {r.id for r in await aside(kafka)} == {record.id}
 
 
