@@ -6,7 +6,7 @@ from typing import assert_never
 
 from schemas.dialects.contract import Draft, MessageFault, MessageRefused, Reading, Said
 from schemas.dialects.readings import read_order, read_receipt, read_request, read_shipping, read_status
-from schemas.dialects.tags import Tags, parcel_tags
+from schemas.dialects.tags import Tags, answer_tags, parcel_tags, request_tags
 from schemas.nostr.kinds import Kind
 from schemas.replies import PaymentRequestReply, ReplyPromised, ShippingReply, StatusReply, TextReply
 
@@ -51,17 +51,10 @@ class Gamma:
         """
         order = promised.order
         reply = promised.reply
-        common = (("p", order.buyer), ("order", order.order_id), ("e", promised.answers))
         own: tuple[tuple[str, ...], ...]
         match reply:
             case PaymentRequestReply():
-                own = (
-                    ("subject", "order-payment"),
-                    ("type", "2"),
-                    ("amount", str(reply.amount_sats)),
-                    *(("payment", option.medium, option.text) for option in reply.options),
-                    ("expiration", str(reply.expires_at)),
-                )
+                own = request_tags(reply)
             case StatusReply():
                 own = (("subject", "order-info"), ("type", "3"), ("status", reply.status.value))
             case ShippingReply():
@@ -71,7 +64,7 @@ class Gamma:
                 return Draft(kind=Kind.CHAT_MESSAGE, tags=tags, content=reply.text)
             case _:
                 assert_never(reply)
-        return Draft(kind=Kind.ORDER, tags=(*common, *own), content=reply.text)
+        return Draft(kind=Kind.ORDER, tags=(*answer_tags(promised), *own), content=reply.text)
 
 
 DIALECT = Gamma()

@@ -16,7 +16,7 @@ from schemas.dialects.readings import (
     read_shipping,
     read_status,
 )
-from schemas.dialects.tags import Tags, parcel_tags
+from schemas.dialects.tags import Tags, answer_tags, parcel_tags, request_tags
 from schemas.nostr.kinds import Kind
 from schemas.replies import PaymentRequestReply, ReplyPromised, ShippingReply, StatusReply, TextReply, WireStatus
 
@@ -69,18 +69,12 @@ class Kind14:
         They have no button for a payment request and show the text, so what is to be paid stands in it as well.
         Any subject but theirs is dropped, so that what is for a person alone has one of them and no type.
         """
-        order, reply = promised.order, promised.reply
+        reply = promised.reply
         own: tuple[tuple[str, ...], ...]
         content = reply.text
         match reply:
             case PaymentRequestReply():
-                own = (
-                    ("subject", "order-payment"),
-                    ("type", "2"),
-                    ("amount", str(reply.amount_sats)),
-                    *(("payment", option.medium, option.text) for option in reply.options),
-                    ("expiration", str(reply.expires_at)),
-                )
+                own = request_tags(reply)
                 content = "\n\n".join((reply.text, *(option.text for option in reply.options)))
             case StatusReply():
                 word = _WRITTEN_AS.get(reply.status.value, reply.status.value)
@@ -91,8 +85,7 @@ class Kind14:
                 own = (("subject", "order-info"),)
             case _:
                 assert_never(reply)
-        common = (("p", order.buyer), ("order", order.order_id), ("e", promised.answers))
-        return Draft(kind=Kind.CHAT_MESSAGE, tags=(*common, *own), content=content)
+        return Draft(kind=Kind.CHAT_MESSAGE, tags=(*answer_tags(promised), *own), content=content)
 
 
 DIALECT = Kind14()

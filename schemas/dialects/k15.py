@@ -7,7 +7,7 @@ from typing import assert_never
 from schemas.dialects.contract import Draft, MessageFault, MessageRefused, Reading, Said
 from schemas.dialects.human import FILE_TAGS
 from schemas.dialects.readings import SUBJECTS, read_order_info, read_receipt, read_request, read_shipping
-from schemas.dialects.tags import Tags, parcel_tags
+from schemas.dialects.tags import Tags, answer_tags, parcel_tags
 from schemas.nostr.kinds import Kind
 from schemas.replies import PaymentRequestReply, ReplyPromised, ShippingReply, StatusReply, TextReply
 
@@ -42,7 +42,7 @@ class Kind15:
     def write(self, promised: ReplyPromised) -> Draft:
         """The reply as the draft prints it; what is for a person alone is a kind 14 about the order (its message 7)."""
         order, reply = promised.order, promised.reply
-        common = (("p", order.buyer), ("order", order.order_id), ("e", promised.answers))
+        common = answer_tags(promised)
         own: tuple[tuple[str, ...], ...]
         match reply:
             case PaymentRequestReply():

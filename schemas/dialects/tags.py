@@ -6,7 +6,7 @@ from typing import Final
 
 from schemas import limits
 from schemas.dialects.contract import MessageFault, MessageRefused, Said
-from schemas.replies import ShippingReply
+from schemas.replies import PaymentRequestReply, ReplyPromised, ShippingReply
 from schemas.values import Actor, OrderKey
 
 ORDER_ID_MAX: Final = limits.ORDER_ID.most
@@ -60,6 +60,22 @@ class Tags:
 def is_key(text: str) -> bool:
     """Whether a text is a public key in hex."""
     return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
+
+
+def answer_tags(promised: ReplyPromised) -> tuple[tuple[str, ...], ...]:
+    """Whom a reply is for, which order it is about, and the message it answers (ORD-10)."""
+    return (("p", promised.order.buyer), ("order", promised.order.order_id), ("e", promised.answers))
+
+
+def request_tags(reply: PaymentRequestReply) -> tuple[tuple[str, ...], ...]:
+    """A payment request of type 2, as the market spec writes it (§4 message 2)."""
+    return (
+        ("subject", "order-payment"),
+        ("type", "2"),
+        ("amount", str(reply.amount_sats)),
+        *(("payment", option.medium, option.text) for option in reply.options),
+        ("expiration", str(reply.expires_at)),
+    )
 
 
 def parcel_tags(reply: ShippingReply) -> tuple[tuple[str, ...], ...]:

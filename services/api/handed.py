@@ -5,9 +5,8 @@ Relays are followed from where they were left, so an old event that comes to one
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import FastAPI, HTTPException, status
 from pydantic import BaseModel, Field
@@ -15,22 +14,15 @@ from pydantic import BaseModel, Field
 from schemas import limits
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import EventRefused, check_id, check_sig, parse_event
+from services.api.raw_events import HANDED_MAX, Raw, headers_of
 
 KINDS = frozenset({Kind.PRODUCT, Kind.COLLECTION, Kind.SHIPPING_OPTION})
-EVENTS_MAX = 100
-
-
-class Raw(Protocol):
-    """Where raw events go (`streams.sinks`)."""
-
-    async def put_raw(self, key_hex: str, text: bytes, headers: Sequence[tuple[str, bytes]]) -> None:
-        """Queue one sighting."""
 
 
 class Handed(BaseModel):
     """Signed events as their relays have them: JSON, each as a text."""
 
-    events: tuple[str, ...] = Field(min_length=1, max_length=EVENTS_MAX)
+    events: tuple[str, ...] = Field(min_length=1, max_length=HANDED_MAX)
 
 
 def add_routes(app: FastAPI, guarded: Sequence[Any], raw: Raw, is_hosted: Callable[[str], bool]) -> None:
@@ -43,12 +35,7 @@ def add_routes(app: FastAPI, guarded: Sequence[Any], raw: Raw, is_hosted: Callab
                 status.HTTP_404_NOT_FOUND, f"there is no merchant {public_key}: `ncc merchant list` shows them"
             )
         checked = [_checked(public_key, number, text) for number, text in enumerate(handed.events, 1)]
-        headers = (
-            ("relay", b"a person's hand"),
-            ("subscription", b"handed"),
-            ("received_ms", str(time.time_ns() // 1_000_000).encode()),
-            ("tenants", b""),
-        )
+        headers = headers_of("a person's hand", "handed")
         for event_id, text in checked:
             await raw.put_raw(event_id, text, headers)
         return {"taken": len(checked)}

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -29,6 +29,7 @@ from schemas.replies import ReplyPromised
 from schemas.signing import SignerDenies
 from schemas.values import OrderKey
 from services.api.answers import Answers
+from services.api.raw_events import Raw, headers_of
 from services.outgoing import no_vault, of_reply
 from services.relays.pace import TokenBucket
 
@@ -41,13 +42,6 @@ log = structlog.get_logger(role="api")
 
 Records = Callable[[str], AbstractAsyncContextManager[AsyncIterator[JournalRecord]]]
 """A merchant's key → every record of that journal partition from then on."""
-
-
-class Raw(Protocol):
-    """Where relays' sightings go, and messages from this door as well."""
-
-    async def put_raw(self, key_hex: str, text: bytes, headers: Sequence[tuple[str, bytes]]) -> None:
-        """Queue one message."""
 
 
 class Wrapper(Protocol):
@@ -116,12 +110,7 @@ class Door:
         bucket.take(time.monotonic())
 
     async def _ask(self, event: Event, merchant: str, text: bytes) -> str | None:
-        headers = (
-            ("relay", b"the buyers' door"),
-            ("subscription", b"door"),
-            ("received_ms", str(time.time_ns() // 1_000_000).encode()),
-            ("tenants", b""),
-        )
+        headers = headers_of("the buyers' door", "door")
         async with self._records(merchant) as records:
             if await self._is_frozen(merchant):
                 return None

@@ -21,6 +21,7 @@ from schemas.market.reading import MarketRefused
 from schemas.nostr.coordinates import Coordinate
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, to_json
+from services.api.raw_events import HANDED_MAX
 from services.cli.client import Stack
 from services.cli.documents import FILE_BYTES_MAX
 from services.cli.looking import Seen, look
@@ -42,7 +43,6 @@ HERE: Final = ("same", "imported")
 OWN: Final = tuple(Kind(kind) for kind in NOUNS)
 NIP15: Final = (Kind.STALL, Kind.STALL_PRODUCT)
 ARRIVES_WITHIN_S: Final = 60.0
-HANDED_MAX: Final = 100
 PUT_TIMEOUT_S: Final = 20.0
 _OLD_ORDERS = (
     "SELECT count() AS n, countIf(status NOT IN ('completed', 'cancelled')) AS open FROM orders_now"

@@ -147,9 +147,7 @@ def replies_keep_their_order(world: World) -> None:
     """
     effects = {world.made.event_of.get((e, p.order.buyer)): e for e, p in world.books.promised.items()}
     newest: dict[str, int] = {}
-    entries = [entry.value for entry in world.broker.all(topics.DELIVERIES.name)]
-    deliveries = [found if isinstance(found, Delivery) else decode(Delivery, found) for found in entries]
-    given_up = {delivery.effect_id for delivery in deliveries if delivery.state is DeliveryState.FAILED}
+    given_up = {delivery.effect_id for delivery, _ in _deliveries(world) if delivery.state is DeliveryState.FAILED}
     for event_id in world.net.acknowledged:
         if effect_id := effects.get(event_id):
             ref, _, number = effect_id.rpartition(":")
@@ -172,8 +170,7 @@ def nothing_is_owed(world: World) -> None:
     if left := [key for key, value in owed.items() if value is not None]:
         raise Breach(f"I4: {left[0]!r} is owed to a relay for ever")
     answered: dict[str, set[str]] = defaultdict(set)
-    for entry in world.broker.all(topics.DELIVERIES.name):  # one that lost its partition may still say less, later
-        said = entry.value if isinstance(entry.value, Delivery) else decode(Delivery, entry.value)
+    for said, _ in _deliveries(world):  # one that lost its partition may still say less, later
         answered[said.effect_id] |= {o.relay for o in said.outcomes if o.outcome in FINAL}
     at_ms = _last_deliveries(world)[1]
     for effect_id, promised_ms in world.books.promised_ms.items():
@@ -182,13 +179,18 @@ def nothing_is_owed(world: World) -> None:
             raise Breach(f"I4: {effect_id} was told to {len(final)} relays, and the others were left")
 
 
+def _deliveries(world: World) -> Iterable[tuple[Delivery, int]]:
+    """Every delivery record in its order, with when the broker had it."""
+    for entry in world.broker.all(topics.DELIVERIES.name):
+        yield entry.value if isinstance(entry.value, Delivery) else decode(Delivery, entry.value), entry.timestamp
+
+
 def _last_deliveries(world: World) -> tuple[dict[str, Delivery], dict[str, int]]:
     """The last record of each effect, and when the broker had it: processes' own clocks may be off."""
     delivered: dict[str, Delivery] = {}
     at_ms: dict[str, int] = {}
-    for entry in world.broker.all(topics.DELIVERIES.name):
-        delivery = entry.value if isinstance(entry.value, Delivery) else decode(Delivery, entry.value)
-        delivered[delivery.effect_id], at_ms[delivery.effect_id] = delivery, entry.timestamp
+    for delivery, stored_ms in _deliveries(world):
+        delivered[delivery.effect_id], at_ms[delivery.effect_id] = delivery, stored_ms
     return delivered, at_ms
 
 
