@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,6 @@ from tests.fuzz.judge import GROWTH_MAX, MEMORY_MAX, growth, judge, traced_peak
 from tests.fuzz.kept import corpus_of, found_by, keep_corpus, keep_found
 from tests.fuzz.target import SIZE_MAX, Target
 
-_EXECUTIONS = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _REACHED = re.compile(r"cov: (\d+) ft: (\d+)")
 _SEARCHED = re.compile(r"Done \d+ runs in (\d+) second")
 _PROJECT = Path(__file__).parents[2]
@@ -126,12 +126,13 @@ def _outcome(target: Target, folder: Path, seconds: float, status: int, *, keep:
     if keep:
         inputs = [path.read_bytes() for path in sorted((folder / "inputs").iterdir())]
         keep_corpus(target, [*_starts(target), *inputs])
-    executed, reached, searched = _EXECUTIONS.findall(log), _REACHED.findall(log), _SEARCHED.findall(log)
+    reached, searched = _REACHED.findall(log), _SEARCHED.findall(log)
+    inputs_read, bytes_read = struct.unpack("=QQ", (folder / "read").read_bytes())
     return Outcome(
         target=target.name,
-        executions=int(executed[-1]) if executed else 0,
-        read_bytes=int.from_bytes((folder / "read").read_bytes(), sys.byteorder),
-        seconds=float(searched[-1]) if searched else seconds,
+        executions=inputs_read,
+        read_bytes=bytes_read,
+        seconds=float(sum(map(int, searched))) if searched else seconds,
         features=int(reached[-1][1]) if reached else 0,
         corpus=len(corpus_of(target.name)),
         found=found,

@@ -3,7 +3,9 @@
 The product is instrumented while it is imported, so that the search sees which branches an input takes;
 that takes seconds, so one process imports and a copy of it searches each target, one after another.
 After each it prints `TARGET STATUS`. `FOLDER/TARGET` holds the search's `log`, what it kept (`inputs`), what it
-started from (`starts`), what it found fault with (`suspects`), and how many bytes it has read (`read`).
+started from (`starts`), what it found fault with (`suspects`), and how many inputs and bytes it has `read`.
+
+A clock says little about a search on a busy machine, so one that has read less than `INPUTS_MIN` goes on.
 
 A search does not end at a finding: it writes the input down and goes on.
 Instrumented code is slow, so what is found here is judged again in a process without instrumentation.
@@ -33,13 +35,15 @@ with atheris.instrument_imports(include=["schemas", "streams", "services"]) if a
     from tests.fuzz import blind
     from tests.fuzz.judge import judge
     from tests.fuzz.mutate import mutated_json
-    from tests.fuzz.target import SIZE_MAX, Target
+    from tests.fuzz.target import INPUTS_MIN, SIZE_MAX, Target
     from tests.fuzz.targets import TARGETS
 
 HANG_S = 10
 GRACE_S = 30.0
 """What a search may take beyond its time: to read the corpus, and for one input that hangs."""
 RSS_MAX_MB = 2_048
+LONGER_MAX = 4
+"""How often a search that read too little is begun anew, from what it has kept, for twice the time."""
 SUSPECTS_MAX = 3
 """Inputs kept for one complaint; one of them may prove to be nothing."""
 
@@ -47,10 +51,21 @@ SUSPECTS_MAX = 3
 def main(folder: Path, seconds: float, seed: int, names: Sequence[str]) -> None:
     """Search each target for so many seconds, and say how each search ended."""
     for name in names:
-        child = os.fork()
-        if child == 0:
-            _search(TARGETS[name], folder / name, seconds, seed)
-        print(name, _ended(child, seconds + GRACE_S), flush=True)
+        read = _counters(folder / name / "read")
+        status = _searched(TARGETS[name], folder / name, seconds, seed, read)
+        for longer in range(1, LONGER_MAX + 1):
+            if status != 0 or read[0] >= INPUTS_MIN:
+                break
+            status = _searched(TARGETS[name], folder / name, seconds * 2**longer, seed + longer, read)
+        print(name, status, flush=True)
+
+
+def _searched(target: Target, folder: Path, seconds: float, seed: int, read: memoryview) -> int:
+    """One search in a process of its own, and its status."""
+    child = os.fork()
+    if child == 0:
+        _search(target, folder, seconds, seed, read)
+    return _ended(child, seconds + GRACE_S)
 
 
 def _ended(child: int, within_s: float) -> int:
@@ -66,16 +81,16 @@ def _ended(child: int, within_s: float) -> int:
         time.sleep(0.05)
 
 
-def _search(target: Target, folder: Path, seconds: float, seed: int) -> None:
+def _search(target: Target, folder: Path, seconds: float, seed: int, read: memoryview) -> None:
     """Search until the time is over; does not return."""
-    log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT)
+    log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
     suspects: dict[str, int] = {}
-    read = _counter(folder / "read")
 
     def take(data: bytes) -> None:
-        read[0] += len(data)
+        read[0] += 1
+        read[1] += len(data)
         complaint = judge(target, data)
         if complaint is not None and suspects.get(complaint, 0) < SUSPECTS_MAX:
             suspects[complaint] = suspects.get(complaint, 0) + 1
@@ -84,10 +99,7 @@ def _search(target: Target, folder: Path, seconds: float, seed: int) -> None:
     if atheris is None:
         starts = [path.read_bytes() for path in sorted((folder / "starts").iterdir())]
         executions = blind.search(target, starts, seconds, seed, take)
-        print(
-            f"Done {executions} runs in {seconds:.0f} second(s)\nstat::number_of_executed_units: {executions}",
-            flush=True,
-        )
+        print(f"Done {executions} runs in {seconds:.0f} second(s)", flush=True)
         os._exit(0)
     options = [
         f"-max_total_time={max(1, round(seconds))}",
@@ -97,7 +109,6 @@ def _search(target: Target, folder: Path, seconds: float, seed: int) -> None:
         f"-seed={seed}",
         f"-dict={_dictionary(target, folder)}",
         f"-artifact_prefix={folder / 'suspects'}/",
-        "-print_final_stats=1",
         "-reload=0",
         "-len_control=0",
     ]
@@ -109,11 +120,11 @@ def _search(target: Target, folder: Path, seconds: float, seed: int) -> None:
     atheris.Fuzz()
 
 
-def _counter(path: Path) -> memoryview:
-    """One number of 64 bits in a file, which stays there however this process ends."""
-    path.write_bytes(bytes(8))
+def _counters(path: Path) -> memoryview:
+    """Two numbers of 64 bits in a file, which stay there however a search ends: inputs, and bytes of them all."""
+    path.write_bytes(bytes(16))
     with path.open("r+b") as file:
-        return memoryview(mmap.mmap(file.fileno(), 8)).cast("Q")
+        return memoryview(mmap.mmap(file.fileno(), 16)).cast("Q")
 
 
 def _mutated(choices: int, data: bytes, size_max: int, seed: int) -> bytes:

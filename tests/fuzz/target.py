@@ -11,6 +11,9 @@ MARK = "Qx7SECRETx7Q"
 SIZE_MAX = 4_096
 """Bytes of one input; what is larger than that in life is had by letting an input repeat a part of itself."""
 
+INPUTS_MIN = 500
+"""Inputs that a search reads at least, however busy the machine is: fewer are no search."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

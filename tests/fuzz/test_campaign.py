@@ -8,6 +8,7 @@ import pytest
 
 from tests.fuzz.__main__ import main
 from tests.fuzz.campaign import campaign
+from tests.fuzz.target import INPUTS_MIN
 from tests.fuzz.targets import TARGETS
 
 SECONDS = float(os.environ.get("NCC_FUZZ_SECONDS", "3"))
@@ -21,7 +22,7 @@ def test_a_search_of_every_target_finds_nothing() -> None:
 
     assert [(one.target, found.complaint) for one in outcomes for found in one.found] == []
     assert [one.trouble for one in outcomes if one.trouble] == []
-    assert all(one.executions > 100 for one in outcomes)
+    assert [one for one in outcomes if one.executions < INPUTS_MIN] == []
 
 
 def test_the_command_names_the_targets_it_knows(capsys: pytest.CaptureFixture[str]) -> None:

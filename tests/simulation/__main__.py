@@ -33,7 +33,16 @@ def main() -> int:
         TextColumn("simulate"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
     ) as bar:
         task = bar.add_task("histories", total=len(seeds))
-        tally = run_fleet(seeds, cores, lambda seen: bar.update(task, completed=seen.histories))
+        shown = 0
+
+        def see(seen: Tally) -> None:
+            nonlocal shown
+            for failure in seen.failures[shown:]:
+                bar.console.print(f"seed {failure.seed}: {failure.said}", markup=False, highlight=False, soft_wrap=True)
+            shown = len(seen.failures)
+            bar.update(task, completed=seen.histories)
+
+        tally = run_fleet(seeds, cores, see)
     took_s = time.monotonic() - began_s
     gaps = missing(tally.coverage) if tally.histories >= SEEDS_ENOUGH else []
     if options.json:
