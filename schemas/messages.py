@@ -54,6 +54,8 @@ CommandBody = Annotated[
     | payments.RecordPaymentRequest
     | payments.RecordPaymentFailure
     | payments.ObservePayment
+    | payments.ObserveReversal
+    | payments.WaivePayment
     | payments.ReportPayment
     | payments.ReportUnnamedPayment
     | payments.AnnouncePayment
@@ -102,6 +104,7 @@ Event = Annotated[
     | holds.ReplyWithheld
     | goods.GoodsSet
     | goods.PickupReady
+    | refunds.RefundOwed
     | refunds.RefundRecorded
     | parking.CommandParked
     | parking.ParkedReleased
@@ -110,7 +113,9 @@ Event = Annotated[
     | payments.PaymentRequested
     | payments.PaymentReported
     | payments.PaymentAnnounced
+    | payments.PaymentPartReceived
     | payments.PaymentSettled
+    | payments.PaymentReversed
     | payments.PaymentImplied
     | payments.PaymentDropped
     | preferences.PreferenceRecorded

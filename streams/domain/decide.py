@@ -23,10 +23,12 @@ from schemas.past import AnswerPast, RecordPast
 from schemas.payments import (
     AnnouncePayment,
     ObservePayment,
+    ObserveReversal,
     RecordPaymentFailure,
     RecordPaymentRequest,
     ReportPayment,
     ReportUnnamedPayment,
+    WaivePayment,
 )
 from schemas.preferences import RecordPreference
 from schemas.publishing import KeepDraft, PublishOffer, PublishRelays, RecordDraft, RecordRelays, WithdrawOffer
@@ -49,6 +51,7 @@ from streams.domain import (
     publishing,
     refunds,
     reviews,
+    settlement,
     stocktaking,
 )
 from streams.domain.decision import Decision
@@ -82,7 +85,11 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
         case RecordPaymentRequest():
             payments.record_request(decision, body)
         case ObservePayment():
-            payments.observe(decision, body)
+            settlement.observe(decision, body)
+        case ObserveReversal():
+            settlement.observe_reversal(decision, body)
+        case WaivePayment():
+            settlement.waive(decision, body)
         case MoveOrder():
             orders.move(decision, body)
         case MoveShipping():
