@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.payments import BackendState, ObserveReversal, PaymentWanted
-from services.payments.port import BackendRef, Observation
+from schemas.payments import BackendState, Method, ObserveReversal, PaymentWanted
+from services.payments.port import BackendRef, Intent, Observation, preimage_for, reference
 
 LATE_WATCH_S = 3_600
 """How long after its expiry a request that was not paid is still watched."""
@@ -36,6 +36,18 @@ class Open:
     @property
     def intent_id(self) -> str:
         return self.wanted.intent_id
+
+    def intent(self, preimage_secret: bytes) -> Intent:
+        """What the back-end is asked for; the secret is what its preimage is derived from."""
+        return Intent(
+            intent_id=self.intent_id,
+            reference=reference(self.intent_id),
+            amount_msat=self.wanted.amount_msat,
+            memo=self.wanted.memo,
+            expires_at=self.wanted.expires_at,
+            method=Method.BOLT11,
+            preimage=preimage_for(preimage_secret, self.intent_id),
+        )
 
     def is_news(self, seen: Observation) -> bool:
         """Whether a look-up found money, or its loss, that the journal does not have."""

@@ -18,7 +18,6 @@ from schemas.crash_points import Point, reach
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import OrderMoved, OrderStatus
 from schemas.payments import (
-    Method,
     ObservePayment,
     PaymentAnnounced,
     PaymentDropped,
@@ -47,8 +46,6 @@ from services.payments.port import (
     Unauthorized,
     Unsupported,
     check_request,
-    preimage_for,
-    reference,
 )
 
 CALL_TIMEOUT_S = 10.0
@@ -198,7 +195,7 @@ class PaymentsRole:
         One that a buyer was shown is found again however old it is: it may have been paid while nobody watched.
         """
         pause_s, refusals = PAUSE_FIRST_S, 0
-        backend, intent = self._backend_of(entry.merchant), self._intent(entry.wanted)
+        backend, intent = self._backend_of(entry.merchant), entry.intent(self._preimage_secret)
         while entry.requested or (entry.wanted.expires_at > time.time() and not entry.dropped):
             try:
                 reach(Point.PAYMENTS_ENSURING)
@@ -225,17 +222,6 @@ class PaymentsRole:
                 log.warning("back-end call", intent=entry.intent_id, error=type(error).__name__)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
-
-    def _intent(self, wanted: PaymentWanted) -> Intent:
-        return Intent(
-            intent_id=wanted.intent_id,
-            reference=reference(wanted.intent_id),
-            amount_msat=wanted.amount_msat,
-            memo=wanted.memo,
-            expires_at=wanted.expires_at,
-            method=Method.BOLT11,
-            preimage=preimage_for(self._preimage_secret, wanted.intent_id),
-        )
 
     def _check(self, intent: Intent, request: PaymentRequest) -> RequestRefused | None:
         checked = check_request(intent, request.text, int(time.time()), self._network, None, request.payment_hash)
@@ -282,16 +268,16 @@ class PaymentsRole:
             self._listeners[merchant] = asyncio.ensure_future(self._follow_hints(merchant))
 
     async def _follow_hints(self, merchant: str) -> None:
-        backend = self._backend_of(merchant)
-        cursor: Cursor | None = None
+        backend, cursor = self._backend_of(merchant), FROM_THE_START
         while True:
             try:
-                cursor = cursor or await self._read_back(merchant, backend)
+                cursor = await self._read_on(merchant, backend, cursor)
                 async for hint in backend.listen(cursor):
-                    intent_id = self._by_ref.get(hint.backend_ref) if hint.backend_ref else None
-                    if intent_id is not None and (entry := self._open.get(intent_id)) is not None:
-                        self._look_soon(entry)
-                    elif hint.backend_ref is not None and merchant not in self._frozen:
+                    if (
+                        hint.backend_ref is not None
+                        and not self._heed(hint.backend_ref)
+                        and merchant not in self._frozen
+                    ):
                         seen = await backend.lookup(hint.backend_ref, timeout_s=CALL_TIMEOUT_S)
                         await self._say_reversed(merchant, seen)
             except Unsupported:
@@ -300,14 +286,21 @@ class PaymentsRole:
                 log.warning("listening stopped", merchant=merchant, error=type(error).__name__)
             await asyncio.sleep(PAUSE_FIRST_S)
 
-    async def _read_back(self, merchant: str, backend: PaymentBackend) -> Cursor:
-        """The end of the back-end's history; what was taken back while nobody listened is said now (TR-16)."""
-        cursor = FROM_THE_START
+    async def _read_on(self, merchant: str, backend: PaymentBackend, cursor: Cursor) -> Cursor:
+        """What happened while nobody listened, money taken back too (TR-16); gives where the history ends."""
         while (scan := await backend.scan(cursor, timeout_s=CALL_TIMEOUT_S)).observations:
             for seen in scan.observations:
-                await self._say_reversed(merchant, seen)
+                if not self._heed(seen.backend_ref) and merchant not in self._frozen:
+                    await self._say_reversed(merchant, seen)
             cursor = scan.cursor
         return cursor
+
+    def _heed(self, ref: BackendRef) -> bool:
+        """Look a request up that is watched; False where it is not."""
+        entry = self._open.get(self._by_ref.get(ref, ""))
+        if entry is not None:
+            self._look_soon(entry)
+        return entry is not None
 
     async def _say_reversed(self, merchant: str, seen: Observation) -> None:
         """Money of a request nobody watches was taken back; the decider knows whose it was."""

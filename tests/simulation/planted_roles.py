@@ -174,7 +174,7 @@ def _time_out_is_failure() -> list[Change]:
 
     async def wrong(self: PaymentsRole, entry: Any) -> None:
         try:
-            await self._backend_of(entry.merchant).ensure(self._intent(entry.wanted), timeout_s=1)
+            await self._backend_of(entry.merchant).ensure(entry.intent(self._preimage_secret), timeout_s=1)
         except BackendError:
             if not entry.requested:
                 await self._failed(entry, "timeout")
