@@ -10,7 +10,7 @@ import pytest
 from schemas.catalogue import RecordListing
 from schemas.messages import CommandBody, JournalRecord
 from schemas.orders import CancellationRequested, OrderStatus, ShippingStatus
-from schemas.payments import Method, PaymentSettled, intent_id
+from schemas.payments import BackendState, Method, PaymentSettled, intent_id
 from schemas.values import Actor, OrderKey
 from services.audit.books import Books
 from streams.domain import orders, settlement
@@ -36,7 +36,7 @@ def breaches_of_a_day() -> set[str]:
         requested(20),
         an_order(("tea", 1), key=two, rumor="2"),
         an_order(("tea", 1), key=three, rumor="3"),
-        paid(19),
+        paid(19, state=BackendState.PARTIAL),
         paid(20),
         paid(20),
         parcel(ShippingStatus.SHIPPED),
