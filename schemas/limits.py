@@ -361,7 +361,15 @@ PROOFS = Limit(
     "proofs",
     "PAY-13",
     "the oldest is forgotten",
-    why="A proof is a claim and confirms nothing, so forgetting an old one costs a finding and no money.",
+    why="A proof is a claim and confirms nothing; but money taken back after that is not found by its request.",
+)
+PAYMENT_PARTS = Limit(
+    "payment requests for one price of an order",
+    10,
+    "requests",
+    "PAY-19",
+    "too_many_parts",
+    why="Whoever pays in so many parts gets all of it back and may order again.",
 )
 DOOR_MESSAGES = Limit(
     "messages in a minute for one shop through the buyers' door",

@@ -57,6 +57,8 @@ CommandBody = Annotated[
     | payments.RecordPaymentRequest
     | payments.RecordPaymentFailure
     | payments.ObservePayment
+    | payments.ObserveReversal
+    | payments.WaivePayment
     | payments.ReportPayment
     | payments.ReportUnnamedPayment
     | payments.AnnouncePayment
@@ -105,6 +107,7 @@ Event = Annotated[
     | holds.ReplyWithheld
     | goods.GoodsSet
     | goods.PickupReady
+    | refunds.RefundOwed
     | refunds.RefundRecorded
     | parking.CommandParked
     | parking.ParkedReleased
@@ -113,7 +116,9 @@ Event = Annotated[
     | payments.PaymentRequested
     | payments.PaymentReported
     | payments.PaymentAnnounced
+    | payments.PaymentPartReceived
     | payments.PaymentSettled
+    | payments.PaymentReversed
     | payments.PaymentImplied
     | payments.PaymentDropped
     | preferences.PreferenceRecorded

@@ -7,6 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from schemas.values import OrderKey, PublicKey, Value
 
 
@@ -19,9 +21,13 @@ class Method(StrEnum):
     FIAT = "fiat"
 
 
-def intent_id(order: OrderKey, revision: int, method: Method = Method.BOLT11) -> str:
-    """The identity of an order revision's one payment request: 64 hex digits, the same on every run (PAY-17)."""
-    return hashlib.sha256(f"ncc/intent/1:{order.ref}:{revision}:{method}".encode()).hexdigest()
+def intent_id(order: OrderKey, revision: int, method: Method = Method.BOLT11, part: int = 1) -> str:
+    """The identity of an order revision's one payment request: 64 hex digits, the same on every run (PAY-17).
+
+    `part` counts the requests of one revision: a further one asks for the rest of what came only in part.
+    """
+    name = f"ncc/intent/1:{order.ref}:{revision}:{method}" + (f":{part}" if part > 1 else "")
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def request_digest(text: str) -> str:
@@ -54,19 +60,27 @@ class PaymentAxis(StrEnum):
     WANTED = "wanted"
     REQUESTED = "requested"
     REPORTED = "reported"
+    PARTIAL = "partial"
     PAID = "paid"
     LATE = "late"
+    REVERSED = "reversed"
     REFUND_DUE = "refund_due"
     REFUNDED = "refunded"
 
 
 class BackendState(StrEnum):
-    """What a payment back-end says of a request when it is looked up."""
+    """What a payment back-end says of a request when it is looked up.
+
+    `partial`: some of the money is there, and more may come for the same request.
+    `reversed`: what it had received was taken back from it, by a chain that was reorganised or a chargeback.
+    """
 
     OPEN = "open"
+    PARTIAL = "partial"
     PENDING = "pending"
     HELD = "held"
     SETTLED = "settled"
+    REVERSED = "reversed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     GONE = "gone"
@@ -96,7 +110,10 @@ class RecordPaymentFailure(Value):
 
 
 class ObservePayment(Value):
-    """A look-up at the back-end gave this; the only source of 'paid' (law L10)."""
+    """A look-up at the back-end gave this; the only source of 'paid' (law L10).
+
+    `gross_msat` is all that the request has received so far.
+    """
 
     type: Literal["ObservePayment"] = "ObservePayment"
     order: OrderKey
@@ -104,6 +121,21 @@ class ObservePayment(Value):
     state: BackendState
     gross_msat: int
     settled_at: int | None = None
+
+
+class ObserveReversal(Value):
+    """A look-up says that the money of a request was taken back; only its payment hash is known by now."""
+
+    type: Literal["ObserveReversal"] = "ObserveReversal"
+    payment_hash: str
+
+
+class WaivePayment(Value):
+    """The merchant goes on with an order whose money was taken back, and bears the loss."""
+
+    type: Literal["WaivePayment"] = "WaivePayment"
+    order: OrderKey
+    cause: str = Field(max_length=128)
 
 
 class ReportPayment(Value):
@@ -165,12 +197,14 @@ class PaymentWanted(Value):
     """An order is owed a payment request of `amount_msat`, valid until `expires_at` (unix seconds).
 
     The payments role makes it and answers with a command; called again, it finds the one it made.
+    A `part` above 1 asks for the rest of what came only in part.
     """
 
     type: Literal["PaymentWanted"] = "PaymentWanted"
     order: OrderKey
     intent_id: str
     revision: int
+    part: int = 1
     amount_msat: int
     expires_at: int
     memo: str
@@ -221,22 +255,77 @@ class PaymentAnnounced(Value):
     payments: tuple[NamedPayment, ...]
 
 
+class PaymentPartReceived(Value):
+    """Some money came for a request, and the order is not paid by it (TR-07, PAY-19).
+
+    `gross_msat` is all that this request has received, `before_msat` of it was entered earlier; `due_msat` is the
+    order's price and `rest_msat` what of it is still to come. `is_closed`: this request takes no more, so the payments
+    role forgets it, and the record wants another one for the rest. The order waits for that until `deadline_ms`.
+    With `late` nobody waited for the money (any more): the merchant decides.
+    """
+
+    type: Literal["PaymentPartReceived"] = "PaymentPartReceived"
+    order: OrderKey
+    intent_id: str
+    gross_msat: int
+    before_msat: int = 0
+    due_msat: int
+    rest_msat: int = 0
+    is_closed: bool = False
+    deadline_ms: int | None = None
+    late: bool = False
+
+    @property
+    def new_msat(self) -> int:
+        """What came in with this."""
+        return self.gross_msat - self.before_msat
+
+
 class PaymentSettled(Value):
-    """The back-end holds the money. Confirms a pending order; on a dead one it is late and the merchant decides."""
+    """The back-end holds the money. Confirms a pending order; on a dead one it is late and the merchant decides.
+
+    `gross_msat` is all that this request has received, `before_msat` of it was entered earlier as a part.
+    `in_all_msat` is what came in time over all of the revision's requests; None: over this one alone.
+    """
 
     type: Literal["PaymentSettled"] = "PaymentSettled"
     order: OrderKey
     intent_id: str
     gross_msat: int
+    before_msat: int = 0
+    in_all_msat: int | None = None
     due_msat: int
     settled_at: int | None
     late: bool = False
 
+    @property
+    def new_msat(self) -> int:
+        """What came in with this."""
+        return self.gross_msat - self.before_msat
+
+
+class PaymentReversed(Value):
+    """What a request had received, `amount_msat`, was taken back (TR-16). It never counts again.
+
+    `credit_msat` is what is left of the money that came in time, `owed_msat` what is still owed to the buyer, and
+    `payment` how the order's payment stands now. While that is `reversed`, nothing is sent or handed over before a
+    person decides: go on all the same (`WaivePayment`), or cancel. The payments role forgets the request.
+    """
+
+    type: Literal["PaymentReversed"] = "PaymentReversed"
+    order: OrderKey
+    intent_id: str
+    amount_msat: int
+    credit_msat: int
+    owed_msat: int
+    payment: PaymentAxis
+
 
 class PaymentImplied(Value):
-    """The merchant went on with an order that nobody had seen paid, so its money counts as theirs (TR-17).
+    """The merchant went on with an order that nobody had seen paid, so what was missing counts as theirs (TR-17).
 
-    The request is dropped in the same record; money that still comes for it is late.
+    A live request is dropped in the same record; money that still comes for it is late.
+    It also clears an order whose money was taken back (TR-16).
     """
 
     type: Literal["PaymentImplied"] = "PaymentImplied"

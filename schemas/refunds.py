@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
 
 from schemas import limits
 from schemas.values import OrderKey, Value
+
+
+class OwedFor(StrEnum):
+    """Why the shop holds money that is the buyer's."""
+
+    OVER = "over"
+    DOUBLE = "double"
+    UNFINISHED = "unfinished"
+
+
+class RefundOwed(Value):
+    """The shop holds so much more than the order costs (C-03, C-05), or than an order that ended took (C-02).
+
+    Nothing is paid out here: the merchant gives it back and says so, or keeps it with the buyer's leave.
+    """
+
+    type: Literal["RefundOwed"] = "RefundOwed"
+    order: OrderKey
+    amount_msat: int
+    reason: OwedFor
 
 
 class RecordRefund(Value):

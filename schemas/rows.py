@@ -26,6 +26,7 @@ class OrderRow(Value):
     """One order as it stands. Nothing personal: the address stays in the journal, sealed.
 
     `leaky`: it was written for everybody to read. `message_deleted`: its buyer took the message back, not the order.
+    `paid_msat` is what came in and was not taken back, `owed_msat` what of it is the buyer's by our own reckoning.
     """
 
     key: OrderKey
@@ -46,6 +47,8 @@ class OrderRow(Value):
     ready: bool = False
     implied_payment: bool = False
     refunded_msat: int = 0
+    owed_msat: int = 0
+    reversed_msat: int = 0
     parcels: tuple[Parcel, ...] = ()
     renewals: tuple[Renewal, ...] = ()
     leaky: bool = False

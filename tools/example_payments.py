@@ -10,11 +10,15 @@ from schemas.payments import (
     BackendState,
     NamedPayment,
     ObservePayment,
+    ObserveReversal,
     PaymentAnnounced,
+    PaymentAxis,
     PaymentDropped,
     PaymentForm,
+    PaymentPartReceived,
     PaymentReported,
     PaymentRequested,
+    PaymentReversed,
     PaymentSettled,
     PaymentWanted,
     ProofVerdict,
@@ -22,6 +26,7 @@ from schemas.payments import (
     RecordPaymentRequest,
     ReportPayment,
     ReportUnnamedPayment,
+    WaivePayment,
 )
 from schemas.preferences import (
     PaymentChoice,
@@ -32,6 +37,7 @@ from schemas.preferences import (
     PreferenceRecorded,
     RecordPreference,
 )
+from schemas.refunds import OwedFor, RefundOwed
 from tools.example_values import AT_S, BUYER, INTENT, ORDER, PREFERENCES, REQUESTED, RUMOR
 
 RECEIPT = ReportPayment(
@@ -51,6 +57,8 @@ PAYMENT_COMMANDS: tuple[CommandBody, ...] = (
     ObservePayment(
         order=ORDER, intent_id=INTENT, state=BackendState.SETTLED, gross_msat=30_570_000, settled_at=AT_S + 60
     ),
+    ObserveReversal(payment_hash="d2" * 32),
+    WaivePayment(order=ORDER, cause="operator 7"),
     RECEIPT,
     ReportUnnamedPayment(
         buyer=BUYER,
@@ -82,6 +90,24 @@ PAYMENT_EVENTS: tuple[Event, ...] = (
     ),
     PaymentAnnounced(order=ORDER, rumor_id=RUMOR, amount_sats=30_570, payments=(PAID_TO,)),
     PaymentSettled(order=ORDER, intent_id=INTENT, gross_msat=30_570_000, due_msat=30_570_000, settled_at=AT_S + 60),
+    PaymentPartReceived(
+        order=ORDER,
+        intent_id=INTENT,
+        gross_msat=10_000_000,
+        due_msat=30_570_000,
+        rest_msat=20_570_000,
+        is_closed=True,
+        deadline_ms=(AT_S + 960) * 1_000,
+    ),
+    PaymentReversed(
+        order=ORDER,
+        intent_id=INTENT,
+        amount_msat=30_570_000,
+        credit_msat=0,
+        owed_msat=0,
+        payment=PaymentAxis.REVERSED,
+    ),
+    RefundOwed(order=ORDER, amount_msat=2_000_000, reason=OwedFor.OVER),
     PaymentDropped(order=ORDER, intent_id=INTENT),
     PreferenceRecorded(preference=PREFERENCES[1]),
     PaymentFlowChosen(

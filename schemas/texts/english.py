@@ -8,6 +8,14 @@ from schemas.texts.phrases import Phrase as P
 
 TEXTS: Mapping[P, str] = {
     P.PAY: "Please pay {sats} sats. {terms}.",
+    P.PAY_REST: "{paid} sats of your payment arrived. Please pay the missing {sats} sats.",
+    P.PART_PAID: "{paid} sats arrived so far; {missing} sats are missing. Please pay them to the same request.",
+    P.PART_PAID_NEW: "{paid} sats arrived so far; {missing} sats are missing. "
+    "You will be sent a payment request for them.",
+    P.SURPLUS: "You paid {sats} sats too much; the shop owes you them.",
+    P.OWED: "The {sats} sats that arrived are to be refunded.",
+    P.REVERSED: "Your payment of {sats} sats was taken back again; the shop will look into it.",
+    P.WAIVED: "Your order goes on all the same; nothing more is to be paid.",
     P.INCLUDES: "This includes {taxes}.",
     P.TAX: "{tax} of {name}",
     P.COUPON_INVALID: "The coupon {coupon} is not valid for this.",

@@ -8,6 +8,15 @@ from schemas.texts.phrases import Phrase as P
 
 TEXTS: Mapping[P, str] = {
     P.PAY: "Bitte zahle {sats} Sats. {terms}.",
+    P.PAY_REST: "{paid} Sats deiner Zahlung sind angekommen. Bitte zahle die fehlenden {sats} Sats.",
+    P.PART_PAID: "Bisher sind {paid} Sats angekommen; {missing} Sats fehlen. "
+    "Bitte zahle sie auf dieselbe Zahlungsanforderung.",
+    P.PART_PAID_NEW: "Bisher sind {paid} Sats angekommen; {missing} Sats fehlen. "
+    "Du bekommst dafür eine neue Zahlungsanforderung.",
+    P.SURPLUS: "Du hast {sats} Sats zu viel bezahlt; der Shop schuldet sie dir.",
+    P.OWED: "Die {sats} Sats, die angekommen sind, werden erstattet.",
+    P.REVERSED: "Deine Zahlung von {sats} Sats wurde zurückgenommen; der Shop kümmert sich darum.",
+    P.WAIVED: "Deine Bestellung geht trotzdem weiter; es ist nichts mehr zu zahlen.",
     P.INCLUDES: "Darin enthalten: {taxes}.",
     P.TAX: "{tax} {name}",
     P.COUPON_INVALID: "Der Gutschein {coupon} gilt hierfür nicht.",

@@ -17,6 +17,13 @@ class Phrase(StrEnum):
     """One sentence, or a fragment of one; its placeholders are those of the English text."""
 
     PAY = "pay"
+    PAY_REST = "pay_rest"
+    PART_PAID = "partly_paid"
+    PART_PAID_NEW = "partly_paid_new"
+    SURPLUS = "surplus"
+    OWED = "owed"
+    REVERSED = "reversed"
+    WAIVED = "waived"
     INCLUDES = "includes"
     TAX = "tax"
     COUPON_INVALID = "coupon_invalid"

@@ -8,6 +8,15 @@ from schemas.texts.phrases import Phrase as P
 
 TEXTS: Mapping[P, str] = {
     P.PAY: "Por favor, paga {sats} sats. {terms}.",
+    P.PAY_REST: "Han llegado {paid} sats de tu pago. Por favor, paga los {sats} sats que faltan.",
+    P.PART_PAID: "Hasta ahora han llegado {paid} sats; faltan {missing} sats. "
+    "Por favor, págalos con la misma solicitud.",
+    P.PART_PAID_NEW: "Hasta ahora han llegado {paid} sats; faltan {missing} sats. "
+    "Recibirás una solicitud de pago por ellos.",
+    P.SURPLUS: "Has pagado {sats} sats de más; la tienda te los debe.",
+    P.OWED: "Se te reembolsarán los {sats} sats que llegaron.",
+    P.REVERSED: "Tu pago de {sats} sats fue revertido; la tienda lo revisará.",
+    P.WAIVED: "Tu pedido sigue adelante de todos modos; no hay nada más que pagar.",
     P.INCLUDES: "Incluye {taxes}.",
     P.TAX: "{tax} de {name}",
     P.COUPON_INVALID: "El cupón {coupon} no es válido para esto.",

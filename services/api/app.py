@@ -256,9 +256,13 @@ def make_app(services: Services) -> FastAPI:
         return await decide(public_key, body, request)
 
     @app.get("/orders", dependencies=guarded)
-    async def list_orders(limit: Annotated[int, Field(ge=1, le=ROWS_MAX)] = 50) -> list[dict[str, Any]]:
+    async def list_orders(
+        limit: Annotated[int, Field(ge=1, le=ROWS_MAX)] = 50, attention: bool = False
+    ) -> list[dict[str, Any]]:
         return await queries.rows(
-            "SELECT * FROM orders_now ORDER BY placed_at DESC LIMIT {limit:UInt32}", {"limit": limit}
+            "SELECT * FROM orders_attention WHERE attention != '' OR NOT {attention:Bool}"
+            " ORDER BY placed_at DESC LIMIT {limit:UInt32}",
+            {"limit": limit, "attention": attention},
         )
 
     @app.get("/orders/{ref}", dependencies=guarded)

@@ -35,11 +35,15 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "ShippingMoved": on_orders.shipped,
     "CommandParked": on_orders.parked,
     "ParkedReleased": on_orders.unparked,
+    "ShopOpened": on_orders.opened,
     "MerchantFrozen": on_orders.froze,
     "MerchantThawed": on_orders.thawed,
     "PaymentWanted": on_money.wanted,
     "PaymentRequested": on_money.requested,
+    "PaymentPartReceived": on_money.came_in_part,
+    "PaymentReversed": on_money.reversed_,
     "PaymentImplied": on_money.implied,
+    "RefundOwed": on_money.owed,
     "RefundRecorded": on_money.refunded,
     "PaymentDropped": on_money.dropped,
     "PaymentSettled": on_money.settled,
@@ -184,6 +188,9 @@ def _balance_order(ledger: Ledger, order: Order) -> None:
     ledger.check("I4", is_told, lambda: f"{said} was told {told} times that it is confirmed")
     has_outcome = not order.is_paid or status not in ("waiting", "pending")
     ledger.check("I4", has_outcome, lambda: f"{said} was paid for, and nothing came of it")
+    owed, over = order.owed_msat, order.surplus_msat
+    ledger.check("I5", owed >= over, lambda: f"{said} got {over} msat too much, and owes its buyer {owed}")
+    order.owed_msat = order.surplus_msat = 0
     if order.ended_in == ledger.sequence and status in UNTOLD_NEVER:
         is_told = order.told_in == ledger.sequence
         ledger.check("I4", is_told, lambda: f"{said} ended without a word to its buyer")

@@ -62,6 +62,16 @@ class Order:
     revision: int = 0
     replies: int = 0
     due_msat: int = 0
+    credit_msat: int = 0
+    """What came of it in time, over all of this revision's requests."""
+    surplus_msat: int = 0
+    owed_msat: int = 0
+    """What the last record brought above the price, and what it says is owed."""
+    part: int = 0
+    asked_msat: int = 0
+    """Which of the revision's requests the live one is, and what it asks for."""
+    is_reversed: bool = False
+    """Whether its money was taken back, and nobody has decided yet."""
     intent: str = ""
     is_requested: bool = False
     is_asked: bool = False
@@ -86,6 +96,11 @@ class Order:
         """How sentences call it."""
         return f"order {self.ref[:10]}"
 
+    @property
+    def missing_msat(self) -> int:
+        """What of its price is still to come."""
+        return self.due_msat - self.credit_msat
+
 
 class Ledger:
     """The state of one partition's books, and the means to write in them."""
@@ -103,6 +118,10 @@ class Ledger:
         self.finished = Archive()
         self.paid = Archive()
         """Order → sats that came in for it, rounded up."""
+        self.exact: dict[str, int] = {}
+        """The same in msat, of the few orders whose money came in parts or was taken back."""
+        self.short_msat: dict[str, int] = {}
+        """Merchant → what may be missing of a price that counts as paid."""
         self.refunded: dict[str, int] = {}
         """Order → msat given back."""
         self.frozen: dict[str, str] = {}
@@ -146,6 +165,10 @@ class Ledger:
         self.checked[code] += 1
         if not holds:
             self.say(code, sentence())
+
+    def paid_msat(self, ref: str) -> int:
+        """What came in for an order and was not taken back, up to a sat too much."""
+        return self.exact.get(ref, self.paid.get(ref) * 1_000)
 
     def owns(self, coordinate: str) -> None:
         """A listing in a record is one of the record's merchant (I8)."""

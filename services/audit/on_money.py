@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from services.audit.ledger import Fact, Ledger, Order
-from services.audit.rules import intent_of
+from services.audit.rules import PAID, PARTS_MAX, intent_of
 
 DAY_MS = 86_400_000
 
 
+SETTLED, REVERSED, PARTLY = 1, 2, 3
+"""What a payment intent came to so far."""
+
+
 def wanted(ledger: Ledger, fact: Fact) -> None:
     """An order is owed a payment request: its only one, under the name and for the sum that follow from it."""
-    order, intent = ledger.order_of(fact), fact["intent_id"]
-    is_named = fact["revision"] == order.revision and intent == intent_of(order.ref, order.revision)
+    order, intent, part = ledger.order_of(fact), fact["intent_id"], fact.get("part", 1)
+    is_named = fact["revision"] == order.revision and intent == intent_of(order.ref, order.revision, part)
     ledger.check("I9", is_named, lambda: f"the intent of {order.name} has not the name that follows from it")
     ledger.check("I3", not order.intent, lambda: f"{order.name} has two live intents")
-    _is_due(ledger, order, fact["amount_msat"])
-    order.intent, order.is_requested, order.wanted_ms = intent, False, ledger.at_ms
+    is_next = part == order.part + 1
+    ledger.check("I3", is_next, lambda: f"request {part} of {order.name} follows request {order.part}")
+    ledger.check("I13", part <= PARTS_MAX, lambda: f"{order.name} is to be paid in {part} parts")
+    order.part, order.asked_msat = part, fact["amount_msat"]
+    missing = order.missing_msat if part == 1 else -(-order.missing_msat // 1_000) * 1_000
+    ledger.check("I5", order.asked_msat == missing, lambda: f"{order.name} misses {missing} msat, and other is wanted")
+    order.intent, order.is_requested, order.is_asked, order.wanted_ms = intent, False, False, ledger.at_ms
 
 
 def requested(ledger: Ledger, fact: Fact) -> None:
@@ -23,7 +32,7 @@ def requested(ledger: Ledger, fact: Fact) -> None:
     order = ledger.order_of(fact)
     is_first = not order.is_requested and bool(order.intent) and fact["intent_id"] == order.intent
     ledger.check("I3", is_first, lambda: f"{order.name} got a request that nobody wanted, or a second one")
-    _is_due(ledger, order, fact["amount_msat"])
+    _is_asked(ledger, order, fact["amount_msat"])
     order.is_requested = True
 
 
@@ -37,43 +46,125 @@ def dropped(ledger: Ledger, fact: Fact) -> None:
 
 def settled(ledger: Ledger, fact: Fact) -> None:
     """Money came: each payment is entered once; in time it is for the live intent and covers what is due."""
-    ref, intent, gross, due = ledger.ref_of(fact), fact["intent_id"], fact["gross_msat"], fact["due_msat"]
-    is_new = not ledger.settled.get(intent)
+    ref, intent, due = ledger.ref_of(fact), fact["intent_id"], fact["due_msat"]
+    is_new = ledger.settled.get(intent) not in (SETTLED, REVERSED)
     ledger.check("I5", is_new, lambda: f"one payment for order {ref[:10]} was entered twice")
-    ledger.settled.put(intent, 1)
-    _came_in(ledger, ref, gross)
-    day = (ledger.merchant, ledger.at_ms // DAY_MS)
-    count, total = ledger.receipts.get(day, (0, 0))
-    ledger.receipts[day] = (count + 1, total + gross)
+    ledger.settled.put(intent, SETTLED)
+    new = _receive(ledger, ref, fact)
     if fact["late"]:
         return
     order = ledger.order_of(fact)
-    owed = order.due_msat
-    fits = intent == order.intent and gross >= due == owed and not order.is_paid
-    ledger.check("I5", fits, lambda: f"{order.name} owes {owed} msat and was paid {gross} of {due}")
-    order.is_paid, order.intent = True, ""
+    order.credit_msat += new
+    got, owed = order.credit_msat, order.due_msat
+    short = ledger.short_msat.get(ledger.merchant, 0)
+    fits = intent == order.intent and due == owed and got + short >= due and not order.is_paid
+    ledger.check("I5", fits, lambda: f"{order.name} owes {owed} msat and was paid {got} of {due}")
+    said = fact.get("in_all_msat")
+    is_sum = said is None or said == got
+    ledger.check("I5", is_sum, lambda: f"{order.name} was paid {got} msat in all, and the record says {said}")
+    order.is_paid, order.intent, order.surplus_msat = True, "", max(0, got - owed)
+
+
+def came_in_part(ledger: Ledger, fact: Fact) -> None:
+    """Some money came: in time it is for the live intent, less than the price, and the record says what is missing."""
+    ref, intent = ledger.ref_of(fact), fact["intent_id"]
+    before = ledger.settled.get(intent)
+    ledger.check("I5", before != REVERSED, lambda: f"money for order {ref[:10]} came back after it was taken back")
+    _in_exact(ledger, ref)
+    new = _receive(ledger, ref, fact)
+    ledger.settled.put(intent, SETTLED if fact["is_closed"] or before == SETTLED else PARTLY)
+    if fact["late"]:
+        return
+    order = ledger.order_of(fact)
+    order.credit_msat += new
+    missing, said = order.missing_msat, fact["rest_msat"]
+    short = ledger.short_msat.get(ledger.merchant, 0)
+    fits = intent == order.intent and not order.is_paid and said == missing > short
+    ledger.check("I5", fits, lambda: f"{order.name} misses {missing} msat, and the record says {said}")
+    order.deadline_ms = max(order.deadline_ms, fact["deadline_ms"] or 0)
+    if fact["is_closed"]:
+        order.intent, order.is_requested = "", False
+
+
+def reversed_(ledger: Ledger, fact: Fact) -> None:
+    """Money was taken back, once, and no more than had come."""
+    ref, intent, amount = ledger.ref_of(fact), fact["intent_id"], fact["amount_msat"]
+    was_there = ledger.settled.get(intent) in (SETTLED, PARTLY)
+    _in_exact(ledger, ref)
+    left = ledger.exact[ref] = ledger.exact[ref] - amount
+    ledger.check("I5", was_there and amount > 0 and left >= 0, lambda: f"{amount} msat left order {ref[:10]} twice")
+    ledger.settled.put(intent, REVERSED)
+    order = ledger.orders.get(ref)
+    if order is None:
+        return
+    ledger.touched[ref] = order
+    order.credit_msat = fact["credit_msat"]
+    order.is_reversed = fact["payment"] == "reversed"
+    if order.status in PAID:
+        enough = left - ledger.refunded.get(ref, 0) + ledger.short_msat.get(ledger.merchant, 0) >= order.due_msat
+        ledger.check("I4", enough or order.is_reversed, lambda: f"{order.name} lost its money, and counts as paid")
+        order.is_paid = order.is_paid and not order.is_reversed
+    elif intent == order.intent:
+        order.intent, order.is_requested = "", False
 
 
 def implied(ledger: Ledger, fact: Fact) -> None:
     """The merchant answers for the money, and goes on."""
     order, amount = ledger.order_of(fact), fact["amount_msat"]
-    _is_due(ledger, order, amount)
     ledger.check("I5", not order.is_paid, lambda: f"{order.name} was paid for, and its payment implied")
-    order.is_paid = order.is_quiet = True
+    if order.status != "completed":  # of a completed one nothing is left that says what was due
+        missing = order.missing_msat
+        ledger.check("I5", amount == missing, lambda: f"{order.name} misses {missing} msat, not {amount}")
+    is_pending = order.status == "pending"
+    order.is_quiet = order.is_quiet or is_pending
+    order.is_paid, order.is_reversed, order.credit_msat = True, False, order.due_msat
     _came_in(ledger, order.ref, amount)
+
+
+def owed(ledger: Ledger, fact: Fact) -> None:
+    """The shop holds money that is the buyer's: no more than there is."""
+    ref, amount = ledger.ref_of(fact), fact["amount_msat"]
+    there = ledger.paid_msat(ref) - ledger.refunded.get(ref, 0)
+    ledger.check("I5", 0 < amount <= there, lambda: f"{amount} of {there} msat are owed for order {ref[:10]}")
+    order = ledger.orders.get(ref)
+    if order is not None:
+        ledger.touched[ref] = order
+        order.owed_msat += amount
 
 
 def refunded(ledger: Ledger, fact: Fact) -> None:
     """Money went back, never more than came in."""
     ref = ledger.ref_of(fact)
     given = ledger.refunded[ref] = ledger.refunded.get(ref, 0) + fact["amount_msat"]
-    got = ledger.paid.get(ref) * 1_000
+    got = ledger.paid_msat(ref)
     ledger.check(
         "I5", fact["amount_msat"] > 0 and given <= got, lambda: f"{given} of {got} msat went back for {ref[:10]}"
     )
 
 
+def _receive(ledger: Ledger, ref: str, fact: Fact) -> int:
+    """Enter what is new of a request's money, in msat, as received on this day."""
+    new: int = fact["gross_msat"] - fact.get("before_msat", 0)
+    ledger.check("I5", new >= 0, lambda: f"less is there for order {ref[:10]} than there was")
+    if fact.get("before_msat"):
+        _in_exact(ledger, ref)
+    _came_in(ledger, ref, new)
+    day = (ledger.merchant, ledger.at_ms // DAY_MS)
+    count, total = ledger.receipts.get(day, (0, 0))
+    ledger.receipts[day] = (count + 1, total + new)
+    return new
+
+
+def _in_exact(ledger: Ledger, ref: str) -> None:
+    """From here on this order's money is kept to the msat."""
+    if ref not in ledger.exact:
+        ledger.exact[ref] = ledger.paid.get(ref) * 1_000
+
+
 def _came_in(ledger: Ledger, ref: str, amount_msat: int) -> None:
+    if ref in ledger.exact:
+        ledger.exact[ref] += amount_msat
+        return
     sats = ledger.paid.get(ref) + -(-amount_msat // 1_000)
     if sats:
         ledger.paid.put(ref, min(sats, 2**32 - 1))
@@ -88,7 +179,7 @@ def promised(ledger: Ledger, fact: Fact) -> None:
     order.replies, order.told_in = number, ledger.sequence
     if reply["type"] == "payment_request":
         ledger.check("I3", not order.is_asked, lambda: f"{order.name} was asked for money twice")
-        _is_due(ledger, order, reply["amount_sats"] * 1_000)
+        _is_asked(ledger, order, reply["amount_sats"] * 1_000)
         order.is_asked = True
     elif reply["type"] == "status" and reply["status"] == "confirmed":
         order.confirmations += 1
@@ -101,6 +192,6 @@ def withheld(ledger: Ledger, fact: Fact) -> None:
     order.is_quiet, order.told_in = True, ledger.sequence
 
 
-def _is_due(ledger: Ledger, order: Order, amount_msat: int) -> None:
-    owed = order.due_msat
-    ledger.check("I5", amount_msat == owed, lambda: f"{order.name} owes {owed} msat, not {amount_msat}")
+def _is_asked(ledger: Ledger, order: Order, amount_msat: int) -> None:
+    asked = order.asked_msat
+    ledger.check("I5", amount_msat == asked, lambda: f"{order.name} owes {asked} msat, not {amount_msat}")

@@ -42,7 +42,9 @@ def _starts_over(ledger: Ledger, order: Order, revision: int) -> None:
     ledger.check("I3", is_dead, lambda: f"{order.name} was amended while its buyer could still pay")
     before = order.revision
     ledger.check("I11", revision == before + 1, lambda: f"revision {revision} of {order.name} follows {before}")
-    order.revision, order.due_msat, order.deadline_ms = revision, 0, 0
+    is_unpaid = order.credit_msat == 0
+    ledger.check("I5", is_unpaid, lambda: f"{order.name} was priced anew, and a part of it is paid")
+    order.revision, order.due_msat, order.deadline_ms, order.part = revision, 0, 0, 0
     order.is_asked = order.is_requested = False
     ledger.stand(order, "waiting")
 
@@ -106,10 +108,12 @@ def moved(ledger: Ledger, fact: Fact) -> None:
         has_money = order.is_paid or order.due_msat == 0
         ledger.check("I4", has_money, lambda: f"{order.name} was {to} without money")
     if to == "refunded":
-        given, got = ledger.refunded.get(order.ref, 0), ledger.paid.get(order.ref) * 1_000
+        given, got = ledger.refunded.get(order.ref, 0), ledger.paid_msat(order.ref)
         ledger.check(
             "I5", 0 < given >= got - 999, lambda: f"{order.name} is over, and not all of its money was returned"
         )
+    if to in PAID and was != "pending":
+        ledger.check("I11", not order.is_reversed, lambda: f"{order.name} is {to} though its money was taken back")
     ledger.stand(order, to)
     order.deadline_ms = 0
     if to == "completed":
@@ -129,6 +133,9 @@ def shipped(ledger: Ledger, fact: Fact) -> None:
     was = order.parcels.get(name, "none")
     may = order.status in PAID[:2] and (to == was or to in PARCEL_MOVES[was].split())
     ledger.check("I11", may, lambda: f"the parcel of {order.name} ({order.status}) went from {was} to {to}")
+    sets_out = was in ("none", "processing", "exception") and to not in (was, "exception")
+    is_free = not (order.is_reversed and was != "exception" and sets_out)
+    ledger.check("I11", is_free, lambda: f"{order.name} was sent though its money was taken back")
     order.parcels[name] = to
     count = len(order.parcels)
     ledger.check("I13", count <= PARCELS_MAX, lambda: f"{order.name} has {count} parcels")
@@ -148,6 +155,11 @@ def unparked(ledger: Ledger, fact: Fact) -> None:
     ledger.parked[ref] -= 1
     if ledger.parked[ref] <= 0:
         del ledger.parked[ref]
+
+
+def opened(ledger: Ledger, fact: Fact) -> None:
+    """The shop's rules; what may be missing of a price is one of them."""
+    ledger.short_msat[ledger.merchant] = fact["settings"].get("short_accepted_sats", 0) * 1_000
 
 
 def froze(ledger: Ledger, fact: Fact) -> None:

@@ -40,6 +40,7 @@ PAID = ("confirmed", "processing", "completed")
 UNTOLD_NEVER = ("rejected", "expired", "failed")
 """Ends that are no doing of the buyer's or the merchant's, so the buyer hears of each."""
 
+PARTS_MAX = 10
 PARKED_MAX = 32
 PARCELS_MAX = 20
 LINES_MAX = 100
@@ -56,9 +57,10 @@ def order_ref(key: dict[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def intent_of(ref: str, revision: int) -> str:
-    """The name of an order revision's one Lightning request (PAY-17)."""
-    return hashlib.sha256(f"ncc/intent/1:{ref}:{revision}:bolt11".encode()).hexdigest()
+def intent_of(ref: str, revision: int, part: int) -> str:
+    """The name of an order revision's Lightning request, and of each further one for the rest (PAY-17, PAY-19)."""
+    further = f":{part}" if part > 1 else ""
+    return hashlib.sha256(f"ncc/intent/1:{ref}:{revision}:bolt11{further}".encode()).hexdigest()
 
 
 def owner_of(coordinate: str) -> str:

@@ -54,7 +54,8 @@ def _compare_totals(books: Mapping[int, Books], ask: Ask, found: Comparison) -> 
         limit = f"sequence <= transform(partition, [{', '.join(partitions)}], [{', '.join(sequences)}], 0)"
         sql = (
             "SELECT merchant, toDate(at) AS day, count() AS payments, sum(amount_msat) AS msat FROM events FINAL"  # noqa: S608  figures of our own
-            f" WHERE type = 'PaymentSettled' AND line = 0 AND {limit} GROUP BY merchant, day ORDER BY merchant, day"
+            f" WHERE type IN ('PaymentSettled', 'PaymentPartReceived') AND line = 0 AND {limit}"
+            " GROUP BY merchant, day ORDER BY merchant, day"
         )
         for row in _pages(ask, sql):
             total = f"{row['payments']} payments of {row['msat']} msat"

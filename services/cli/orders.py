@@ -21,15 +21,20 @@ ParcelName = Annotated[str | None, typer.Option(help="Which parcel, where there 
 
 
 @app.command()
-def orders(home: Home = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, json_: Json = False) -> None:
-    """The newest orders."""
-    rows = Stack(home or Path()).get("/orders", limit=limit)
+def orders(
+    home: Home = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    attention: Annotated[bool, typer.Option("--attention", help="Only those that want a person.")] = False,
+    json_: Json = False,
+) -> None:
+    """The newest orders; the last column says which want a person, and why."""
+    rows = Stack(home or Path()).get("/orders", limit=limit, attention=attention)
     if json_:
         as_json(rows)
         return
     table(
         "Orders",
-        ("order", "status", "payment", "shipping", "sats", "placed", "buyer's id"),
+        ("order", "status", "payment", "shipping", "sats", "placed", "buyer's id", "attention"),
         (
             (
                 r["ref"][:10],
@@ -39,10 +44,11 @@ def orders(home: Home = None, limit: Annotated[int, typer.Option(min=1, max=1000
                 sats(r["total_msat"]),
                 _time(r["placed_at"]),
                 r["order_id"],
+                r["attention"].replace("_", " "),
             )
             for r in rows
         ),
-        "No orders yet.",
+        "No order wants a person." if attention else "No orders yet.",
     )
 
 
@@ -130,6 +136,12 @@ def order_refund(
 ) -> None:
     """Record money that you gave back; once all of it is, the order is refunded."""
     _move(home, ref, "refund", json_, {"sats": sats, "rail": rail, "reference": reference, "reason": reason})
+
+
+@order_app.command("waive")
+def order_waive(ref: str, home: Home = None, json_: Json = False) -> None:
+    """Go on with an order whose payment was taken back: you bear the loss."""
+    _move(home, ref, "waive", json_)
 
 
 @order_app.command("process")

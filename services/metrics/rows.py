@@ -43,14 +43,16 @@ from schemas.payments import (
     PaymentAnnounced,
     PaymentDropped,
     PaymentImplied,
+    PaymentPartReceived,
     PaymentReported,
     PaymentRequested,
+    PaymentReversed,
     PaymentSettled,
     PaymentWanted,
 )
 from schemas.preferences import PaymentChoice, PaymentFlowChosen, PreferenceRecorded
 from schemas.publishing import DraftRecorded, PublicationPromised, PublicationRefused, RelaysRecorded
-from schemas.refunds import RefundRecorded
+from schemas.refunds import RefundOwed, RefundRecorded
 from schemas.replies import PaymentRequestReply, Reply, ReplyPromised, ShippingReply, StatusReply, TextReply
 from schemas.reviews import (
     RatingsChanged,
@@ -179,11 +181,19 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
             return [
                 row._replace(
                     subject=short(event.intent_id),
-                    amount_msat=int64(event.gross_msat),
+                    amount_msat=int64(event.new_msat),
                     due_msat=int64(event.due_msat),
                     reason="late" if event.late else "",
                 )
             ]
+        case PaymentPartReceived():
+            received = row._replace(subject=short(event.intent_id), reason="late" if event.late else "part")
+            return [received._replace(amount_msat=int64(event.new_msat), due_msat=int64(event.due_msat))]
+        case PaymentReversed():
+            amount_msat = int64(event.amount_msat)
+            return [row._replace(subject=short(event.intent_id), amount_msat=amount_msat, status=event.payment.value)]
+        case RefundOwed():
+            return [row._replace(amount_msat=int64(event.amount_msat), reason=event.reason.value)]
         case PaymentImplied():
             amount_msat = int64(event.amount_msat)
             return [row._replace(amount_msat=amount_msat, due_msat=amount_msat, reason="implied_payment")]
@@ -339,7 +349,8 @@ def _sale(order: OrderKey, events: tuple[Event, ...]) -> tuple[int | None, int |
     for event in events:
         match event:
             case PaymentSettled(late=False) if event.order == order:
-                return int64(event.gross_msat), int64(event.due_msat)
+                in_all_msat = event.gross_msat if event.in_all_msat is None else event.in_all_msat
+                return int64(in_all_msat), int64(event.due_msat)
             case OrderQuoted() if event.order == order and event.quote.total_msat == 0:
                 return 0, 0
             case _:

@@ -70,7 +70,9 @@ CREATE TABLE IF NOT EXISTS orders
     refunded_msat Int64,
     parcels Array(String),
     parcel_states Array(LowCardinality(String)), -- of the parcels, in the same order
-    next_due_at Nullable(DateTime64(3, 'UTC')) -- when goods whose price recurs are due again
+    next_due_at Nullable(DateTime64(3, 'UTC')), -- when goods whose price recurs are due again
+    owed_msat Int64,                        -- what of its money is the buyer's by our own reckoning
+    reversed_msat Int64                     -- what was taken back of its money
 )
 ENGINE = ReplacingMergeTree(sequence)
 ORDER BY (merchant, ref);
@@ -88,6 +90,12 @@ ALTER TABLE orders
 -- name: next_due
 -- The column for tables that were made before it.
 ALTER TABLE orders ADD COLUMN IF NOT EXISTS next_due_at Nullable(DateTime64(3, 'UTC'));
+
+-- name: owed
+-- The columns for tables that were made before them.
+ALTER TABLE orders
+    ADD COLUMN IF NOT EXISTS owed_msat Int64,
+    ADD COLUMN IF NOT EXISTS reversed_msat Int64;
 
 -- name: leaky
 -- The column for tables that were made before it.
@@ -253,6 +261,18 @@ ORDER BY id;
 -- One row for each order, as it stands.
 CREATE OR REPLACE VIEW orders_now AS SELECT * FROM orders FINAL;
 
+-- name: orders_attention
+-- The same, with what wants a person: money taken back, late or owed, and cancellations asked for; '' where nothing does.
+CREATE OR REPLACE VIEW orders_attention AS
+SELECT *, multiIf(
+    payment = 'reversed' AND status IN ('confirmed', 'processing', 'completed'), 'payment_reversed',
+    payment = 'late', 'payment_late',
+    payment = 'refund_due', 'refund_due',
+    owed_msat > 0, 'surplus_owed',
+    cancellation_requested AND status IN ('confirmed', 'processing'), 'cancellation_requested',
+    '') AS attention
+FROM orders_now;
+
 -- name: inventory_now
 -- One row for each listing, as it stands.
 CREATE OR REPLACE VIEW inventory_now AS SELECT *, on_hand - held AS available FROM inventory FINAL;
@@ -340,11 +360,18 @@ INNER JOIN sales AS sold ON sold.merchant = quoted.merchant AND sold.order_ref =
 WHERE quoted.place = quoted.last_place;
 
 -- name: payments
--- One row for each payment a back-end confirmed; a late one came after its order had ended or been paid.
+-- One row for each time a back-end confirmed money, a part of a price too; late came after its order ended or was paid.
 CREATE OR REPLACE VIEW payments AS
 SELECT merchant, order_ref, buyer, at, subject AS intent_id, amount_msat AS gross_msat, due_msat, reason = 'late' AS late
 FROM events FINAL
-WHERE type = 'PaymentSettled';
+WHERE type IN ('PaymentSettled', 'PaymentPartReceived');
+
+-- name: reversals
+-- One row for each payment that was taken back, and how the order's payment stood then.
+CREATE OR REPLACE VIEW reversals AS
+SELECT merchant, order_ref, buyer, at, subject AS intent_id, amount_msat, status AS payment
+FROM events FINAL
+WHERE type = 'PaymentReversed';
 
 -- name: refunds
 -- One row for each refund that a merchant recorded.

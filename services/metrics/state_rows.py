@@ -56,6 +56,8 @@ class OrderStateRow(NamedTuple):
     parcels: list[str]
     parcel_states: list[str]
     next_due_at: int | None
+    owed_msat: int
+    reversed_msat: int
 
 
 class InventoryStateRow(NamedTuple):
@@ -213,6 +215,8 @@ def order_row(row: OrderRow) -> OrderStateRow:
         parcels=[short(one.name) for one in row.parcels],
         parcel_states=[one.status.value for one in row.parcels],
         next_due_at=instant_or_none(min((one.due_ms for one in row.renewals if one.due_ms), default=None)),
+        owed_msat=int64(row.owed_msat),
+        reversed_msat=int64(row.reversed_msat),
     )
 
 

@@ -107,7 +107,8 @@ class PaymentRequest:
 class Observation:
     """What a look-up found: the only source of the word paid.
 
-    `gross_msat` is what the payer paid, `fee_msat` what the back-end kept of it; both 0 until then.
+    `gross_msat` is what the payer paid so far, `fee_msat` what the back-end kept of it; both 0 until then.
+    Of a request that is `REVERSED` it is what was taken back.
     `evidence` names the proof (`bolt11:<payment hash>`, a txid), never a preimage.
     `raw_digest` is the SHA-256, in hex, of the back-end's own words, so that an audit can tell two apart.
     """
@@ -258,7 +259,7 @@ class PaymentBackend(Protocol):
         ...
 
     async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
-        """Give what settled after the cursor, oldest first, in a bounded portion.
+        """Give what was paid, in part too, or taken back after the cursor, oldest first, in a bounded portion.
 
         Nothing between two cursors is ever left out; repeats are allowed.
         The end is reached when a scan gives nothing.
@@ -289,14 +290,6 @@ class PaymentBackend(Protocol):
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell capabilities, network, payee and clock; called at start and every minute."""
         ...
-
-
-async def newest_cursor(backend: PaymentBackend, *, timeout_s: float) -> Cursor:
-    """The end of a back-end's history, for who listens from now on; may raise any `BackendError`."""
-    cursor = FROM_THE_START
-    while (scan := await backend.scan(cursor, timeout_s=timeout_s)).observations:
-        cursor = scan.cursor
-    return cursor
 
 
 def reference(intent: str) -> Reference:

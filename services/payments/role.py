@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import structlog
 
@@ -19,24 +18,27 @@ from schemas.crash_points import Point, reach
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import OrderMoved, OrderStatus
 from schemas.payments import (
-    BackendState,
-    Method,
     ObservePayment,
     PaymentAnnounced,
     PaymentDropped,
+    PaymentPartReceived,
     PaymentReported,
     PaymentRequested,
+    PaymentReversed,
     PaymentSettled,
     PaymentWanted,
     RecordPaymentFailure,
     RecordPaymentRequest,
 )
 from schemas.values import Origin
+from services.payments.open_requests import Open, reversal_of
 from services.payments.port import (
+    FROM_THE_START,
     BackendError,
     BackendRef,
     Cursor,
     Intent,
+    Observation,
     PaymentBackend,
     PaymentRequest,
     Rejected,
@@ -44,16 +46,11 @@ from services.payments.port import (
     Unauthorized,
     Unsupported,
     check_request,
-    newest_cursor,
-    preimage_for,
-    reference,
 )
 
 CALL_TIMEOUT_S = 10.0
 PAUSE_FIRST_S = 0.2
 PAUSE_MAX_S = 20.0
-LATE_WATCH_S = 3_600
-"""How long after its expiry a request that was not paid is still watched."""
 SWEEP_EVERY_S = 15.0
 SWEEP_MAX = 200
 """Look-ups a sweep; hints carry the rest, so a sweep only has to find what hints lost."""
@@ -61,27 +58,6 @@ REFUSALS_MAX = 5
 """Requests with a wrong amount, network or payee that a back-end may return before the order fails."""
 
 log = structlog.get_logger(role="payments")
-
-
-@dataclass(slots=True)
-class Open:
-    """One request that is wanted or watched."""
-
-    wanted: PaymentWanted
-    partition: int
-    offset: int
-    merchant: str
-    requested: bool = False
-    dropped: bool = False
-    ref: BackendRef | None = None
-    gone: bool = False
-    """The back-end says that it has no such request."""
-    seen_s: float = 0.0
-    """When a look-up was answered last, unix seconds."""
-
-    @property
-    def intent_id(self) -> str:
-        return self.wanted.intent_id
 
 
 class PaymentsRole:
@@ -124,7 +100,9 @@ class PaymentsRole:
                 case PaymentReported() | PaymentAnnounced():
                     for entry in self._of_order(event.order.ref):
                         self._look_soon(entry)
-                case PaymentSettled():
+                case PaymentPartReceived() | PaymentSettled():
+                    self._note(event)
+                case PaymentReversed():
                     self._forget(event.intent_id)
                 case PaymentDropped():
                     self._drop(event.intent_id)
@@ -166,6 +144,9 @@ class PaymentsRole:
     async def thaw(self, partition: int, merchant: str) -> None:
         """Do what is owed now that everything was read: make, cancel, and look for money that came meanwhile."""
         self._frozen.pop(merchant, None)
+        if (listener := self._listeners.pop(merchant, None)) is not None:
+            listener.cancel()  # hints that came meanwhile were not followed; a new one reads what it missed
+            self._listen(merchant)
         for entry in [entry for entry in self._open.values() if entry.merchant == merchant]:
             self._ensure_soon(entry.intent_id, partition)
             if entry.dropped:
@@ -180,7 +161,7 @@ class PaymentsRole:
             await asyncio.sleep(SWEEP_EVERY_S)
             now_s = int(time.time())
             for entry in list(self._open.values()):
-                if self._may_act(entry) and _is_over(entry, now_s):
+                if self._may_act(entry) and entry.is_over(now_s):
                     self._forget(entry.intent_id)
                 elif entry.ref is None and not entry.gone:  # given up for a reason that may have passed: a wrong clock
                     self._ensure_soon(entry.intent_id, entry.partition)
@@ -214,7 +195,7 @@ class PaymentsRole:
         One that a buyer was shown is found again however old it is: it may have been paid while nobody watched.
         """
         pause_s, refusals = PAUSE_FIRST_S, 0
-        backend, intent = self._backend_of(entry.merchant), self._intent(entry.wanted)
+        backend, intent = self._backend_of(entry.merchant), entry.intent(self._preimage_secret)
         while entry.requested or (entry.wanted.expires_at > time.time() and not entry.dropped):
             try:
                 reach(Point.PAYMENTS_ENSURING)
@@ -241,17 +222,6 @@ class PaymentsRole:
                 log.warning("back-end call", intent=entry.intent_id, error=type(error).__name__)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
-
-    def _intent(self, wanted: PaymentWanted) -> Intent:
-        return Intent(
-            intent_id=wanted.intent_id,
-            reference=reference(wanted.intent_id),
-            amount_msat=wanted.amount_msat,
-            memo=wanted.memo,
-            expires_at=wanted.expires_at,
-            method=Method.BOLT11,
-            preimage=preimage_for(self._preimage_secret, wanted.intent_id),
-        )
 
     def _check(self, intent: Intent, request: PaymentRequest) -> RequestRefused | None:
         checked = check_request(intent, request.text, int(time.time()), self._network, None, request.payment_hash)
@@ -280,18 +250,14 @@ class PaymentsRole:
     async def _failed(self, entry: Open, reason: str) -> None:
         await self._say(entry, RecordPaymentFailure(order=entry.wanted.order, intent_id=entry.intent_id, reason=reason))
 
-    async def _say(self, entry: Open, body: CommandBody) -> None:
-        name = hashlib.sha256(f"{body.type}:{entry.intent_id}".encode()).hexdigest()[:32]
-        await self._send(
-            Command(
-                id=name,
-                merchant=entry.merchant,
-                at_ms=time.time_ns() // 1_000_000,
-                origin=Origin.PAYMENTS,
-                source=entry.intent_id,
-                body=body,
-            )
-        )
+    async def _say(self, entry: Open, body: CommandBody, what: str = "") -> None:
+        await self._say_of(entry.merchant, entry.intent_id, body, what)
+
+    async def _say_of(self, merchant: str, source: str, body: CommandBody, what: str = "") -> None:
+        name = hashlib.sha256(f"{body.type}:{source}{what}".encode()).hexdigest()[:32]
+        at_ms = time.time_ns() // 1_000_000
+        command = Command(id=name, merchant=merchant, at_ms=at_ms, origin=Origin.PAYMENTS, source=source, body=body)
+        await self._send(command)
         reach(Point.PAYMENTS_SAID)
 
     # Watching for money
@@ -302,20 +268,44 @@ class PaymentsRole:
             self._listeners[merchant] = asyncio.ensure_future(self._follow_hints(merchant))
 
     async def _follow_hints(self, merchant: str) -> None:
-        backend = self._backend_of(merchant)
-        cursor: Cursor | None = None
+        backend, cursor = self._backend_of(merchant), FROM_THE_START
         while True:
             try:
-                cursor = cursor or await newest_cursor(backend, timeout_s=CALL_TIMEOUT_S)
+                cursor = await self._read_on(merchant, backend, cursor)
                 async for hint in backend.listen(cursor):
-                    intent_id = self._by_ref.get(hint.backend_ref) if hint.backend_ref else None
-                    if intent_id is not None and (entry := self._open.get(intent_id)) is not None:
-                        self._look_soon(entry)
+                    if (
+                        hint.backend_ref is not None
+                        and not self._heed(hint.backend_ref)
+                        and merchant not in self._frozen
+                    ):
+                        seen = await backend.lookup(hint.backend_ref, timeout_s=CALL_TIMEOUT_S)
+                        await self._say_reversed(merchant, seen)
             except Unsupported:
                 return
             except BackendError as error:
                 log.warning("listening stopped", merchant=merchant, error=type(error).__name__)
             await asyncio.sleep(PAUSE_FIRST_S)
+
+    async def _read_on(self, merchant: str, backend: PaymentBackend, cursor: Cursor) -> Cursor:
+        """What happened while nobody listened, money taken back too (TR-16); gives where the history ends."""
+        while (scan := await backend.scan(cursor, timeout_s=CALL_TIMEOUT_S)).observations:
+            for seen in scan.observations:
+                if not self._heed(seen.backend_ref) and merchant not in self._frozen:
+                    await self._say_reversed(merchant, seen)
+            cursor = scan.cursor
+        return cursor
+
+    def _heed(self, ref: BackendRef) -> bool:
+        """Look a request up that is watched; False where it is not."""
+        entry = self._open.get(self._by_ref.get(ref, ""))
+        if entry is not None:
+            self._look_soon(entry)
+        return entry is not None
+
+    async def _say_reversed(self, merchant: str, seen: Observation) -> None:
+        """Money of a request nobody watches was taken back; the decider knows whose it was."""
+        if (body := reversal_of(seen)) is not None:
+            await self._say_of(merchant, body.payment_hash, body)
 
     def _look_soon(self, entry: Open) -> None:
         if self._may_act(entry) and entry.ref is not None:
@@ -330,7 +320,7 @@ class PaymentsRole:
             return
         reach(Point.PAYMENTS_LOOKED)
         entry.seen_s = time.time()
-        if seen.state is BackendState.SETTLED:
+        if entry.is_news(seen):
             body = ObservePayment(
                 order=entry.wanted.order,
                 intent_id=entry.intent_id,
@@ -338,7 +328,7 @@ class PaymentsRole:
                 gross_msat=seen.gross_msat,
                 settled_at=seen.settled_at,
             )
-            await self._say(entry, body)
+            await self._say(entry, body, f":{seen.state}:{seen.gross_msat}")
 
     # Book-keeping
 
@@ -348,6 +338,18 @@ class PaymentsRole:
 
     def _of_order(self, ref: str) -> list[Open]:
         return [entry for entry in self._open.values() if entry.wanted.order.ref == ref]
+
+    def _note(self, event: PaymentPartReceived | PaymentSettled) -> None:
+        """Money is in the journal. A request that may still take some is watched; where none is due it is cancelled."""
+        if (entry := self._open.get(event.intent_id)) is None:
+            return
+        entry.got_msat, entry.is_settled = event.gross_msat, isinstance(event, PaymentSettled)
+        if isinstance(event, PaymentPartReceived) and not event.is_closed:
+            return
+        if isinstance(event, PaymentSettled) and event.gross_msat < entry.wanted.amount_msat:
+            self._drop(event.intent_id)
+        else:
+            self._forget(event.intent_id)
 
     def _drop(self, intent_id: str) -> None:
         """Not wanted any more: cancel it where that can be done, and watch it for late money."""
@@ -389,12 +391,3 @@ class PaymentsRole:
                 self.failure.set_exception(error)
 
         task.add_done_callback(finished)
-
-
-def _is_over(entry: Open, now_s: float) -> bool:
-    """Whether watching a request can end: its time is over, and what a buyer was shown was looked up after that.
-
-    One that the journal still wants may yet be shown, whatever our clock says.
-    """
-    ends_s = entry.wanted.expires_at + LATE_WATCH_S
-    return ends_s < now_s and (entry.gone or entry.seen_s > ends_s if entry.requested else entry.dropped)

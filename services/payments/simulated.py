@@ -19,6 +19,7 @@ from typing import Final
 from schemas.bolt11 import InvoiceRefused, Network, decode, encode
 from schemas.nostr.secp256k1 import recover, sign_recoverable
 from schemas.payments import BackendState, Method
+from schemas.values import MSAT_PER_SAT
 from services.payments.asking import bolt11_request, refuse_another, refuse_expired
 from services.payments.port import (
     BackendRef,
@@ -55,6 +56,8 @@ class PayFault(StrEnum):
     EXPIRED = "expired"
     ALREADY_PAID = "already_paid"
     CANCELLED = "cancelled"
+    REVERSED = "reversed"
+    NOT_PAID = "not_paid"
 
 
 class PaymentRefused(Exception):
@@ -94,37 +97,72 @@ class SimulatedWallet:
         return SimulatedAccount(self, merchant)
 
     async def pay(self, invoice_text: str, now: int | None = None, *, timeout_s: float = PAY_TIMEOUT_S) -> bytes:
-        """Pay an invoice of this wallet in full, as its buyer, and give the 32-byte preimage.
+        """Pay an invoice of this wallet in full, or its rest, as its buyer, and give the 32-byte preimage.
 
         Of several payers exactly one wins; the rest, and whoever pays an expired, cancelled or foreign
         invoice, get `PaymentRefused`. `now` is unix seconds, the wallet's clock unless given.
         """
-        try:
-            payment_hash = decode(invoice_text).payment_hash
-        except InvoiceRefused as refused:
-            raise PaymentRefused(PayFault.UNREADABLE, f"This is no Lightning invoice: {refused}.") from None
-        settled_at = self.clock() if now is None else now
-        return await self.file.write(lambda database: self._settle(database, payment_hash, settled_at), timeout_s)
+        payment_hash, paid_at = _hash_of(invoice_text), self.clock() if now is None else now
+        preimage = await self.file.write(lambda database: self._pay(database, payment_hash, paid_at, None), timeout_s)
+        assert preimage is not None, "all of it was paid"
+        return preimage
 
-    def _settle(self, database: sqlite3.Connection, payment_hash: str, settled_at: int) -> bytes:
+    async def pay_sats(self, invoice_text: str, sats: int, *, timeout_s: float = PAY_TIMEOUT_S) -> bytes | None:
+        """Pay so much, be it less than is asked, or more; give the preimage once all of it is there, else None.
+
+        What an on-chain address or a mint lets happen, and no real Lightning wallet.
+        """
+        payment_hash, paid_at = _hash_of(invoice_text), self.clock()
+        paid_msat = sats * MSAT_PER_SAT
+        return await self.file.write(lambda database: self._pay(database, payment_hash, paid_at, paid_msat), timeout_s)
+
+    async def reverse(self, invoice_text: str, *, timeout_s: float = PAY_TIMEOUT_S) -> None:
+        """Take back what was paid on an invoice, as a reorganised chain or a chargeback does; it stays so."""
+        payment_hash, now = _hash_of(invoice_text), self.clock()
+        await self.file.write(lambda database: self._reverse(database, payment_hash, now), timeout_s)
+
+    def _reverse(self, database: sqlite3.Connection, payment_hash: str, now: int) -> None:
+        rows = select(database, "WHERE payment_hash = ?", payment_hash)
+        if not any(row.reversed_at is None and _received(row) for row in rows):
+            raise PaymentRefused(PayFault.NOT_PAID, "Nothing was paid on this invoice that could be taken back.")
+        database.execute(
+            "UPDATE invoices SET reversed_at = ?, settle_index = ? WHERE payment_hash = ?",
+            (now, last_settle_index(database) + 1, payment_hash),
+        )
+
+    def _pay(
+        self, database: sqlite3.Connection, payment_hash: str, paid_at: int, paid_msat: int | None
+    ) -> bytes | None:
         found = database.execute(
-            "SELECT state, expires_at, preimage FROM invoices WHERE payment_hash = ?", (payment_hash,)
+            "SELECT state, expires_at, preimage, amount_msat, received_msat, reversed_at"
+            " FROM invoices WHERE payment_hash = ?",
+            (payment_hash,),
         ).fetchone()
         if found is None:
             raise PaymentRefused(PayFault.UNKNOWN, "This wallet did not issue the invoice, so it cannot pay it.")
-        state, expires_at, preimage = found
+        state, expires_at, preimage, amount_msat, received_msat, reversed_at = found
+        if reversed_at is not None:
+            raise PaymentRefused(PayFault.REVERSED, "What was paid on the invoice was taken back; ask for a new one.")
         if state == BackendState.SETTLED:
             raise PaymentRefused(PayFault.ALREADY_PAID, "The invoice has been paid already.")
         if state == BackendState.CANCELLED:
             raise PaymentRefused(PayFault.CANCELLED, "The invoice was cancelled by its merchant.")
-        if settled_at >= expires_at and not self.late_settle:
+        if paid_at >= expires_at and not self.late_settle:
             raise PaymentRefused(PayFault.EXPIRED, "The invoice has expired; ask the merchant for a new one.")
+        in_all_msat = amount_msat if paid_msat is None else (received_msat or 0) + paid_msat
+        is_whole = in_all_msat >= amount_msat
         # Writers take turns, so one more than the last index leaves no gap and becomes visible in order.
         database.execute(
-            "UPDATE invoices SET state = 'settled', settled_at = ?, settle_index = ? WHERE payment_hash = ?",
-            (settled_at, last_settle_index(database) + 1, payment_hash),
+            "UPDATE invoices SET state = ?, settled_at = ?, received_msat = ?, settle_index = ? WHERE payment_hash = ?",
+            (
+                BackendState.SETTLED.value if is_whole else BackendState.OPEN.value,
+                paid_at if is_whole else None,
+                None if received_msat is None and paid_msat is None else in_all_msat,
+                last_settle_index(database) + 1,
+                payment_hash,
+            ),
         )
-        return bytes(preimage)
+        return bytes(preimage) if is_whole else None
 
     def derive(self, purpose: str, name: str) -> bytes:
         """Derive 32 bytes from the node key, so that nothing in an invoice is left to chance."""
@@ -184,7 +222,7 @@ class SimulatedAccount:
         return _observed(rows[0], self._wallet.clock())
 
     async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
-        """Give up to 1,000 settlements after the cursor, which is a settle index, in their order."""
+        """Give up to 1,000 changes of money after the cursor, which is a settle index, in their order."""
         rows = await self._settled_after(_index(cursor), timeout_s)
         now = self._wallet.clock()
         observations = tuple(_observed(row, now) for row in rows)
@@ -240,13 +278,17 @@ class SimulatedAccount:
             description_hash=True,
             push=Push.CURSOR,
             late_settle=self._wallet.late_settle,
+            partial=True,
             proof=Proof.PREIMAGE,
         )
         return Probe(capabilities, NETWORK, payee=self._wallet.payee)
 
     async def balance_msat(self, *, timeout_s: float) -> int:
         """Sum what this merchant has been paid."""
-        query = "SELECT coalesce(sum(amount_msat), 0) FROM invoices WHERE merchant = ? AND settle_index > 0"
+        query = (
+            "SELECT coalesce(sum(coalesce(received_msat, amount_msat)), 0) FROM invoices"
+            " WHERE merchant = ? AND settle_index > 0 AND reversed_at IS NULL"
+        )
         found = await self._wallet.file.read(
             lambda database: database.execute(query, (self._merchant,)).fetchone(), timeout_s
         )
@@ -282,18 +324,35 @@ class SimulatedAccount:
         )
 
 
+def _hash_of(invoice_text: str) -> str:
+    try:
+        return decode(invoice_text).payment_hash
+    except InvoiceRefused as refused:
+        raise PaymentRefused(PayFault.UNREADABLE, f"This is no Lightning invoice: {refused}.") from None
+
+
+def _received(row: Row) -> int:
+    """What came for an invoice, in msat, taken back or not."""
+    in_one_go = row.amount_msat if row.state == BackendState.SETTLED else 0
+    return in_one_go if row.received_msat is None else row.received_msat
+
+
 def _observed(row: Row, now: int) -> Observation:
-    state = BackendState(row.state)
-    if state is BackendState.OPEN and now >= row.expires_at:
+    state, received_msat = BackendState(row.state), _received(row)
+    if row.reversed_at is not None:
+        state = BackendState.REVERSED
+    elif received_msat and state is not BackendState.SETTLED:
+        state = BackendState.PARTIAL
+    elif state is BackendState.OPEN and now >= row.expires_at:
         state = BackendState.EXPIRED
     return Observation(
         backend_ref=BackendRef(row.payment_hash),
         reference=Reference(row.reference),
         state=state,
-        gross_msat=row.amount_msat if state is BackendState.SETTLED else 0,
+        gross_msat=received_msat,
         settled_at=row.settled_at,
         expires_at=row.expires_at,
-        evidence=f"bolt11:{row.payment_hash}" if state is BackendState.SETTLED else "",
+        evidence=f"bolt11:{row.payment_hash}" if received_msat else "",
         raw_digest=hashlib.sha256(repr(tuple(row)).encode()).hexdigest(),
     )
 

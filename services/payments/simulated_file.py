@@ -48,8 +48,15 @@ _SCHEMA: Final = (
 )
 
 
+_ADDED: Final = ("received_msat", "reversed_at")
+"""Integer columns that files made before them get when they are opened."""
+
+
 class Row(NamedTuple):
-    """An invoice as kept, but for its preimage; `settle_index` counts the wallet's settlements from 1."""
+    """An invoice as kept, but for its preimage; `settle_index` counts what happened to the wallet's money from 1.
+
+    `received_msat` is None where it was paid in one go or not at all.
+    """
 
     payment_hash: str
     reference: str
@@ -60,6 +67,8 @@ class Row(NamedTuple):
     state: str
     settled_at: int | None
     settle_index: int | None
+    received_msat: int | None = None
+    reversed_at: int | None = None
 
 
 _SELECT: Final = f"SELECT {', '.join(Row._fields)} FROM invoices "  # noqa: S608 - our own names
@@ -217,6 +226,10 @@ def _open(path: Path) -> sqlite3.Connection:
             with database:
                 for statement in _SCHEMA:
                     database.execute(statement)
+                known = {row[1] for row in database.execute("PRAGMA table_info(invoices)")}
+                for column in _ADDED:
+                    if column not in known:
+                        database.execute(f"ALTER TABLE invoices ADD COLUMN {column} INTEGER")
                 database.execute("INSERT OR IGNORE INTO node VALUES (1, ?)", (secrets.token_bytes(32),))
             return database
         except sqlite3.Error as error:

@@ -24,10 +24,12 @@ from schemas.past import AnswerPast, RecordPast
 from schemas.payments import (
     AnnouncePayment,
     ObservePayment,
+    ObserveReversal,
     RecordPaymentFailure,
     RecordPaymentRequest,
     ReportPayment,
     ReportUnnamedPayment,
+    WaivePayment,
 )
 from schemas.preferences import RecordPreference
 from schemas.publishing import (
@@ -59,6 +61,7 @@ from streams.domain import (
     publishing,
     refunds,
     reviews,
+    settlement,
     stocktaking,
 )
 from streams.domain.decision import Decision
@@ -92,7 +95,11 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
         case RecordPaymentRequest():
             payments.record_request(decision, body)
         case ObservePayment():
-            payments.observe(decision, body)
+            settlement.observe(decision, body)
+        case ObserveReversal():
+            settlement.observe_reversal(decision, body)
+        case WaivePayment():
+            settlement.waive(decision, body)
         case MoveOrder():
             orders.move(decision, body)
         case MoveShipping():

@@ -34,18 +34,19 @@ from schemas.past import PastOrderRecorded
 from schemas.payments import (
     AnnouncePayment,
     PaymentAnnounced,
-    PaymentAxis,
     PaymentDropped,
     PaymentImplied,
+    PaymentPartReceived,
     PaymentReported,
     PaymentRequested,
+    PaymentReversed,
     PaymentSettled,
     PaymentWanted,
     ReportPayment,
 )
 from schemas.preferences import PaymentFlowChosen, PreferenceRecorded
 from schemas.publishing import DraftRecorded, PublicationPromised, PublicationRefused, RelaysRecorded
-from schemas.refunds import RefundRecorded
+from schemas.refunds import RefundOwed, RefundRecorded
 from schemas.replies import ReplyPromised
 from schemas.reviews import (
     RatingsChanged,
@@ -66,7 +67,7 @@ from schemas.stock import (
     StockSet,
 )
 from schemas.values import Actor
-from streams.domain import fold_goods, fold_inbox, fold_orders, fold_reviews
+from streams.domain import fold_goods, fold_inbox, fold_money, fold_orders, fold_reviews
 from streams.domain.shop import (
     Due,
     Master,
@@ -105,21 +106,27 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
         case StockRanLow():
             pass
         case PaymentWanted():
-            fold_orders.change(shop, event.order, payment=PaymentAxis.WANTED, intent_id=event.intent_id)
+            fold_money.want(shop, event)
         case PaymentRequested():
-            fold_orders.ask(shop, event)
+            fold_money.ask(shop, event)
         case PaymentReported():
             fold_orders.hear(shop, event.order.buyer, at_ms)
-            fold_orders.change(shop, event.order, payment=PaymentAxis.REPORTED)
+            fold_money.note_reported(shop, event)
         case PaymentAnnounced():
             fold_orders.hear(shop, event.order.buyer, at_ms)
-            fold_orders.note_announced(shop, event)
+            fold_money.note_announced(shop, event)
+        case PaymentPartReceived():
+            fold_money.receive_part(shop, event)
         case PaymentSettled():
-            fold_orders.settle(shop, event)
+            fold_money.settle(shop, event)
+        case PaymentReversed():
+            fold_money.take_back(shop, event)
+        case RefundOwed():
+            fold_money.owe(shop, event)
         case PaymentImplied():
-            fold_orders.imply(shop, event)
+            fold_money.imply(shop, event)
         case RefundRecorded():
-            fold_orders.refund(shop, event)
+            fold_money.refund(shop, event)
         case PickupReady():
             fold_orders.make_ready(shop, event)
         case GoodsSet():

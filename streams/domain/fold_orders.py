@@ -1,8 +1,7 @@
-"""What facts about orders, their money and their parcels do to the shop; `evolve` says which fact does what."""
+"""What facts about orders and their parcels do to the shop; `evolve` says which fact does what."""
 
 from __future__ import annotations
 
-from schemas import limits
 from schemas.freezes import MerchantThawed
 from schemas.goods import GoodsSet, PickupReady
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
@@ -16,8 +15,7 @@ from schemas.orders import (
     OrderWaiting,
     ShippingMoved,
 )
-from schemas.payments import PaymentAnnounced, PaymentAxis, PaymentImplied, PaymentRequested, PaymentSettled
-from schemas.refunds import RefundRecorded
+from schemas.payments import PaymentAxis
 from schemas.replies import Reply, ShippingReply, TextReply
 from schemas.values import OrderKey, Waiting
 from streams.domain.shop import (
@@ -33,8 +31,6 @@ from streams.domain.transitions import (
     OPEN,
     parcels_after,
     payment_after_move,
-    payment_after_refund,
-    payment_after_settlement,
     shipping_of,
 )
 
@@ -156,6 +152,8 @@ def place(shop: Shop, event: OrderPlaced) -> None:
             paid_msat=before.paid_msat,
             refunded_msat=before.refunded_msat,
             refunds=before.refunds,
+            received=before.received,
+            owed_msat=before.owed_msat,
             is_on_hold=before.is_on_hold,
             holds=before.holds,
         )
@@ -191,61 +189,6 @@ def move_parcel(shop: Shop, event: ShippingMoved) -> None:
         moves = with_cause(order.moves, move_cause("parcel", event.to, event.cause))
         parcels = parcels_after(order.parcels, event)
         shop.orders[event.order.ref] = order._replace(parcel=shipping_of(parcels), parcels=parcels, moves=moves)
-
-
-def ask(shop: Shop, event: PaymentRequested) -> None:
-    """The order's request is there, and known again by its payment hash; the oldest are forgotten."""
-    change(
-        shop,
-        event.order,
-        payment=PaymentAxis.REQUESTED,
-        payment_hash=event.payment_hash,
-        request_digest=event.digest,
-    )
-    if event.payment_hash is None:
-        return
-    shop.requests[event.payment_hash] = event.order.ref
-    while len(shop.requests) > limits.PROOFS.most:
-        del shop.requests[next(iter(shop.requests))]
-
-
-def note_announced(shop: Shop, event: PaymentAnnounced) -> None:
-    """The message that announced a payment is not heard twice."""
-    order = shop.orders.get(event.order.ref)
-    if order is not None:
-        moves = with_cause(order.moves, move_cause("payment", "announced", event.rumor_id))
-        shop.orders[event.order.ref] = order._replace(moves=moves)
-
-
-def settle(shop: Shop, event: PaymentSettled) -> None:
-    """Money arrived for one of the order's requests; each counts once."""
-    order = shop.orders.get(event.order.ref)
-    if order is not None:
-        payment = payment_after_settlement(order.payment, order.status, event.late)
-        settled = with_cause(order.settled, event.intent_id)
-        paid_msat = order.paid_msat + event.gross_msat
-        shop.orders[event.order.ref] = order._replace(payment=payment, settled=settled, paid_msat=paid_msat)
-
-
-def imply(shop: Shop, event: PaymentImplied) -> None:
-    """The order counts as paid, by the merchant's word."""
-    order = shop.orders.get(event.order.ref)
-    if order is not None:
-        paid_msat = order.paid_msat + event.amount_msat
-        shop.orders[event.order.ref] = order._replace(payment=PaymentAxis.PAID, paid_msat=paid_msat)
-
-
-def refund(shop: Shop, event: RefundRecorded) -> None:
-    """Money went back."""
-    order = shop.orders.get(event.order.ref)
-    if order is None:
-        return
-    refunded_msat = order.refunded_msat + event.amount_msat
-    shop.orders[event.order.ref] = order._replace(
-        refunded_msat=refunded_msat,
-        payment=payment_after_refund(order.payment, order.paid_msat, refunded_msat),
-        refunds=with_cause(order.refunds, event.cause),
-    )
 
 
 def make_ready(shop: Shop, event: PickupReady) -> None:

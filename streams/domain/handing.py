@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.goods import GoodsSet, MarkReady, PickupReady, SetGoods
 from schemas.orders import Quote
+from schemas.payments import PaymentAxis
 from schemas.replies import TextReply
 from schemas.values import Actor, OrderKey
 from streams.domain import wording
@@ -40,6 +41,8 @@ def mark_ready(decision: Decision, command: MarkReady) -> None:
         return
     if order is None:
         reason, detail = "unknown_order", "no such order"
+    elif order.payment is PaymentAxis.REVERSED:
+        reason, detail = "payment_reversed", "its payment was taken back, so its buyer is not told to come"
     elif order.status not in PAID or place is None:
         reason, detail = "not_a_pickup", "only a paid order that its buyer collects can be ready"
     else:

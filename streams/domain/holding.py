@@ -40,15 +40,16 @@ def release(decision: Decision, command: ReleaseOrder, rates: Mapping[str, Rate]
         orders.price(decision, order, rates)
         return
     is_dead = order.quote is not None and order.quote.valid_until * 1_000 <= decision.at_ms
-    if order.status is OrderStatus.PENDING and order.payment is PaymentAxis.WANTED and is_dead:
+    is_unasked = order.payment is PaymentAxis.WANTED and not order.credit_msat
+    if order.status is OrderStatus.PENDING and is_unasked and is_dead:
         renew(decision, order, rates)
         return
     for reply in order.unsaid:
         if not isinstance(reply, PaymentRequestReply):
             decision.tell(order.key, order.dialect, order.answers, reply)
-        elif order.status is not OrderStatus.PENDING or order.payment is PaymentAxis.WANTED:
+        elif order.status is not OrderStatus.PENDING or order.waits_for_request:
             continue  # nothing is to be paid any more, or another sum
-        elif reply.expires_at > decision.at_ms // 1_000:
+        elif reply.expires_at > decision.at_ms // 1_000 or order.credit_msat:
             decision.tell(order.key, order.dialect, order.answers, reply)
         else:
             renew(decision, order, rates)

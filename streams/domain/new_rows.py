@@ -48,6 +48,8 @@ def placed(row: OrderRow | None, event: OrderPlaced, stamp: Stamp) -> OrderRow:
         message_deleted=False,
         paid_msat=row.paid_msat if row else 0,
         refunded_msat=row.refunded_msat if row else 0,
+        owed_msat=row.owed_msat if row else 0,
+        reversed_msat=row.reversed_msat if row else 0,
         on_hold=row.on_hold if row else False,
         placed_ms=row.placed_ms if row else stamp.at_ms,
         updated_ms=stamp.at_ms,

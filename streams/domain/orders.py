@@ -25,7 +25,7 @@ from schemas.replies import WireStatus
 from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
 from schemas.texts.phrases import Phrase
 from schemas.values import Actor, OrderKey, Refusal, Waiting
-from streams.domain import buyers, handing, parking, wording
+from streams.domain import buyers, handing, owing, parking, wording
 from streams.domain.decision import Decision
 from streams.domain.pricing import quote
 from streams.domain.shop import Order, move_cause
@@ -34,6 +34,9 @@ from streams.domain.wanted import Rejected, Wait
 
 PAID_FOR = (OrderStatus.PROCESSING, OrderStatus.COMPLETED)
 """Where only an order goes whose money is there, be it by the merchant's word."""
+
+REVERSED = "its payment was taken back: go on all the same with `ncc order waive`, or cancel it"
+"""What whoever would send an order reads, whose money is gone (TR-16)."""
 
 RETRY_RATE_MS = 30_000
 """How often an order that waits for an exchange rate is priced anew."""
@@ -117,6 +120,8 @@ def may_amend(decision: Decision, order: Order) -> bool:
     """
     if order.status not in OPEN:
         return False
+    if order.credit_msat > 0:
+        return False  # some of its price was paid, and the rest of that price is asked for
     if order.payment in (PaymentAxis.NONE, PaymentAxis.WANTED):
         return True
     asks_from_ms = order.asks_from_ms
@@ -195,14 +200,15 @@ def confirm(
     held: tuple[StockLine, ...],
     quoted: Quote | None,
     cause: str,
+    over_msat: int = 0,
 ) -> None:
-    """The money is there: the held stock is sold and the buyer told once (TR-06)."""
+    """The money is there: the held stock is sold and the buyer told once (TR-06), also of what is theirs (C-03)."""
     if held:
         decision.emit(StockCommitted(order=key, lines=held))
         decision.emit(*_made_good(decision, key, held))
     decision.emit(OrderMoved(order=key, actor=Actor.COORDINATOR, to=OrderStatus.CONFIRMED, cause=cause))
     voice = decision.voice(key)
-    decision.tell_status(key, dialect, answers, WireStatus.CONFIRMED, wording.confirmed(voice, quoted))
+    decision.tell_status(key, dialect, answers, WireStatus.CONFIRMED, wording.confirmed(voice, quoted, over_msat))
     if quoted is not None and handing.hand_over(decision, key, dialect, answers, quoted):
         decision.emit(OrderMoved(order=key, actor=Actor.COORDINATOR, to=OrderStatus.COMPLETED, cause="handed over"))
         decision.tell_status(key, dialect, answers, WireStatus.COMPLETED, voice.say(Phrase.COMPLETED))
@@ -219,6 +225,14 @@ def _made_good(decision: Decision, key: OrderKey, sold: tuple[StockLine, ...]) -
 
 def _less(on_hand: int | None, sold: int) -> bool:
     return on_hand is not None and on_hand < sold
+
+
+def fail(decision: Decision, order: Order, cause: str) -> None:
+    """The order cannot be paid: it ends, and its buyer is told (TR-10)."""
+    give_back(decision, order)
+    decision.emit(OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.FAILED, cause=cause))
+    text = wording.ended(decision.voice(order.key), Phrase.FAILED, owing.owe_unfinished(decision, order))
+    decision.tell_status(order.key, order.dialect, order.answers, WireStatus.CANCELLED, text)
 
 
 def give_back(decision: Decision, order: Order) -> None:
@@ -243,6 +257,9 @@ def move(decision: Decision, command: MoveOrder) -> None:
         if not order.cancellation_requested:
             decision.emit(CancellationRequested(order=order.key, cause=command.cause))
         return
+    if order.payment is PaymentAxis.REVERSED and command.to in PAID_FOR:
+        decision.refuse(order.key, command.actor, "payment_reversed", REVERSED, command.cause)
+        return
     movers = ORDER_MOVES.get((order.status, command.to), frozenset())
     allowed = command.actor is not Actor.COORDINATOR and command.actor in movers
     on_its_way = order.parcel in (ShippingStatus.SHIPPED, ShippingStatus.DELIVERED)
@@ -258,9 +275,10 @@ def move(decision: Decision, command: MoveOrder) -> None:
     elif order.status in OPEN:
         give_back(decision, order)
     decision.emit(OrderMoved(order=order.key, actor=command.actor, to=command.to, cause=command.cause))
+    owed_msat = owing.owe_unfinished(decision, order) if command.to is OrderStatus.CANCELLED else 0
     if command.announce and (told := status_text(command, order.payment is PaymentAxis.PAID, is_implied)):
         status, phrase = told
-        text = decision.voice(order.key).say(phrase)
+        text = wording.ended(decision.voice(order.key), phrase, owed_msat)
         decision.tell_status(order.key, order.dialect, order.answers, status, text)
     if is_implied and order.quote is not None:
         handing.hand_over(decision, order.key, order.dialect, order.answers, order.quote)
@@ -274,7 +292,8 @@ def imply_payment(decision: Decision, order: Order, cause: str) -> None:
         decision.emit(*_made_good(decision, order.key, order.held))
     if order.intent_id is not None:
         decision.emit(PaymentDropped(order=order.key, intent_id=order.intent_id))
-    decision.emit(PaymentImplied(order=order.key, amount_msat=order.quote.total_msat, cause=cause))
+    missing_msat = order.quote.total_msat - order.credit_msat
+    decision.emit(PaymentImplied(order=order.key, amount_msat=missing_msat, cause=cause))
 
 
 def status_text(command: MoveOrder, paid: bool, is_implied: bool) -> tuple[WireStatus, Phrase] | None:
@@ -306,5 +325,5 @@ def reach_deadline(decision: Decision, command: ReachDeadline, rates: Mapping[st
     elif order.status is OrderStatus.PENDING:
         give_back(decision, order)
         decision.emit(OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.EXPIRED, cause="deadline"))
-        status, text = WireStatus.CANCELLED, decision.voice(order.key).say(Phrase.EXPIRED)
-        decision.tell_status(order.key, order.dialect, order.answers, status, text)
+        text = wording.ended(decision.voice(order.key), Phrase.EXPIRED, owing.owe_unfinished(decision, order))
+        decision.tell_status(order.key, order.dialect, order.answers, WireStatus.CANCELLED, text)

@@ -6,10 +6,11 @@ from collections.abc import Collection
 
 from schemas import limits
 from schemas.orders import FIRST_PARCEL, MoveShipping, OrderMoved, OrderStatus, Parcel, ShippingMoved, ShippingStatus
+from schemas.payments import PaymentAxis
 from schemas.replies import ShippingReply, WireStatus
 from schemas.texts.phrases import Phrase
 from schemas.values import Actor
-from streams.domain import buyers, parking, wording
+from streams.domain import buyers, orders, parking, wording
 from streams.domain.decision import Decision
 from streams.domain.shop import Order, move_cause
 from streams.domain.transitions import PAID, SHIPPING_MOVES, parcels_after, shipping_of
@@ -40,7 +41,8 @@ def move_shipping(decision: Decision, command: MoveShipping) -> None:
             moved = _moved(decision, order, command, one, several)
             parcels = parcels_after(parcels, moved)
     is_over = shipping_of(parcels) is ShippingStatus.DELIVERED and command.to is ShippingStatus.DELIVERED
-    if is_over and decision.shop.settings.complete_on_delivery:
+    may_complete = decision.shop.settings.complete_on_delivery and order.payment is not PaymentAxis.REVERSED
+    if is_over and may_complete:
         completed = OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.COMPLETED, cause=command.cause)
         decision.emit(completed)
         status, text = WireStatus.COMPLETED, decision.voice(order.key).say(Phrase.COMPLETED)
@@ -91,6 +93,9 @@ def refusal(order: Order, command: MoveShipping, changed: list[Parcel]) -> tuple
         return "illegal_transition", f"{order.status}, parcel {changed[0].status}→{command.to}"
     if command.to is ShippingStatus.SHIPPED and order.quote and order.quote.pickup_place:
         return "illegal_transition", f"{order.status}, its buyer collects it: parcel {changed[0].status}→{command.to}"
+    is_kept_back = order.payment is PaymentAxis.REVERSED and command.to is not ShippingStatus.EXCEPTION
+    if is_kept_back and any(one.status not in UNDER_WAY for one in changed):
+        return "payment_reversed", orders.REVERSED
     names = {one.name for one in (*order.parcels, *changed)}
     if len(names) > limits.PARCELS.most:
         return "too_many_parcels", f"{limits.PARCELS.most} parcels are there already"

@@ -1,19 +1,16 @@
-"""Payments: one live request an order revision, and settlement judged by the back-end's word alone."""
+"""Payments: one live request an order revision, and what buyers say of their payments."""
 
 from __future__ import annotations
 
-from schemas.orders import OrderMoved, OrderStatus
+from schemas.orders import OrderStatus
 from schemas.payments import (
     AnnouncePayment,
-    BackendState,
     NamedPayment,
-    ObservePayment,
     PaymentAnnounced,
     PaymentAxis,
     PaymentForm,
     PaymentReported,
     PaymentRequested,
-    PaymentSettled,
     ProofVerdict,
     RecordPaymentFailure,
     RecordPaymentRequest,
@@ -21,8 +18,7 @@ from schemas.payments import (
     ReportUnnamedPayment,
 )
 from schemas.preferences import PaymentFlow
-from schemas.replies import PaymentOption, PaymentRequestReply, WireStatus
-from schemas.texts.phrases import Phrase
+from schemas.replies import PaymentOption, PaymentRequestReply
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
 from streams.domain import buyers, orders, parking, payment_choice, wording
 from streams.domain.decision import Decision
@@ -35,7 +31,7 @@ def record_request(decision: Decision, command: RecordPaymentRequest) -> None:
     order = _wanting(decision, command.order, command.intent_id)
     if order is None or order.quote is None:
         return
-    if command.amount_msat != order.quote.total_msat:
+    if command.amount_msat != (order.asked_msat or order.quote.total_msat):
         detail = "the request's amount is not the quote's"
         decision.refuse(order.key, Actor.COORDINATOR, "wrong_amount", detail, command.intent_id)
         return
@@ -54,7 +50,7 @@ def record_request(decision: Decision, command: RecordPaymentRequest) -> None:
         amount_sats=command.amount_msat // MSAT_PER_SAT,
         options=(PaymentOption(medium=command.medium, text=command.text),),
         expires_at=command.expires_at,
-        text=wording.payment_request(decision.voice(order.key), order.quote, order.claimed_sats),
+        text=_request_text(decision, order, command.amount_msat),
     )
     decision.tell(order.key, order.dialect, order.answers, reply)
 
@@ -64,36 +60,7 @@ def record_failure(decision: Decision, command: RecordPaymentFailure) -> None:
     order = _wanting(decision, command.order, command.intent_id)
     if order is None:
         return
-    orders.give_back(decision, order)
-    decision.emit(OrderMoved(order=order.key, actor=Actor.COORDINATOR, to=OrderStatus.FAILED, cause=command.reason))
-    text = decision.voice(order.key).say(Phrase.FAILED)
-    decision.tell_status(order.key, order.dialect, order.answers, WireStatus.CANCELLED, text)
-
-
-def observe(decision: Decision, command: ObservePayment) -> None:
-    """The back-end was asked: settled in full confirms a pending order; on a dead one the money is late (TR-15)."""
-    order = decision.shop.order(command.order)
-    if order is None or command.state is not BackendState.SETTLED or command.intent_id in order.settled:
-        return
-    due_msat = order.quote.total_msat if order.quote else 0
-    late = order.status is not OrderStatus.PENDING or order.intent_id != command.intent_id
-    if command.gross_msat < due_msat and not late:
-        detail = f"{command.gross_msat} of {due_msat} msat"
-        decision.refuse(order.key, Actor.COORDINATOR, "underpaid", detail, command.intent_id)
-        return
-    decision.emit(
-        PaymentSettled(
-            order=order.key,
-            intent_id=command.intent_id,
-            gross_msat=command.gross_msat,
-            due_msat=due_msat,
-            settled_at=command.settled_at,
-            late=late,
-        )
-    )
-    if not late:
-        cause = f"payment {command.intent_id}"
-        orders.confirm(decision, order.key, order.dialect, order.answers, order.held, order.quote, cause)
+    orders.fail(decision, order, command.reason)
 
 
 def report(decision: Decision, command: ReportPayment) -> None:
@@ -105,7 +72,9 @@ def report(decision: Decision, command: ReportPayment) -> None:
     if order is None:
         parking.park(decision, command.order, command)
         return
-    if order.payment not in (PaymentAxis.REQUESTED, PaymentAxis.REPORTED):
+    if order.payment not in (PaymentAxis.REQUESTED, PaymentAxis.REPORTED, PaymentAxis.PARTIAL):
+        return
+    if move_cause("payment", "reported", command.rumor_id) in order.moves:
         return
     is_reused = proves_another(decision, order, command.preimage_hashes)
     if not is_reused and order.payment is PaymentAxis.REPORTED:
@@ -158,7 +127,7 @@ def announce(decision: Decision, command: AnnouncePayment) -> None:
         return
     if buyers.silenced(decision, order.key.buyer):
         return
-    due_msat = order.quote.total_msat if order.quote else None
+    due_msat = (order.asked_msat or order.quote.total_msat) if order.quote else None
     paid_msat = (command.amount_sats or 0) * MSAT_PER_SAT
     reason = detail = ""
     if not all(belongs(decision, order, payment) for payment in command.payments):
@@ -222,4 +191,13 @@ def _wanting(decision: Decision, key: OrderKey, intent_id: str) -> Order | None:
     order = decision.shop.order(key)
     if order is None or order.status is not OrderStatus.PENDING or order.intent_id != intent_id:
         return None
-    return order if order.payment is PaymentAxis.WANTED else None
+    return order if order.waits_for_request else None
+
+
+def _request_text(decision: Decision, order: Order, amount_msat: int) -> str:
+    """The price and its terms, or what of it is still missing."""
+    assert order.quote is not None, "a pending order has its quote"
+    voice = decision.voice(order.key)
+    if order.part > 1:
+        return wording.rest_request(voice, order.credit_msat, amount_msat)
+    return wording.payment_request(voice, order.quote, order.claimed_sats)

@@ -34,13 +34,15 @@ from schemas.past import PastOrderRecorded
 from schemas.payments import (
     PaymentAxis,
     PaymentImplied,
+    PaymentPartReceived,
     PaymentReported,
     PaymentRequested,
+    PaymentReversed,
     PaymentSettled,
     PaymentWanted,
 )
 from schemas.publishing import DraftRecorded, RelaysRecorded, address
-from schemas.refunds import RefundRecorded
+from schemas.refunds import RefundOwed, RefundRecorded
 from schemas.reviews import Rating, RatingsChanged, ReviewJudged, ReviewRecorded, ReviewWithdrawn, Standing
 from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow, Row
 from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
@@ -51,8 +53,10 @@ from streams.domain.transitions import (
     DEAD,
     parcels_after,
     payment_after_move,
+    payment_after_part,
     payment_after_refund,
     payment_after_settlement,
+    payment_while_asked,
     shipping_of,
 )
 from streams.domain.wording import plain
@@ -202,16 +206,32 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
         case RefundRecorded():
             refunded_msat = row.refunded_msat + event.amount_msat
             payment = payment_after_refund(row.payment, row.paid_msat, refunded_msat)
-            return _with(row, stamp, payment=payment, refunded_msat=refunded_msat)
+            owed_msat = max(0, row.owed_msat - event.amount_msat)
+            return _with(row, stamp, payment=payment, refunded_msat=refunded_msat, owed_msat=owed_msat)
+        case RefundOwed():
+            return _with(row, stamp, owed_msat=row.owed_msat + event.amount_msat)
         case PaymentWanted():
-            return _with(row, stamp, payment=PaymentAxis.WANTED)
+            return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.WANTED))
         case PaymentRequested():
-            return _with(row, stamp, payment=PaymentAxis.REQUESTED, requested_ms=stamp.at_ms)
+            payment = payment_while_asked(row.payment, PaymentAxis.REQUESTED)
+            return _with(row, stamp, payment=payment, requested_ms=stamp.at_ms)
         case PaymentReported():
-            return _with(row, stamp, payment=PaymentAxis.REPORTED)
+            return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))
+        case PaymentPartReceived():
+            payment = payment_after_part(row.payment, row.status, event.late)
+            return _with(row, stamp, payment=payment, paid_msat=row.paid_msat + event.new_msat)
         case PaymentSettled():
             payment = payment_after_settlement(row.payment, row.status, event.late)
-            return _with(row, stamp, payment=payment, paid_msat=row.paid_msat + event.gross_msat)
+            return _with(row, stamp, payment=payment, paid_msat=row.paid_msat + event.new_msat)
+        case PaymentReversed():
+            return _with(
+                row,
+                stamp,
+                payment=event.payment,
+                paid_msat=row.paid_msat - event.amount_msat,
+                reversed_msat=row.reversed_msat + event.amount_msat,
+                owed_msat=event.owed_msat,
+            )
         case _:
             return _with(row, stamp)
 

@@ -29,6 +29,16 @@ CAUSES_MAX = 64
 """Causes an order remembers, so that a message relays bring again decides nothing; the oldest go first."""
 
 
+class Receipt(NamedTuple):
+    """What one payment request has received; `in_time` where it counts toward the price."""
+
+    intent_id: str
+    amount_msat: int = 0
+    payment_hash: str | None = None
+    in_time: bool = False
+    is_reversed: bool = False
+
+
 class Order(NamedTuple):
     """One order on its three axes, with what later decisions need to know of it."""
 
@@ -79,6 +89,16 @@ class Order(NamedTuple):
     """What came in for it, late or implied money too, and what was given back."""
     refunds: tuple[str, ...] = ()
     """Causes of its last refunds."""
+    received: tuple[Receipt, ...] = ()
+    """What each of its last requests has received, whether it was in time or not."""
+    credit_msat: int = 0
+    """What came in time for this revision, or is implied."""
+    owed_msat: int = 0
+    """What of its money is the buyer's, by our own reckoning."""
+    part: int = 1
+    """Which request of this revision the live one is."""
+    asked_msat: int | None = None
+    """What the live request is for."""
     is_on_hold: bool = False
     holds: tuple[str, ...] = ()
     """Causes of the last holds and releases, so that none is heard twice."""
@@ -89,6 +109,16 @@ class Order(NamedTuple):
     def answers(self) -> str:
         """The rumor that replies refer to: the order's newest."""
         return self.rumor_ids[-1]
+
+    @property
+    def waits_for_request(self) -> bool:
+        """Whether a payment request is wanted and not there yet."""
+        is_rest = self.payment is PaymentAxis.PARTIAL and self.request_digest is None
+        return self.payment is PaymentAxis.WANTED or is_rest
+
+    def receipt(self, intent: str) -> Receipt:
+        """What this request has received; nothing for one that nobody knows."""
+        return next((one for one in self.received if one.intent_id == intent), Receipt(intent))
 
 
 def move_cause(axis: str, to: str, cause: str) -> str:

@@ -82,8 +82,20 @@ def payment_after_refund(payment: PaymentAxis, paid_msat: int, refunded_msat: in
 
 
 def payment_after_move(payment: PaymentAxis, to: O) -> PaymentAxis:
-    """The payment axis once the order axis moved: a paid order that is cancelled is owed its money (TR-13)."""
-    return PaymentAxis.REFUND_DUE if to is O.CANCELLED and payment is PaymentAxis.PAID else payment
+    """The payment axis once the order axis moved: an order that ends is owed what it was paid (TR-13, C-02)."""
+    is_owed = to is O.CANCELLED and payment is PaymentAxis.PAID
+    is_part_owed = to in DEAD and to is not O.REFUNDED and payment is PaymentAxis.PARTIAL
+    return PaymentAxis.REFUND_DUE if is_owed or is_part_owed else payment
+
+
+def payment_while_asked(payment: PaymentAxis, to: PaymentAxis) -> PaymentAxis:
+    """The payment axis of an order that is asked for money: what was paid in part stays so (TR-07)."""
+    return payment if payment is PaymentAxis.PARTIAL else to
+
+
+def payment_after_part(payment: PaymentAxis, status: O, late: bool) -> PaymentAxis:
+    """Some of the money: in time it is a part; late it is as all of it."""
+    return payment_after_settlement(payment, status, late) if late else PaymentAxis.PARTIAL
 
 
 def payment_after_settlement(payment: PaymentAxis, status: O, late: bool) -> PaymentAxis:

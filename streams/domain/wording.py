@@ -99,6 +99,30 @@ def payment_request(voice: Voice, quote: Quote, claimed_sats: int | None) -> str
     return _said(sentences)
 
 
+def rest_request(voice: Voice, paid_msat: int, amount_msat: int) -> str:
+    """What is still to be paid of a price that came only in part (TR-07)."""
+    return voice.say(Phrase.PAY_REST, sats=_sats(voice, amount_msat), paid=_sats(voice, paid_msat))
+
+
+def part_paid(voice: Voice, paid_msat: int, missing_msat: int, is_closed: bool) -> str:
+    """What came, what is missing, and over which request it is to be paid."""
+    phrase = Phrase.PART_PAID_NEW if is_closed else Phrase.PART_PAID
+    missing = str(-(-missing_msat // MSAT_PER_SAT))
+    return voice.say(phrase, paid=_sats(voice, paid_msat), missing=missing)
+
+
+def ended(voice: Voice, phrase: Phrase, owed_msat: int) -> str:
+    """That an order is over, and what of its buyer's money the shop has."""
+    sentences = [voice.say(phrase)]
+    if owed_msat:
+        sentences.append(voice.say(Phrase.OWED, sats=_sats(voice, owed_msat)))
+    return _said(sentences)
+
+
+def _sats(voice: Voice, amount_msat: int) -> str:
+    return voice.number(Decimal(amount_msat) / MSAT_PER_SAT)
+
+
 def rejected(voice: Voice, findings: tuple[Finding, ...]) -> str:
     """Why an order is turned down, every fault named; a shop that is closed may say so in its own words (C-35)."""
     if findings[0].refusal is Refusal.SHOP_CLOSED and findings[0].subject:
@@ -118,11 +142,13 @@ def waiting(voice: Voice, reason: Waiting, detail: str) -> str:
     return _said(sentences)
 
 
-def confirmed(voice: Voice, quote: Quote | None) -> str:
+def confirmed(voice: Voice, quote: Quote | None, over_msat: int = 0) -> str:
     """Thanks for the payment if there was one, with the place for a pickup (SHP-11) and the time it takes (SHP-16)."""
     if quote is None:
         return voice.say(Phrase.CONFIRMED_PAID)
     sentences = [voice.say(Phrase.CONFIRMED_PAID if quote.total_msat else Phrase.CONFIRMED_FREE)]
+    if over_msat:
+        sentences.append(voice.say(Phrase.SURPLUS, sats=_sats(voice, over_msat)))
     if quote.pickup_place:
         sentences.append(voice.say(Phrase.COLLECT, place=_short(quote.pickup_place, TERMS_MAX)))
     return _said([*sentences, *_arrival(voice, quote), *_pre_order(voice, quote)])

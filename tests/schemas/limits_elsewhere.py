@@ -10,6 +10,7 @@ _GIVEN = (limits.GOODS_TEXT, limits.PARCEL_NAME, limits.REFUND_RAIL, limits.REFU
 ELSEWHERE: dict[str, str] = {
     **{row.what: _OPERATORS for row in _GIVEN},
     limits.SHOP_TEXT.what: "tests/streams/domain/test_order_policies.py::test_a_shops_own_words_are_as_long_as",
+    limits.PAYMENT_PARTS.what: "tests/streams/domain/test_settlement.py::test_an_order_is_paid_in_ten_parts_at_most",
     limits.PARCELS.what: "tests/streams/domain/test_parcels.py::test_an_order_has_so_many_parcels_and_no_more",
     limits.FRAME.what: "tests/services/relays/test_connection.py::test_a_frame_at_the_cap_is_read",
     limits.FRAME_HARD.what: "tests/services/relays/test_connection.py::test_a_frame_over_the_hard_cap_ends",

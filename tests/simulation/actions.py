@@ -52,6 +52,12 @@ def _pay(world: World, action: Action, dice: Dice) -> None:
         factor = 100 if dice.chance(85) else dice.one_of((50, 150))
         held = world.wallet.held(text)
         in_time = held is not None and world.clock.now_ms // 1_000 < held.intent.expires_at + LATE_S
+        if dice.chance(8):
+            world.coverage["paid in part"] += world.wallet.pay_part(text, dice.one_of((1, 40, 99)))
+            return
+        if dice.chance(5):
+            world.coverage["taken back"] += world.wallet.take_back(text)
+            return
         paid = world.wallet.pay(text, factor, in_time and dice.chance(40))
         world.coverage["paid" if paid else "not payable"] += 1
         if paid:

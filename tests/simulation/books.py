@@ -31,14 +31,16 @@ from schemas.payments import (
     PaymentAnnounced,
     PaymentDropped,
     PaymentImplied,
+    PaymentPartReceived,
     PaymentReported,
     PaymentRequested,
+    PaymentReversed,
     PaymentSettled,
     PaymentWanted,
 )
 from schemas.preferences import PaymentFlowChosen
 from schemas.publishing import PublicationPromised, PublicationRefused
-from schemas.refunds import RefundRecorded
+from schemas.refunds import RefundOwed, RefundRecorded
 from schemas.replies import ReplyPromised
 from schemas.reviews import ReviewInvited, ReviewJudged, ReviewReceived
 from schemas.shops import ShopSettings
@@ -78,6 +80,9 @@ class Books:
         self.requested: dict[str, PaymentRequested] = {}
         self.shown: dict[str, PaymentRequested] = {}
         self.settled: dict[str, PaymentSettled] = {}
+        self.got: Counter[str] = Counter()
+        """By intent, what came for it."""
+        self.reversed: set[str] = set()
         self.refused: set[tuple[str, str]] = set()
         self.refused_once: set[tuple[str, str, str]] = set()
         self.refusals = 0
@@ -140,7 +145,7 @@ class Books:
                 self.coverage["past answered"] += event.order.ref in self.past
                 if (event.order.ref, event.rumor_id) in self.rumors:
                     raise Breach(f"I9: one message placed order {event.order.ref} twice")
-                is_asked = self.payment.get(event.order.ref) in ("requested", "reported", "paid")
+                is_asked = self.payment.get(event.order.ref) in ("requested", "reported", "partial", "paid")
                 if is_asked and at_ms < self.asks_from_ms.get(event.order.ref, 0):
                     raise Breach(f"I11: order {event.order.ref} was placed anew after its request was made")
                 self.rumors.add((event.order.ref, event.rumor_id))
@@ -159,7 +164,7 @@ class Books:
                 self.coverage.update(f"refusal {finding.refusal.value}" for finding in event.findings)
             case OrderMoved():
                 _check_move(self.status.get(event.order.ref, ""), event, self.parcel.get(event.order.ref))
-                if event.to.value == "failed":
+                if event.to.value == "failed" and event.cause != "too_many_parts":
                     self.failed.add(event.order.ref)
                 if event.to.value == "cancelled" and self.payment.get(event.order.ref) == "paid":
                     self._go(self.payment, "payment", event.order.ref, "refund due")
@@ -184,8 +189,19 @@ class Books:
                 self._go(self.payment, "payment", event.order.ref, "reported")
             case PaymentSettled():
                 self.settled[event.intent_id] = event
-                self.received[event.order.ref] += event.gross_msat
+                self.got[event.intent_id] = event.gross_msat
+                self.received[event.order.ref] += event.new_msat
                 self._go(self.payment, "payment", event.order.ref, "late" if event.late else "paid")
+            case PaymentPartReceived():
+                self.got[event.intent_id] = event.gross_msat
+                self.received[event.order.ref] += event.new_msat
+                self._go(self.payment, "payment", event.order.ref, "late" if event.late else "partial")
+            case PaymentReversed():
+                self.reversed.add(event.intent_id)
+                self.received[event.order.ref] -= event.amount_msat
+                self._go(self.payment, "payment", event.order.ref, event.payment.value)
+            case RefundOwed():
+                self.coverage[f"refund owed {event.reason.value}"] += 1
             case OrderHeld():
                 self.coverage["order held"] += 1
                 self.on_hold[event.order.ref] = event.order

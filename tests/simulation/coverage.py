@@ -7,6 +7,7 @@ from collections import Counter
 from schemas.crash_points import Point
 from schemas.orders import OrderStatus
 from schemas.preferences import PaymentFlow
+from schemas.refunds import OwedFor
 from schemas.reviews import Standing
 from streams.domain.transitions import ORDER_MOVES, SHIPPING_MOVES
 from tests.simulation.outside import CHARACTERS
@@ -20,6 +21,11 @@ PAYMENT_MOVES = (
     ("reported", "paid"),
     ("requested", "late"),
     ("paid", "refund due"),
+    ("requested", "partial"),
+    ("partial", "wanted"),
+    ("partial", "paid"),
+    ("paid", "reversed"),
+    ("reversed", "paid"),
 )
 REFUSED_MOVES = (
     "already_quoted",
@@ -35,7 +41,8 @@ REFUSED_MOVES = (
     "orphan",
     "parked_too_many",
     "too_little",
-    "underpaid",
+    "payment_reversed",
+    "nothing_to_waive",
     "unknown_order",
 )
 """Reasons under which the decider refuses what was said to it."""
@@ -68,7 +75,8 @@ def expected() -> list[str]:
     names += sorted({f"quarantined {reason}" for reason, _ in HOSTILE} | {"quarantined not_a_command"})
     names += ["order held", "order released", "withheld status", "payment implied", "refund", "goods set"]
     names += [f"dialect {dialect}" for dialect in ("gamma", "k15", "k14")]
-    names += ["told text", "several parcels"]
+    names += ["told text", "several parcels", "paid in part", "taken back"]
+    names += [f"refund owed {reason.value}" for reason in OwedFor]
     names += [f"order {status.value}→refunded" for status in (OrderStatus.CONFIRMED, OrderStatus.CANCELLED)]
     names += ["message of buyer", "message of merchant", "message about an order", "message taken back"]
     names.append("answer unknown_order")

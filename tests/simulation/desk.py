@@ -6,6 +6,7 @@ from schemas.goods import MarkReady, SetGoods
 from schemas.holds import HoldOrder, ReleaseOrder
 from schemas.messages import CommandBody
 from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
+from schemas.payments import WaivePayment
 from schemas.refunds import RecordRefund
 from schemas.values import Actor, OrderKey, SealedDetails
 from tests.simulation.clock import Dice
@@ -24,7 +25,9 @@ def operator_move(world: World, action: Action, dice: Dice) -> None:
 
 
 def _word(shop: str, key: OrderKey, cause: str, dice: Dice) -> CommandBody:
-    match dice.below(10):
+    match dice.below(11):
+        case 10:
+            return WaivePayment(order=key, cause=cause)
         case 0 | 1:
             return HoldOrder(order=key, cause=cause)
         case 2:

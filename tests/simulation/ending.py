@@ -20,6 +20,7 @@ from streams.domain.projections import RowKey, fold
 from streams.domain.shop import Shop
 from streams.kept import Fetched
 from tests.simulation.books import Breach
+from tests.simulation.outside import MONEY
 from tests.simulation.signers import digest
 from tests.simulation.world import World
 
@@ -212,16 +213,14 @@ def every_payment_is_known(world: World) -> None:
     """I5: what the wallet holds is what the journal says was settled, and nothing is confirmed without."""
     held = {one.intent.intent_id: one for one in world.wallet.by_reference.values()}
     for intent_id, one in held.items():
-        settled = world.books.settled.get(intent_id)
-        if (
-            one.state is BackendState.SETTLED
-            and settled is None
-            and ("underpaid", intent_id) not in world.books.refused
-        ):
+        known_msat = world.books.got[intent_id]
+        if one.state in (BackendState.SETTLED, BackendState.PARTIAL) and known_msat < one.gross_msat:
             raise Breach(f"I5: the wallet was paid for intent {intent_id[:8]}, and the journal does not know")
-        if settled is not None and (one.state is not BackendState.SETTLED or settled.gross_msat != one.gross_msat):
+        if known_msat > (one.gross_msat if one.state in MONEY else 0):
             raise Breach(f"I5: the journal says intent {intent_id[:8]} is settled otherwise than the wallet")
-    for intent_id in world.books.settled:
+        if intent_id in world.books.reversed and one.state is not BackendState.REVERSED:
+            raise Breach(f"I5: the journal says intent {intent_id[:8]} was taken back, and the wallet has its money")
+    for intent_id in world.books.got:
         if intent_id not in held:
             raise Breach(f"I5: the journal says intent {intent_id[:8]} is settled, and the wallet has no such request")
     for intent_id, requested in world.books.requested.items():

@@ -29,6 +29,8 @@ from tests.simulation.clock import Clock, Dice
 from tests.simulation.signers import digest
 
 HONEST, LAZY, DOWN, LOSES_OK, REFUSES, LIES, DENIES = range(7)
+MONEY = (BackendState.SETTLED, BackendState.PARTIAL, BackendState.REVERSED)
+"""States in which money came, whether it stayed or not."""
 STALE_S = 60
 """How long after a settlement a look-up may still miss it."""
 CHARACTERS = ("honest", "lazy", "down", "loses OK after accepting", "refuses", "says OK and drops", "denies and keeps")
@@ -161,16 +163,37 @@ class Wallet:
     def pay(self, text: str, factor_percent: int, when_late: bool) -> bool:
         """Somebody pays an invoice, whole, short or over; False where it cannot be paid."""
         found = self.held(text)
-        if found is None or found.state is not BackendState.OPEN:
+        if found is None or found.state not in (BackendState.OPEN, BackendState.PARTIAL):
             return False
         if self.clock.now_ms // 1_000 >= found.intent.expires_at and not when_late:
             return False
-        self.settlements += 1
-        found.state, found.settle_index = BackendState.SETTLED, self.settlements
-        found.gross_msat = found.intent.amount_msat * factor_percent // 100
-        found.settled_at = self.clock.now_ms // 1_000
-        self.ring()
+        paid_msat = found.intent.amount_msat * factor_percent // 100
+        self._change(found, BackendState.SETTLED, max(paid_msat, found.gross_msat))
         return True
+
+    def pay_part(self, text: str, percent: int) -> bool:
+        """Somebody pays some of it, and the request takes more; False where it cannot be paid."""
+        found = self.held(text)
+        if found is None or found.state is not BackendState.OPEN:
+            return False
+        if self.clock.now_ms // 1_000 >= found.intent.expires_at:
+            return False
+        self._change(found, BackendState.PARTIAL, found.intent.amount_msat * percent // 100)
+        return True
+
+    def take_back(self, text: str) -> bool:
+        """What was paid is taken back; False where nothing was."""
+        found = self.held(text)
+        if found is None or found.state not in (BackendState.SETTLED, BackendState.PARTIAL):
+            return False
+        self._change(found, BackendState.REVERSED, found.gross_msat)
+        return True
+
+    def _change(self, held: Held, state: BackendState, gross_msat: int) -> None:
+        self.settlements += 1
+        held.state, held.settle_index, held.gross_msat = state, self.settlements, gross_msat
+        held.settled_at = self.clock.now_ms // 1_000
+        self.ring()
 
     def ring(self) -> None:
         """Wake who listens."""
@@ -295,7 +318,7 @@ class Account:
         state = BackendState.OPEN if is_stale else held.state
         if state is BackendState.OPEN and wallet.clock.now_ms // 1_000 >= held.intent.expires_at:
             state = BackendState.EXPIRED
-        is_settled = state is BackendState.SETTLED
+        is_settled = state in MONEY
         return Observation(
             backend_ref=ref,
             reference=held.intent.reference,
@@ -303,6 +326,7 @@ class Account:
             gross_msat=held.gross_msat if is_settled else 0,
             settled_at=held.settled_at if is_settled else None,
             expires_at=held.intent.expires_at,
+            evidence=f"bolt11:{ref}" if is_settled else "",
         )
 
     async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
@@ -310,7 +334,13 @@ class Account:
         self._trouble("scan")
         settled = self._after(int(cursor or 0))
         observations = tuple(
-            Observation(BackendRef(held.payment_hash), held.intent.reference, held.state, held.gross_msat)
+            Observation(
+                BackendRef(held.payment_hash),
+                held.intent.reference,
+                held.state,
+                held.gross_msat,
+                evidence=f"bolt11:{held.payment_hash}",
+            )
             for held in settled
         )
         return Scan(observations, Cursor(str(settled[-1].settle_index)) if settled else cursor)

@@ -30,11 +30,14 @@ from streams.domain import (
     hearing,
     money,
     orders,
+    owing,
+    parcels,
     parking,
     payment_choice,
     payments,
     pricing,
     refunds,
+    settlement,
     shop,
     transitions,
 )
@@ -216,18 +219,18 @@ def _wall_clock() -> list[Change]:
 
 
 def _settle_twice() -> list[Change]:
-    return [(payments, "observe", _with_order(payments.observe, settled=()))]
+    return [(settlement, "observe", _with_order(settlement.observe, settled=()))]
 
 
 def _accept_less() -> list[Change]:
-    right = payments.observe
+    right = settlement.observe
 
     def wrong(decision: Any, command: Any) -> None:
         order = decision.shop.order(command.order)
         due_msat = order.quote.total_msat if order and order.quote else 0
         right(decision, command.model_copy(update={"gross_msat": max(command.gross_msat, due_msat)}))
 
-    return [(payments, "observe", wrong)]
+    return [(settlement, "observe", wrong)]
 
 
 def _believe_receipts() -> list[Change]:
@@ -242,9 +245,24 @@ def _believe_receipts() -> list[Change]:
                 state=BackendState.SETTLED,
                 gross_msat=order.quote.total_msat,
             )
-            payments.observe(decision, seen)
+            settlement.observe(decision, seen)
 
     return [(payments, "report", wrong)]
+
+
+def _forget_parts() -> list[Change]:
+    return [(settlement, "observe", _with_order(settlement.observe, credit_msat=0))]
+
+
+def _keep_surplus() -> list[Change]:
+    return [(owing, "surplus_msat", lambda order, new_msat: 0)]
+
+
+def _send_unpaid() -> list[Change]:
+    return [
+        (orders, "move", _with_order(orders.move, payment=PaymentAxis.PAID)),
+        (parcels, "move_shipping", _with_order(parcels.move_shipping, payment=PaymentAxis.PAID)),
+    ]
 
 
 def _anybodys_payee() -> list[Change]:
@@ -260,7 +278,7 @@ def _contradictory_flow() -> list[Change]:
 
 
 def _confirm_late() -> list[Change]:
-    return [(payments, "observe", _with_order(payments.observe, status=O.PENDING))]
+    return [(settlement, "observe", _with_order(settlement.observe, status=O.PENDING))]
 
 
 def _take_any_request() -> list[Change]:
@@ -339,6 +357,9 @@ DOMAIN: tuple[Bug, ...] = (
     Bug("wall clock", "a decision reads the machine's clock", _wall_clock),
     Bug("settle twice", "one payment counts as often as it is seen", _settle_twice),
     Bug("accept less", "an underpaid order is confirmed", _accept_less),
+    Bug("forget parts", "the rest of a part-paid order is reckoned from nothing", _forget_parts),
+    Bug("keep surplus", "what was paid too much is not owed", _keep_surplus),
+    Bug("send unpaid", "an order is sent though its money was taken back", _send_unpaid),
     Bug("believe receipts", "a buyer's claim confirms the order", _believe_receipts),
     Bug("anybodys payee", "a buyer may name any payee as the merchant's", _anybodys_payee),
     Bug(

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 import services.outgoing
-import services.payments.role
+import services.payments.open_requests
 import services.publisher
 from schemas.nostr import nip17
 from schemas.nostr.nip01 import to_json
@@ -174,7 +174,7 @@ def _time_out_is_failure() -> list[Change]:
 
     async def wrong(self: PaymentsRole, entry: Any) -> None:
         try:
-            await self._backend_of(entry.merchant).ensure(self._intent(entry.wanted), timeout_s=1)
+            await self._backend_of(entry.merchant).ensure(entry.intent(self._preimage_secret), timeout_s=1)
         except BackendError:
             if not entry.requested:
                 await self._failed(entry, "timeout")
@@ -186,12 +186,12 @@ def _time_out_is_failure() -> list[Change]:
 
 def _fresh_reference() -> list[Change]:
     count = iter(range(10**9))
-    return [(services.payments.role, "reference", lambda intent: Reference(f"ref{next(count)}"))]
+    return [(services.payments.open_requests, "reference", lambda intent: Reference(f"ref{next(count)}"))]
 
 
 def _random_preimage() -> list[Change]:
     count = iter(range(10**9))
-    return [(services.payments.role, "preimage_for", lambda s, i: Preimage(next(count).to_bytes(32)))]
+    return [(services.payments.open_requests, "preimage_for", lambda s, i: Preimage(next(count).to_bytes(32)))]
 
 
 def _show_unchecked() -> list[Change]:

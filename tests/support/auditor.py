@@ -10,8 +10,17 @@ from collections import Counter, defaultdict
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
 from schemas.messages import Event
 from schemas.orders import OrderMoved, OrderPlaced, OrderQuoted, OrderRejected, OrderStatus, OrderWaiting
-from schemas.payments import PaymentDropped, PaymentImplied, PaymentRequested, PaymentSettled, PaymentWanted
+from schemas.payments import (
+    PaymentDropped,
+    PaymentImplied,
+    PaymentPartReceived,
+    PaymentRequested,
+    PaymentReversed,
+    PaymentSettled,
+    PaymentWanted,
+)
 from schemas.replies import PaymentRequestReply, ReplyPromised, StatusReply
+from schemas.shops import ShopOpened
 from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
 
 
@@ -27,13 +36,17 @@ class Auditor:
         self.revision: dict[str, int] = {}
         self.due: dict[str, int] = {}
         self.live: dict[str, str] = {}
-        self.wanted: set[tuple[str, int]] = set()
+        self.wanted: set[tuple[str, int, int]] = set()
+        self.sums: dict[str, int] = {}
+        self.received: Counter[str] = Counter()
+        self.credit: Counter[str] = Counter()
+        self.short = 0
         self.requested: set[str] = set()
         self.settled: set[str] = set()
         self.paid: dict[str, int] = {}
         self.replies: Counter[str] = Counter()
         self.confirmed: Counter[str] = Counter()
-        self.asked: Counter[tuple[str, int]] = Counter()
+        self.asked: Counter[tuple[str, int, str | None]] = Counter()
         self.on_hold: set[str] = set()
         self.quiet: set[str] = set()
         """Orders of which something was not told."""
@@ -75,6 +88,7 @@ class Auditor:
             case OrderQuoted():
                 self.status[event.order.ref] = "pending"
                 self.due[event.order.ref] = event.quote.total_msat
+                assert self.credit[event.order.ref] == 0, "priced anew, and a part of it is paid"
             case OrderWaiting():
                 self.status[event.order.ref] = "waiting"
             case OrderRejected():
@@ -84,20 +98,36 @@ class Auditor:
             case PaymentWanted():
                 ref = event.order.ref
                 assert ref not in self.live, "two live intents"
-                assert (ref, event.revision) not in self.wanted, "a revision's second intent"
-                assert event.amount_msat == self.due[ref]
-                self.live[ref] = event.intent_id
-                self.wanted.add((ref, event.revision))
+                assert (ref, event.revision, event.part) not in self.wanted, "a revision's second intent"
+                missing_msat = self.due[ref] - self.credit[ref]
+                assert missing_msat <= event.amount_msat < missing_msat + 1_000
+                self.live[ref], self.sums[ref] = event.intent_id, event.amount_msat
+                self.wanted.add((ref, event.revision, event.part))
             case PaymentRequested():
                 assert event.intent_id not in self.requested, "asked twice for one intent"
                 assert self.live[event.order.ref] == event.intent_id
-                assert event.amount_msat == self.due[event.order.ref]
+                assert event.amount_msat == self.sums[event.order.ref]
                 self.requested.add(event.intent_id)
             case PaymentImplied():
-                assert event.amount_msat == self.due[event.order.ref]
-                assert event.order.ref not in self.live, "implied, and still asked for"
-                self.paid[event.order.ref] = event.amount_msat
-                self.quiet.add(event.order.ref)
+                ref = event.order.ref
+                assert event.amount_msat == self.due[ref] - self.credit[ref]
+                assert ref not in self.live, "implied, and still asked for"
+                assert ref not in self.paid, "implied, and paid"
+                self.paid[ref] = self.credit[ref] = self.due[ref]
+                if self.status[ref] == "pending":
+                    self.quiet.add(ref)
+            case PaymentPartReceived():
+                self._part(event)
+            case PaymentReversed():
+                ref = event.order.ref
+                assert 0 < event.amount_msat == self.received.pop(event.intent_id), "taken back twice"
+                self.credit[ref] = event.credit_msat
+                if self.live.get(ref) == event.intent_id:
+                    del self.live[ref]
+                if event.payment == "reversed":
+                    self.paid.pop(ref, None)
+            case ShopOpened():
+                self.short = event.settings.short_accepted_sats * 1_000
             case PaymentDropped():
                 assert self.live.pop(event.order.ref) == event.intent_id
             case PaymentSettled():
@@ -130,11 +160,27 @@ class Auditor:
         ref = event.order.ref
         assert event.intent_id not in self.settled, "one intent settled twice"
         self.settled.add(event.intent_id)
+        assert event.before_msat == self.received[event.intent_id], "a part was forgotten"
+        self.received[event.intent_id] = event.gross_msat
         if not event.late:
             assert ref not in self.paid, "paid twice"
             assert self.live.pop(ref) == event.intent_id
-            assert event.gross_msat >= event.due_msat == self.due[ref]
-            self.paid[ref] = event.gross_msat
+            self.credit[ref] += event.new_msat
+            assert self.credit[ref] + self.short >= event.due_msat == self.due[ref]
+            self.paid[ref] = self.credit[ref]
+
+    def _part(self, event: PaymentPartReceived) -> None:
+        ref = event.order.ref
+        assert event.before_msat == self.received[event.intent_id], "a part was forgotten"
+        self.received[event.intent_id] = event.gross_msat
+        if event.is_closed:
+            self.settled.add(event.intent_id)
+        if not event.late:
+            self.credit[ref] += event.new_msat
+            assert self.live[ref] == event.intent_id
+            assert event.rest_msat == self.due[ref] - self.credit[ref] > self.short
+            if event.is_closed:
+                del self.live[ref]
 
     def _reply(self, event: ReplyPromised) -> None:
         ref = event.order.ref
@@ -144,8 +190,8 @@ class Auditor:
         if isinstance(event.reply, StatusReply) and event.reply.status == "confirmed":
             self.confirmed[ref] += 1
         if isinstance(event.reply, PaymentRequestReply):
-            self.asked[ref, self.revision[ref]] += 1
-            assert event.reply.amount_sats * 1_000 == self.due[ref]
+            self.asked[ref, self.revision[ref], self.live.get(ref)] += 1
+            assert event.reply.amount_sats * 1_000 == self.sums[ref]
 
     def _balance(self) -> None:
         for coordinate, on_hand in self.on_hand.items():

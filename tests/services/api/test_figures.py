@@ -10,6 +10,7 @@ from schemas.goods import MarkReady
 from schemas.holds import HoldOrder, ReleaseOrder
 from schemas.limits import Limit
 from schemas.orders import MoveShipping
+from schemas.payments import WaivePayment
 from services.api.app import SETTING_MAX, NewMerchant
 from services.api.goods import Goods
 from services.api.order_moves import Refund, Shipment, order_move
@@ -45,7 +46,14 @@ def test_a_text_at_the_limit_is_taken_and_one_more_is_not(
 
 
 @pytest.mark.parametrize(
-    ("word", "command"), [("hold", HoldOrder), ("release", ReleaseOrder), ("ready", MarkReady), ("ship", MoveShipping)]
+    ("word", "command"),
+    [
+        ("hold", HoldOrder),
+        ("release", ReleaseOrder),
+        ("ready", MarkReady),
+        ("waive", WaivePayment),
+        ("ship", MoveShipping),
+    ],
 )
 def test_each_word_of_the_operator_is_one_command(word: str, command: type[BaseModel]) -> None:
     """A word that is none is none."""

@@ -10,10 +10,10 @@ import pytest
 from schemas.catalogue import RecordListing
 from schemas.messages import CommandBody, JournalRecord
 from schemas.orders import CancellationRequested, OrderStatus, ShippingStatus
-from schemas.payments import Method, PaymentSettled, intent_id
+from schemas.payments import BackendState, Method, PaymentSettled, intent_id
 from schemas.values import Actor, OrderKey
 from services.audit.books import Books
-from streams.domain import orders, payments
+from streams.domain import orders, settlement
 from streams.domain.decide import decide
 from streams.domain.decision import Decision
 from streams.domain.evolve import evolve
@@ -36,7 +36,7 @@ def breaches_of_a_day() -> set[str]:
         requested(20),
         an_order(("tea", 1), key=two, rumor="2"),
         an_order(("tea", 1), key=three, rumor="3"),
-        paid(19),
+        paid(19, state=BackendState.PARTIAL),
         paid(20),
         paid(20),
         parcel(ShippingStatus.SHIPPED),
@@ -111,21 +111,21 @@ def numbers_every_reply_one(patch: pytest.MonkeyPatch) -> None:
 
 def believes_any_amount(patch: pytest.MonkeyPatch) -> None:
     """Whatever arrived is enough."""
-    real = payments.observe
+    real = settlement.observe
 
     def observe(decision: Decision, command: Any) -> None:
         order: Any = decision.shop.order(command.order)
         if order is not None and order.status is OrderStatus.PENDING and order.intent_id == command.intent_id:
-            decision.emit(settlement(order.key, command, order.quote.total_msat))
+            decision.emit(settlement_of(order.key, command, order.quote.total_msat))
             held, quote = order.held, order.quote
             orders.confirm(decision, order.key, order.dialect, order.answers, held, quote, "believed")
             return
         real(decision, command)
 
-    patch.setattr(payments, "observe", observe)
+    patch.setattr(settlement, "observe", observe)
 
 
-def settlement(key: OrderKey, command: Any, due_msat: int) -> Any:
+def settlement_of(key: OrderKey, command: Any, due_msat: int) -> Any:
     """The event that `observe` makes of a settlement."""
     return PaymentSettled(
         order=key, intent_id=command.intent_id, gross_msat=command.gross_msat, due_msat=due_msat, settled_at=None
@@ -134,14 +134,14 @@ def settlement(key: OrderKey, command: Any, due_msat: int) -> Any:
 
 def hears_settlements_again(patch: pytest.MonkeyPatch) -> None:
     """The same look-up twice is money twice."""
-    real = payments.observe
+    real = settlement.observe
 
     def observe(decision: Decision, command: Any) -> None:
         real(decision, command)
         if not decision.events:
-            decision.emit(settlement(command.order, command, 20_000).model_copy(update={"late": True}))
+            decision.emit(settlement_of(command.order, command, 20_000).model_copy(update={"late": True}))
 
-    patch.setattr(payments, "observe", observe)
+    patch.setattr(settlement, "observe", observe)
 
 
 def lets_buyers_do_as_they_like(patch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from schemas.payments import (
     BackendState,
     PaymentAxis,
     PaymentDropped,
+    PaymentPartReceived,
     PaymentReported,
     PaymentRequested,
     PaymentSettled,
@@ -15,6 +16,7 @@ from schemas.payments import (
     RecordPaymentFailure,
     intent_id,
 )
+from schemas.refunds import RefundOwed
 from schemas.replies import PaymentRequestReply, ReplyPromised, StatusReply
 from schemas.stock import StockCommitted, StockReleased
 from schemas.values import Actor
@@ -159,7 +161,7 @@ def test_a_receipt_alone_never_confirms() -> None:
     assert (story.order().status, story.order().payment) == (OrderStatus.PENDING, PaymentAxis.REPORTED)
 
 
-@pytest.mark.parametrize("state", [s for s in BackendState if s is not BackendState.SETTLED])
+@pytest.mark.parametrize("state", [s for s in BackendState if s not in (BackendState.SETTLED, BackendState.PARTIAL)])
 def test_only_settled_is_settled(state: BackendState) -> None:
     """Held, pending and unknown money is not there yet."""
     asked().when(paid(20, state=state)).then_nothing()
@@ -167,15 +169,16 @@ def test_only_settled_is_settled(state: BackendState) -> None:
 
 @pytest.mark.req("TR-06")
 def test_a_payment_below_what_is_due_does_not_confirm() -> None:
-    """One millisatoshi less is less; what is missing is recorded once."""
+    """One millisatoshi less is less; and a request of which nothing came is refused as paid."""
     short = paid(20).model_copy(update={"gross_msat": 19_999})
 
     story = asked().when(short)
 
+    story.then(PaymentPartReceived, ReplyPromised, PaymentWanted)
+    assert (story.order().status, story.order().payment) == (OrderStatus.PENDING, PaymentAxis.PARTIAL)
+    story = asked().when(paid(0))
     story.then(MoveRefused)
     assert story.one(MoveRefused).reason == "underpaid"
-    assert story.order().status is OrderStatus.PENDING
-    story.when(paid(20)).one(PaymentSettled)
 
 
 def test_more_than_is_due_confirms_and_is_recorded_in_full() -> None:
@@ -229,7 +232,7 @@ def test_a_second_payment_of_a_paid_order_is_recorded_and_leaves_it_paid() -> No
     """A former revision's request paid as well: two ledger entries, one of them late."""
     story = wanting().when(an_order(("tea", 3), rumor="more")).when(requested(30, revision=2), paid(30, revision=2))
 
-    story.when(paid(20, revision=1)).then(PaymentSettled)
+    story.when(paid(20, revision=1)).then(PaymentSettled, RefundOwed)
 
     assert story.order().payment is PaymentAxis.PAID
     assert story.order().status is OrderStatus.CONFIRMED

@@ -163,10 +163,13 @@ def test_the_tables_name_every_state_and_no_way_out_of_a_dead_one() -> None:
 
 
 @pytest.mark.parametrize("payment", list(PaymentAxis))
-def test_only_a_paid_order_that_is_cancelled_is_owed_its_money(payment: PaymentAxis) -> None:
+def test_a_paid_order_that_is_cancelled_and_a_part_paid_one_that_ends_are_owed_their_money(
+    payment: PaymentAxis,
+) -> None:
     """Every other move leaves the payment axis alone."""
     for to in OrderStatus:
         due = to is X and payment is PaymentAxis.PAID
+        due |= to in (X, J, E, F) and payment is PaymentAxis.PARTIAL
         assert payment_after_move(payment, to) is (PaymentAxis.REFUND_DUE if due else payment)
 
 

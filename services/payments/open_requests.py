@@ -1,0 +1,78 @@
+"""A payment request that is wanted or watched, and what a look-up of it is worth saying."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.payments import BackendState, Method, ObserveReversal, PaymentWanted
+from services.payments.port import BackendRef, Intent, Observation, preimage_for, reference
+
+LATE_WATCH_S = 3_600
+"""How long after its expiry a request that was not paid is still watched."""
+_BOLT11 = "bolt11:"
+
+
+@dataclass(slots=True)
+class Open:
+    """One request that is wanted or watched."""
+
+    wanted: PaymentWanted
+    partition: int
+    offset: int
+    merchant: str
+    requested: bool = False
+    dropped: bool = False
+    ref: BackendRef | None = None
+    gone: bool = False
+    """The back-end says that it has no such request."""
+    seen_s: float = 0.0
+    """When a look-up was answered last, unix seconds."""
+    got_msat: int = 0
+    is_settled: bool = False
+    """What of its money the journal has, and whether that settled it."""
+    lost_msat: int = -1
+    """What the journal had of it when its loss was said."""
+
+    @property
+    def intent_id(self) -> str:
+        return self.wanted.intent_id
+
+    def intent(self, preimage_secret: bytes) -> Intent:
+        """What the back-end is asked for; the secret is what its preimage is derived from."""
+        return Intent(
+            intent_id=self.intent_id,
+            reference=reference(self.intent_id),
+            amount_msat=self.wanted.amount_msat,
+            memo=self.wanted.memo,
+            expires_at=self.wanted.expires_at,
+            method=Method.BOLT11,
+            preimage=preimage_for(preimage_secret, self.intent_id),
+        )
+
+    def is_news(self, seen: Observation) -> bool:
+        """Whether a look-up found money, or its loss, that the journal does not have."""
+        match seen.state:
+            case BackendState.SETTLED:
+                return not self.is_settled or seen.gross_msat != self.got_msat
+            case BackendState.PARTIAL:
+                return seen.gross_msat != self.got_msat
+            case BackendState.REVERSED:
+                is_said, self.lost_msat = self.lost_msat == self.got_msat, self.got_msat
+                return not is_said
+            case _:
+                return False
+
+    def is_over(self, now_s: float) -> bool:
+        """Whether watching can end: its time is over, and what a buyer was shown was looked up after that.
+
+        One that the journal still wants may yet be shown, whatever our clock says.
+        """
+        ends_s = self.wanted.expires_at + LATE_WATCH_S
+        return ends_s < now_s and (self.gone or self.seen_s > ends_s if self.requested else self.dropped)
+
+
+def reversal_of(seen: Observation) -> ObserveReversal | None:
+    """The command for money that was taken back, named by its payment hash; None for anything else."""
+    if seen.state is not BackendState.REVERSED or not seen.evidence.startswith(_BOLT11):
+        return None
+    return ObserveReversal(payment_hash=seen.evidence.removeprefix(_BOLT11))

@@ -1,0 +1,161 @@
+"""What facts about an order's money do to the shop: wanted, asked for, received, taken back, owed and returned."""
+
+from __future__ import annotations
+
+from schemas import limits
+from schemas.payments import (
+    PaymentAnnounced,
+    PaymentAxis,
+    PaymentImplied,
+    PaymentPartReceived,
+    PaymentReported,
+    PaymentRequested,
+    PaymentReversed,
+    PaymentSettled,
+    PaymentWanted,
+)
+from schemas.refunds import RefundOwed, RefundRecorded
+from streams.domain.fold_orders import with_cause
+from streams.domain.shop import CAUSES_MAX, Due, Order, Receipt, Shop, move_cause
+from streams.domain.transitions import (
+    payment_after_part,
+    payment_after_refund,
+    payment_after_settlement,
+    payment_while_asked,
+)
+
+
+def want(shop: Shop, event: PaymentWanted) -> None:
+    """A request is wanted, of the price or of its rest; the one before is nobody's any more."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        shop.orders[event.order.ref] = order._replace(
+            payment=payment_while_asked(order.payment, PaymentAxis.WANTED),
+            intent_id=event.intent_id,
+            part=event.part,
+            asked_msat=event.amount_msat,
+            payment_hash=order.payment_hash if event.part == 1 else None,
+            request_digest=order.request_digest if event.part == 1 else None,
+        )
+
+
+def ask(shop: Shop, event: PaymentRequested) -> None:
+    """The order's request is there, and known again by its payment hash; the oldest are forgotten."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        receipt = order.receipt(event.intent_id)._replace(payment_hash=event.payment_hash)
+        shop.orders[event.order.ref] = order._replace(
+            payment=payment_while_asked(order.payment, PaymentAxis.REQUESTED),
+            payment_hash=event.payment_hash,
+            request_digest=event.digest,
+            received=_with_receipt(order, receipt),
+        )
+    if event.payment_hash is None:
+        return
+    shop.requests[event.payment_hash] = event.order.ref
+    while len(shop.requests) > limits.PROOFS.most:
+        del shop.requests[next(iter(shop.requests))]
+
+
+def note_announced(shop: Shop, event: PaymentAnnounced) -> None:
+    """The message that announced a payment is not heard twice."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        moves = with_cause(order.moves, move_cause("payment", "announced", event.rumor_id))
+        shop.orders[event.order.ref] = order._replace(moves=moves)
+
+
+def settle(shop: Shop, event: PaymentSettled) -> None:
+    """Money arrived for one of the order's requests; each counts once."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        payment = payment_after_settlement(order.payment, order.status, event.late)
+        settled = with_cause(order.settled, event.intent_id)
+        shop.orders[event.order.ref] = _enriched(order, event)._replace(payment=payment, settled=settled)
+
+
+def receive_part(shop: Shop, event: PaymentPartReceived) -> None:
+    """Some money arrived; the order waits for the rest, and a request that is used up is known as such."""
+    order = shop.orders.get(event.order.ref)
+    if order is None:
+        return
+    payment = payment_after_part(order.payment, order.status, event.late)
+    settled = with_cause(order.settled, event.intent_id) if event.is_closed else order.settled
+    richer = _enriched(order, event)._replace(payment=payment, settled=settled)
+    if event.deadline_ms is not None and event.deadline_ms != order.deadline_ms:
+        richer = richer._replace(deadline_ms=event.deadline_ms)
+        shop.remind(Due(event.deadline_ms, "deadline", event.order))
+    shop.orders[event.order.ref] = richer
+
+
+def _enriched(order: Order, event: PaymentSettled | PaymentPartReceived) -> Order:
+    """The order with what is new of a request's money."""
+    receipt = order.receipt(event.intent_id)._replace(amount_msat=event.gross_msat, in_time=not event.late)
+    return order._replace(
+        paid_msat=order.paid_msat + event.new_msat,
+        credit_msat=order.credit_msat + (0 if event.late else event.new_msat),
+        received=_with_receipt(order, receipt),
+    )
+
+
+def _with_receipt(order: Order, receipt: Receipt) -> tuple[Receipt, ...]:
+    others = tuple(one for one in order.received if one.intent_id != receipt.intent_id)
+    return (*others, receipt)[-CAUSES_MAX:]
+
+
+def take_back(shop: Shop, event: PaymentReversed) -> None:
+    """A request's money is gone; it never counts again."""
+    order = shop.orders.get(event.order.ref)
+    if order is None:
+        return
+    receipt = order.receipt(event.intent_id)._replace(amount_msat=0, is_reversed=True)
+    shop.orders[event.order.ref] = order._replace(
+        payment=event.payment,
+        paid_msat=order.paid_msat - event.amount_msat,
+        credit_msat=event.credit_msat,
+        owed_msat=event.owed_msat,
+        received=_with_receipt(order, receipt),
+        settled=with_cause(order.settled, event.intent_id),
+    )
+
+
+def owe(shop: Shop, event: RefundOwed) -> None:
+    """Some of the order's money is the buyer's."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        shop.orders[event.order.ref] = order._replace(owed_msat=order.owed_msat + event.amount_msat)
+
+
+def note_reported(shop: Shop, event: PaymentReported) -> None:
+    """The buyer says they paid; a message that says so is not heard twice."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        payment = payment_while_asked(order.payment, PaymentAxis.REPORTED)
+        moves = with_cause(order.moves, move_cause("payment", "reported", event.rumor_id))
+        shop.orders[event.order.ref] = order._replace(payment=payment, moves=moves)
+
+
+def imply(shop: Shop, event: PaymentImplied) -> None:
+    """The order counts as paid, by the merchant's word."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        shop.orders[event.order.ref] = order._replace(
+            payment=PaymentAxis.PAID,
+            paid_msat=order.paid_msat + event.amount_msat,
+            credit_msat=order.credit_msat + event.amount_msat,
+            moves=with_cause(order.moves, move_cause("payment", "implied", event.cause)),
+        )
+
+
+def refund(shop: Shop, event: RefundRecorded) -> None:
+    """Money went back."""
+    order = shop.orders.get(event.order.ref)
+    if order is None:
+        return
+    refunded_msat = order.refunded_msat + event.amount_msat
+    shop.orders[event.order.ref] = order._replace(
+        refunded_msat=refunded_msat,
+        owed_msat=max(0, order.owed_msat - event.amount_msat),
+        payment=payment_after_refund(order.payment, order.paid_msat, refunded_msat),
+        refunds=with_cause(order.refunds, event.cause),
+    )
