@@ -47,12 +47,14 @@ class Owed(Value):
     """A message that one relay has, or that was given up at them all, while others are still told (`ncc.outbox`).
 
     `delivery` is how it stands; `relays` of the recipient and `copies` of the merchant's own are those still owed it.
-    `offset` is the journal record that its bytes are made again from; `since_ms` is when it was first tried.
+    `offset` is the journal record that its bytes are made again from; `since_ms` is when its first owner first tried,
+    by that one's clock, and `tried_ms` how long it has been tried by all.
     """
 
     v: int = 1
     delivery: Delivery
     offset: int
     since_ms: int
+    tried_ms: int = 0
     relays: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()

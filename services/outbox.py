@@ -29,7 +29,7 @@ MEANWHILE_S = 5.0
 GRACE_S = 0.5
 """How long the other relays have to answer before what they are owed is written down; most answer at once."""
 GIVE_UP_S = 600.0
-"""How long a message is tried at a relay."""
+"""How long a message is tried at a relay: by steady clocks, because the next owner's clock may be another."""
 OWED_MAX = limits.OWED.most
 
 _STORED = (Outcome.ACCEPTED.value, Outcome.DUPLICATE.value)
@@ -114,8 +114,8 @@ class Outbox:
         self, place: Place, owed: Owed, event: Event, copy: Event | None = None, is_wanted: Callable[[], bool] = always
     ) -> None:
         """Tell every relay that is owed the event, and record what each made of it."""
-        partition, effect_id = place.partition, owed.delivery.effect_id
-        until_s = time.monotonic() + GIVE_UP_S - (now_ms() - owed.since_ms) / 1_000
+        partition, effect_id, began_s = place.partition, owed.delivery.effect_id, time.monotonic()
+        until_s = began_s + GIVE_UP_S - owed.tried_ms / 1_000
         telling = Telling(self._relays, event, owed.relays, until_s, is_wanted)
         copying = Telling(self._relays, copy or event, owed.copies, until_s)
         try:
@@ -125,7 +125,8 @@ class Outbox:
                 place.let_pass()
                 await the_rest(telling, copying, timeout_s=GRACE_S if self.has_room else PUBLISH_TIMEOUT_S)
             while (telling.left or copying.left) and (self.has_room or self.find(partition, effect_id)):
-                standing = as_it_stands(owed, telling, copying)
+                tried_ms = owed.tried_ms + round((time.monotonic() - began_s) * 1_000)
+                standing = as_it_stands(owed, telling, copying).model_copy(update={"tried_ms": tried_ms})
                 await self._keep(partition, standing)
                 await self._deliveries.put_delivery(standing.delivery)
                 place.let_go()

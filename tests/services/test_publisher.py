@@ -19,7 +19,7 @@ from schemas.publishing import PublicationPromised
 from schemas.replies import Reply, ReplyPromised, StatusReply, TextReply, WireStatus
 from schemas.signing import SignerDenies
 from schemas.values import OrderKey
-from services import outbox, publisher
+from services import outbox, publisher, telling
 from services.config import RoutePolicy
 from services.directory import Directory
 from services.publisher import PublisherRole
@@ -251,6 +251,30 @@ async def test_a_relay_that_has_acknowledged_is_not_asked_again_after_a_restart(
     states = [(record.state, [o.outcome for o in record.outcomes]) for record in left.delivered]
     assert states[0] == (DeliveryState.DELIVERED, ["accepted"])
     assert states[-1] == (DeliveryState.DELIVERED, ["accepted", "accepted"])
+
+
+async def test_an_owner_whose_clock_was_hours_slow_takes_nothing_of_its_successors_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten minutes of trying are ten minutes: by the successor's clock the message is hours old, and is tried on."""
+    monkeypatch.setattr(telling, "PUBLISH_TIMEOUT_S", 0.2)
+    async with ScriptedRelay() as yes, ScriptedRelay(on_event=silence) as mute:
+        async with ScriptedRelay(inbox(yes.url, mute.url)) as home, office(tmp_path, home.url) as first:
+            await first.promise(3, 1)
+            await until(lambda: first.log.kept)
+            left = first.log
+        ((key, owed),) = left.kept.items()
+        left.kept[key] = owed.model_copy(update={"since_ms": owed.since_ms - 2 * 3_600_000})
+        before = len(mute.frames("EVENT"))
+
+        async with ScriptedRelay() as home, office(tmp_path, home.url, kept=left) as second:
+            await second.role.take(0, 3, left.journal[3])
+            await second.role.caught_up(0)
+            await until(lambda: len(mute.frames("EVENT")) > before + 1)
+            mute.on_event = accept
+            await until(lambda: not left.kept)
+    assert [o.outcome for o in left.delivered[-1].outcomes] == ["accepted", "accepted"]
+    assert 0 < owed.tried_ms < 60_000
 
 
 async def test_a_message_that_every_relay_takes_at_once_costs_the_outbox_nothing(tmp_path: Path) -> None:
