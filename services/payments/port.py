@@ -244,6 +244,16 @@ class Unsupported(BackendError):
 class PaymentBackend(Protocol):
     """One merchant's way to be paid. Every call may raise any `BackendError`."""
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do, without asking it."""
+        ...
+
+    @property
+    def network(self) -> Network:
+        """The network whose requests alone may be shown."""
+        ...
+
     async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
         """Give the one request for this intent: look up by reference, else create, else look up again.
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from schemas.bolt11 import Network
 from schemas.crash_points import Point, reach
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import OrderMoved, OrderStatus
@@ -33,9 +32,9 @@ from schemas.payments import (
 )
 from schemas.values import Origin
 from services.payments.port import (
+    FROM_THE_START,
     BackendError,
     BackendRef,
-    Cursor,
     Intent,
     PaymentBackend,
     PaymentRequest,
@@ -90,12 +89,10 @@ class PaymentsRole:
     def __init__(
         self,
         backend_of: Callable[[str], PaymentBackend],
-        network: Network,
         preimage_secret: bytes,
         send: Callable[[Command], Awaitable[None]],
     ) -> None:
         self._backend_of = backend_of
-        self._network = network
         self._preimage_secret = preimage_secret
         self._send = send
         self._open: dict[str, Open] = {}
@@ -214,19 +211,18 @@ class PaymentsRole:
         One that a buyer was shown is found again however old it is: it may have been paid while nobody watched.
         """
         pause_s, refusals = PAUSE_FIRST_S, 0
-        backend, intent = self._backend_of(entry.merchant), self._intent(entry.wanted)
         while entry.requested or (entry.wanted.expires_at > time.time() and not entry.dropped):
             try:
                 reach(Point.PAYMENTS_ENSURING)
+                backend = self._backend_of(entry.merchant)
+                intent = self._intent(entry.wanted, backend)
                 request = await backend.ensure(intent, timeout_s=CALL_TIMEOUT_S)
-                refused = None if entry.requested else self._check(intent, request)
+                refused = None if entry.requested else _check(intent, request, backend)
                 if refused is None:
                     await self._made(entry, request)
                     return
                 refusals += 1
-                log.error(
-                    "request not sent", intent=entry.intent_id, reason=refused.reason.value, detail=refused.detail
-                )
+                log.error("not sent", intent=entry.intent_id, reason=refused.reason.value, detail=refused.detail)
                 if refusals >= REFUSALS_MAX:
                     await self._failed(entry, refused.reason.value)
                     return
@@ -242,7 +238,8 @@ class PaymentsRole:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
 
-    def _intent(self, wanted: PaymentWanted) -> Intent:
+    def _intent(self, wanted: PaymentWanted, backend: PaymentBackend) -> Intent:
+        presets = backend.capabilities.preset_preimage
         return Intent(
             intent_id=wanted.intent_id,
             reference=reference(wanted.intent_id),
@@ -250,12 +247,8 @@ class PaymentsRole:
             memo=wanted.memo,
             expires_at=wanted.expires_at,
             method=Method.BOLT11,
-            preimage=preimage_for(self._preimage_secret, wanted.intent_id),
+            preimage=preimage_for(self._preimage_secret, wanted.intent_id) if presets else None,
         )
-
-    def _check(self, intent: Intent, request: PaymentRequest) -> RequestRefused | None:
-        checked = check_request(intent, request.text, int(time.time()), self._network, None, request.payment_hash)
-        return checked if isinstance(checked, RequestRefused) else None
 
     async def _made(self, entry: Open, request: PaymentRequest) -> None:
         reach(Point.PAYMENTS_MADE)
@@ -302,20 +295,23 @@ class PaymentsRole:
             self._listeners[merchant] = asyncio.ensure_future(self._follow_hints(merchant))
 
     async def _follow_hints(self, merchant: str) -> None:
-        backend = self._backend_of(merchant)
-        cursor: Cursor | None = None
+        heard: PaymentBackend | None = None
+        cursor, pause_s = FROM_THE_START, PAUSE_FIRST_S
         while True:
+            backend = self._backend_of(merchant)
             try:
-                cursor = cursor or await newest_cursor(backend, timeout_s=CALL_TIMEOUT_S)
+                if backend is not heard:  # the merchant's wallet is another one now, or this is the first
+                    cursor, heard = await newest_cursor(backend, timeout_s=CALL_TIMEOUT_S), backend
                 async for hint in backend.listen(cursor):
-                    intent_id = self._by_ref.get(hint.backend_ref) if hint.backend_ref else None
-                    if intent_id is not None and (entry := self._open.get(intent_id)) is not None:
+                    pause_s = PAUSE_FIRST_S
+                    if (entry := self._open.get(self._by_ref.get(hint.backend_ref or BackendRef(""), ""))) is not None:
                         self._look_soon(entry)
             except Unsupported:
                 return
             except BackendError as error:
                 log.warning("listening stopped", merchant=merchant, error=type(error).__name__)
-            await asyncio.sleep(PAUSE_FIRST_S)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, PAUSE_MAX_S)
 
     def _look_soon(self, entry: Open) -> None:
         if self._may_act(entry) and entry.ref is not None:
@@ -389,6 +385,11 @@ class PaymentsRole:
                 self.failure.set_exception(error)
 
         task.add_done_callback(finished)
+
+
+def _check(intent: Intent, request: PaymentRequest, backend: PaymentBackend) -> RequestRefused | None:
+    checked = check_request(intent, request.text, int(time.time()), backend.network, None, request.payment_hash)
+    return checked if isinstance(checked, RequestRefused) else None
 
 
 def _is_over(entry: Open, now_s: float) -> bool:

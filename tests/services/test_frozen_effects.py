@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import pytest
 
-from schemas.bolt11 import Network
 from schemas.deliveries import Delivery
 from schemas.messages import Command, Event, JournalRecord
 from schemas.payments import (
@@ -54,7 +53,7 @@ class Till:
     def __init__(self, wallet: SimulatedWallet) -> None:
         self.wallet = wallet
         self.said: list[Command] = []
-        self.role = PaymentsRole(wallet.account, Network.REGTEST, b"\x01" * 32, self.hear)
+        self.role = PaymentsRole(wallet.account, b"\x01" * 32, self.hear)
 
     async def hear(self, command: Command) -> None:
         """Note it."""
