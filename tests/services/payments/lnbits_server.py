@@ -16,7 +16,7 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENT = ROOT / ".peers" / "lnbits"
-START_TIMEOUT_S = 240.0
+START_TIMEOUT_S = 600.0
 CALL_TIMEOUT_S = 30.0
 SATS_MAX = 100_000_000
 
