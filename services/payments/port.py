@@ -244,16 +244,6 @@ class Unsupported(BackendError):
 class PaymentBackend(Protocol):
     """One merchant's way to be paid. Every call may raise any `BackendError`."""
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it can do, without asking it."""
-        ...
-
-    @property
-    def network(self) -> Network:
-        """The network whose requests alone may be shown."""
-        ...
-
     async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
         """Give the one request for this intent: look up by reference, else create, else look up again.
 
@@ -298,6 +288,20 @@ class PaymentBackend(Protocol):
 
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell capabilities, network, payee and clock; called at start and every minute."""
+        ...
+
+
+class MerchantBackend(PaymentBackend, Protocol):
+    """A back-end that a merchant can be given: it says beforehand what its intents must be like."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do, without asking it."""
+        ...
+
+    @property
+    def network(self) -> Network:
+        """The network whose requests alone may be shown."""
         ...
 
 

@@ -36,7 +36,7 @@ from services.payments.port import (
     BackendError,
     BackendRef,
     Intent,
-    PaymentBackend,
+    MerchantBackend,
     PaymentRequest,
     Rejected,
     RequestRefused,
@@ -88,7 +88,7 @@ class PaymentsRole:
 
     def __init__(
         self,
-        backend_of: Callable[[str], PaymentBackend],
+        backend_of: Callable[[str], MerchantBackend],
         preimage_secret: bytes,
         send: Callable[[Command], Awaitable[None]],
     ) -> None:
@@ -238,7 +238,7 @@ class PaymentsRole:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
 
-    def _intent(self, wanted: PaymentWanted, backend: PaymentBackend) -> Intent:
+    def _intent(self, wanted: PaymentWanted, backend: MerchantBackend) -> Intent:
         presets = backend.capabilities.preset_preimage
         return Intent(
             intent_id=wanted.intent_id,
@@ -295,7 +295,7 @@ class PaymentsRole:
             self._listeners[merchant] = asyncio.ensure_future(self._follow_hints(merchant))
 
     async def _follow_hints(self, merchant: str) -> None:
-        heard: PaymentBackend | None = None
+        heard: MerchantBackend | None = None
         cursor, pause_s = FROM_THE_START, PAUSE_FIRST_S
         while True:
             backend = self._backend_of(merchant)
@@ -387,7 +387,7 @@ class PaymentsRole:
         task.add_done_callback(finished)
 
 
-def _check(intent: Intent, request: PaymentRequest, backend: PaymentBackend) -> RequestRefused | None:
+def _check(intent: Intent, request: PaymentRequest, backend: MerchantBackend) -> RequestRefused | None:
     checked = check_request(intent, request.text, int(time.time()), backend.network, None, request.payment_hash)
     return checked if isinstance(checked, RequestRefused) else None
 

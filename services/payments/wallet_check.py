@@ -9,7 +9,7 @@ from schemas.bolt11 import InvoiceRefused, Network, decode
 from schemas.payments import Method
 from services.payments.port import (
     Intent,
-    PaymentBackend,
+    MerchantBackend,
     RequestRefused,
     check_request,
     reference,
@@ -29,7 +29,7 @@ class WalletCheck:
     faults: tuple[str, ...]
 
 
-async def check_wallet(backend: PaymentBackend, merchant: str, now_s: int, timeout_s: float) -> WalletCheck:
+async def check_wallet(backend: MerchantBackend, merchant: str, now_s: int, timeout_s: float) -> WalletCheck:
     """Probe a wallet, have it make one small invoice, and hold that against what was asked for.
 
     Raises what the back-end raises: `Unauthorized` for a key that may not even receive.

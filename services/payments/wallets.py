@@ -28,8 +28,8 @@ from services.payments.port import (
     Cursor,
     Hint,
     Intent,
+    MerchantBackend,
     Observation,
-    PaymentBackend,
     PaymentRequest,
     Probe,
     Scan,
@@ -132,10 +132,10 @@ class Wallets:
         """`kind_of` gives a merchant's kind, None for one that is not known yet; `notify` shows the operator
         a sentence as long as a wallet is missing."""
         self._kind_of, self._store, self._simulated, self._notify = kind_of, store, simulated, notify
-        self._made: dict[str, tuple[tuple[str | None, int], PaymentBackend]] = {}
+        self._made: dict[str, tuple[tuple[str | None, int], MerchantBackend]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def backend_of(self, merchant: str) -> PaymentBackend:
+    def backend_of(self, merchant: str) -> MerchantBackend:
         """The merchant's back-end; the same one until its configuration or credential changes."""
         kind = self._kind_of(merchant)
         state = (kind, self._store.version(merchant))
@@ -156,7 +156,7 @@ class Wallets:
             self._close(backend)
         await asyncio.gather(*self._closing)
 
-    def _make(self, merchant: str, kind: str | None) -> PaymentBackend:
+    def _make(self, merchant: str, kind: str | None) -> MerchantBackend:
         if kind is None:
             return NoWallet("this shop is not configured (`ncc merchant list`)")
         if kind == SIMULATED:
@@ -169,7 +169,7 @@ class Wallets:
             return NoWallet(f"this home has no {kind} wallet for it (`ncc wallet add`)")
         return open_wallet(credential)
 
-    def _close(self, backend: PaymentBackend) -> None:
+    def _close(self, backend: MerchantBackend) -> None:
         if isinstance(backend, LnbitsAccount):
             task = asyncio.ensure_future(backend.close())
             self._closing.add(task)

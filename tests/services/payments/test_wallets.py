@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 from schemas.bolt11 import Network
 from services.home import Home
 from services.payments.lnbits import LnbitsAccount
-from services.payments.port import FROM_THE_START, BackendRef, PaymentBackend, Unauthorized
+from services.payments.port import FROM_THE_START, BackendRef, MerchantBackend, Unauthorized
 from services.payments.simulated import SimulatedAccount, SimulatedWallet
 from services.payments.wallet_check import check_wallet
 from services.payments.wallets import BadCredential, Credential, Wallets, WalletStore
@@ -124,7 +124,7 @@ async def test_a_missing_wallet_refuses_everything_and_is_said_until_it_is_there
     """Nothing fails for ever for want of it: what is owed waits, and the operator sees why."""
     said: list[str] = []
     wallets = Wallets(lambda _: kind, store, simulated, said.append)
-    backend: PaymentBackend = wallets.backend_of(MERCHANT)
+    backend: MerchantBackend = wallets.backend_of(MERCHANT)
     for call in (
         backend.lookup(BackendRef("a" * 24), timeout_s=1),
         backend.scan(FROM_THE_START, timeout_s=1),
