@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from schemas.bolt11 import Network
 from schemas.payments import Method
+from services.payments.asking import left_s, monotonic_s, refuse_expired, refuse_impossible
 from services.payments.lnbits_calls import LnbitsCalls
 from services.payments.lnbits_socket import notices
 from services.payments.lnbits_words import (
@@ -53,6 +54,7 @@ from services.payments.port import (
 )
 
 PAYMENTS: Final = "/api/v1/payments"
+WHOM: Final = "LNbits"
 CAPABILITIES: Final = Capabilities(
     methods=frozenset({Method.BOLT11}),
     amount_step_msat=1_000,
@@ -98,9 +100,8 @@ class LnbitsAccount:
 
     async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
         """Give the first invoice of the intent's reference, made by the first call that found none."""
-        if intent.method is not Method.BOLT11:
-            raise Unsupported(f"LNbits cannot be paid by {intent.method}")
-        if intent.amount_msat <= 0 or intent.amount_msat % CAPABILITIES.amount_step_msat:
+        refuse_impossible(intent, "an LNbits wallet")
+        if intent.amount_msat % CAPABILITIES.amount_step_msat:
             raise Rejected(f"request {intent.reference} asks for {intent.amount_msat} msat, which is no whole sat")
         making = self._making.get(intent.reference)
         if making is None:
@@ -116,28 +117,26 @@ class LnbitsAccount:
 
     async def lookup(self, ref: BackendRef, *, timeout_s: float) -> Observation:
         """Tell how the invoices of a reference stand, together."""
-        ends_s = time.monotonic() + timeout_s
+        deadline_s = monotonic_s() + timeout_s
         invoices = await self._of(ref, timeout_s=timeout_s)
         soon_s = self._clock() + EXPIRY_SLACK_S
         if any(one.status == "pending" and expires_at(one) > soon_s for one in invoices):
             # Has LNbits ask its node. Not near the end: then it would declare dead what may yet be paid.
-            rest_s = max(ends_s - time.monotonic(), 0.001)
-            invoices = await self._of(ref, timeout_s=rest_s, recheck_pending="true")
+            invoices = await self._of(ref, timeout_s=left_s(deadline_s, WHOM), recheck_pending="true")
         return observed(ref, invoices, self._clock())
 
     async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
         """Give up to 500 settlements after the cursor, in the order of LNbits' own clock."""
-        place, ends_s = place_of(cursor), time.monotonic() + timeout_s
+        place, deadline_s = place_of(cursor), monotonic_s() + timeout_s
 
         async def page(offset: int, limit: int) -> tuple[list[Invoice], int]:
-            rest_s = max(ends_s - time.monotonic(), 0.001)
             wanted: dict[str, str | int] = {
                 "status": "success",
                 "amount[gt]": 0,
                 "sortby": "updated_at",
                 "direction": "asc",
             }
-            return await self._page({**wanted, "offset": offset, "limit": limit}, rest_s)
+            return await self._page({**wanted, "offset": offset, "limit": limit}, left_s(deadline_s, WHOM))
 
         floor_us = place.at_us - SCAN_OVERLAP_US
         offset, seen = 0, list[Invoice]()
@@ -198,17 +197,16 @@ class LnbitsAccount:
         return Probe(CAPABILITIES, self.network, clock_offset_s=offset_s, warnings=tuple(warnings))
 
     async def _find_or_create(self, intent: Intent, timeout_s: float) -> list[Invoice]:
-        ends_s = time.monotonic() + timeout_s
+        deadline_s = monotonic_s() + timeout_s
         ref = intent.reference
         found = await self._of(ref, timeout_s=timeout_s)
         if found:
             self._doubts.pop(ref, None)
             return found
-        if time.monotonic() - self._doubts.get(ref, -self._doubt_s) < self._doubt_s:
+        if monotonic_s() < self._doubts.get(ref, 0.0):
             raise Unknown(f"request {ref} may still be made by a call that got no answer")
         now_s = int(self._clock())
-        if intent.expires_at <= now_s:
-            raise Rejected(f"request {ref} would be expired before it exists")
+        refuse_expired(intent, now_s)
         body = {
             "out": False,
             "unit": "sat",
@@ -221,21 +219,22 @@ class LnbitsAccount:
             body["memo"] = intent.memo.encode()[:MEMO_BYTES_MAX].decode(errors="ignore") or "Payment"
         else:
             body["description_hash"] = intent.description_hash
-        self._doubts[ref] = time.monotonic()
+        rest_s = left_s(deadline_s, WHOM)
+        self._doubts[ref] = monotonic_s() + self._doubt_s
         try:
-            answer = await self._calls.post(PAYMENTS, body, timeout_s=max(ends_s - time.monotonic(), 0.001))
+            answer = await self._calls.post(PAYMENTS, body, timeout_s=rest_s)
             made = read_invoice(answer.body)
         except Unknown as doubt:
-            made = await self._seen_after_all(ref, doubt, ends_s)
+            made = await self._seen_after_all(ref, doubt, deadline_s)
         except (Rejected, Retry, Unauthorized):
             self._doubts.pop(ref, None)
             raise
         self._doubts.pop(ref, None)
         return [made]
 
-    async def _seen_after_all(self, ref: Reference, doubt: Unknown, ends_s: float) -> Invoice:
+    async def _seen_after_all(self, ref: Reference, doubt: Unknown, deadline_s: float) -> Invoice:
         try:
-            found = await self._of(ref, timeout_s=max(ends_s - time.monotonic(), 0.001))
+            found = await self._of(ref, timeout_s=left_s(deadline_s, WHOM))
         except BackendError:
             raise doubt from None
         if not found:

@@ -9,14 +9,15 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.bolt11 import InvoiceRefused, decode
-from schemas.payments import BackendState, Method
+from schemas.payments import BackendState
+from services.payments.asking import bolt11_request, refuse_another
 from services.payments.port import (
     BackendRef,
     Cursor,
@@ -93,17 +94,9 @@ def read_invoice(said: Any) -> Invoice:
 def request_for(intent: Intent, invoices: Sequence[Invoice]) -> PaymentRequest:
     """The request for an intent; whether its text asks for what was asked is for the check to say (PAY-08)."""
     first = invoices[0]
-    if (first.extra.get("ncc_intent"), first.extra.get("ncc_asked_msat")) != (intent.intent_id, intent.amount_msat):
-        raise Rejected(f"reference {intent.reference} already stands for another intent or amount")
-    return PaymentRequest(
-        backend_ref=BackendRef(intent.reference),
-        reference=intent.reference,
-        method=Method.BOLT11,
-        text=first.bolt11,
-        amount_msat=first.amount,
-        expires_at=expires_at(first) or intent.expires_at,
-        payment_hash=first.payment_hash,
-    )
+    refuse_another(intent, str(first.extra.get("ncc_intent")), _whole(first.extra.get("ncc_asked_msat")))
+    made = bolt11_request(intent, first.payment_hash, first.bolt11, expires_at(first) or intent.expires_at)
+    return replace(made, backend_ref=BackendRef(intent.reference), amount_msat=first.amount)
 
 
 def observed(ref: BackendRef, invoices: Sequence[Invoice], now_s: float) -> Observation:
@@ -141,6 +134,10 @@ def expires_at(invoice: Invoice) -> int:
         return decode(invoice.bolt11).expires_at
     except InvoiceRefused:
         return 0
+
+
+def _whole(said: Any) -> int:
+    return said if isinstance(said, int) else 0
 
 
 def is_ours(invoice: Invoice) -> bool:
