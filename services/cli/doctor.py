@@ -15,7 +15,8 @@ from services.cli.client import Stack
 from services.cli.output import fail
 from services.config import Settings
 from services.home import Home, Ready
-from services.payments.wallets import SIMULATED, WalletStore
+from services.payments.credentials import WalletStore
+from services.payments.wallets import SIMULATED
 from streams.kafka import Kafka, KafkaError, TopicsRefused, TopicState
 
 DISK_FREE_MIN = 2 * 1024**3
@@ -168,7 +169,7 @@ def _wallets(merchants: list[dict[str, Any]], store: WalletStore) -> Finding:
     without = [m["name"] for m in merchants if m["wallet"] != SIMULATED and not store.version(m["public_key"])]
     if not without:
         return Finding(True, "wallets", "every shop has one")
-    return Finding(False, "wallets", f"missing for: {', '.join(without)}", "ncc wallet add SHOP lnbits …")
+    return Finding(False, "wallets", f"missing for: {', '.join(without)}", "ncc wallet add SHOP KIND …")
 
 
 def _sold_out(rows: list[dict[str, Any]]) -> Finding:

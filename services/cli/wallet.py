@@ -8,27 +8,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
 
-from schemas.bolt11 import Network
 from services.cli.client import Stack
 from services.cli.merchant import Who, find_merchant
 from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail, fields, table
+from services.cli.wallet_options import credential_of
 from services.home import Home as HomeFolder
-from services.payments.lnbits_calls import BadWalletUrl, wallet_url
+from services.payments.credentials import BadCredential, Credential, WalletStore, is_same_wallet
 from services.payments.port import BackendError
 from services.payments.simulated import PaymentRefused, SimulatedWallet
 from services.payments.wallet_check import WalletCheck, check_wallet
-from services.payments.wallets import (
-    KINDS,
-    LNBITS,
-    SIMULATED,
-    BadCredential,
-    Credential,
-    WalletStore,
-    open_wallet,
-)
+from services.payments.wallets import SIMULATED, open_wallet
 
 CHECK_TIMEOUT_S = 20.0
 UNPAID = (
@@ -53,10 +44,17 @@ def wallet() -> None:
 @wallet_app.command("add")
 def wallet_add(
     who: Who,
-    kind: Annotated[str, typer.Argument(help="lnbits, or simulated for money that is not real.")],
+    kind: Annotated[str, typer.Argument(help="lnbits, nwc, lud16, or simulated for money that is not real.")],
     home: Home = None,
-    url: Annotated[str | None, typer.Option(help="The server, https://HOST.")] = None,
-    key_file: Annotated[Path | None, typer.Option(help="File with one line: the wallet's invoice key.")] = None,
+    url: Annotated[str | None, typer.Option(help="lnbits: the server, https://HOST.")] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(help="lnbits: file with the wallet's invoice key. nwc: with its connection. - is the input."),
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="lud16: the lightning address, NAME@HOST.")] = None,
+    own_network: Annotated[
+        bool, typer.Option("--own-network", help="nwc, lud16: its server is in your own network, TLS or not.")
+    ] = False,
     despite_open: Despite = False,
     json_: Json = False,
 ) -> None:
@@ -64,14 +62,12 @@ def wallet_add(
     stack = Stack(home or Path())
     row = find_merchant(stack, who)
     store = WalletStore.of(HomeFolder(home or Path()))
-    if kind not in KINDS:
-        fail(f"there is no kind of wallet called {kind}: it is one of {', '.join(KINDS)}", 2)
-    credential = _credential(url, key_file) if kind == LNBITS else None
+    credential = credential_of(kind, url, key_file, address, own_network)
     if not _is_open(store, row, credential):
         _refuse_while_open(stack, row, despite_open)
     found: WalletCheck | None = None
     if credential is not None:
-        found = _checked(credential, row)
+        found = _checked(store, credential, row)
         credential = credential.model_copy(update={"network": found.network})
         store.put(row["public_key"], credential)
     stack.post("/merchants", {name: row[name] for name in ("public_key", "name", "relays")} | {"wallet": kind})
@@ -86,13 +82,14 @@ def wallet_add(
 
 @wallet_app.command("check")
 def wallet_check(who: Who, home: Home = None, json_: Json = False) -> None:
-    """Try a shop's wallet: what its key may do, whether its invoices are good."""
+    """Try a shop's wallet: what its credential may do and lacks, whether its invoices are good."""
     row = find_merchant(Stack(home or Path()), who)
-    credential = _kept(WalletStore.of(HomeFolder(home or Path())), row)
+    store = WalletStore.of(HomeFolder(home or Path()))
+    credential = _kept(store, row)
     if credential is None:
         shown = _shown(row["name"], SIMULATED, None, None)
     else:
-        shown = _shown(row["name"], credential.kind, credential, _checked(credential, row))
+        shown = _shown(row["name"], credential.kind, credential, _checked(store, credential, row))
     if json_:
         as_json(shown)
     else:
@@ -110,14 +107,14 @@ def wallet_list(home: Home = None, json_: Json = False) -> None:
         except BadCredential:
             credential = None
         is_missing = row["wallet"] != SIMULATED and (credential is None or credential.kind != row["wallet"])
-        at, network = (credential.url, credential.network.value) if credential else ("", "")
+        at, network = (credential.place, credential.network or "") if credential else ("", "")
         state = "missing" if is_missing else "here" if credential else "not needed"
-        names = ("shop", "public_key", "kind", "server", "network", "credential")
+        names = ("shop", "public_key", "kind", "at", "network", "credential")
         rows.append(dict(zip(names, (row["name"], row["public_key"], row["wallet"], at, network, state), strict=True)))
     if json_:
         as_json(rows)
         return
-    columns = ("shop", "kind", "server", "network", "credential")
+    columns = ("shop", "kind", "at", "network", "credential")
     table(
         "Wallets",
         columns,
@@ -160,24 +157,6 @@ def wallet_pay(invoice: str, home: Home = None, json_: Json = False) -> None:
         OUT.print(preimage)
 
 
-def _credential(url: str | None, key_file: Path | None) -> Credential:
-    """What the options name, not tried yet; its key never shows in a message."""
-    if url is None or key_file is None:
-        fail("an lnbits wallet needs --url https://HOST and --key-file FILE with its invoice key", 2)
-    try:
-        key = key_file.read_text().strip()
-    except OSError as error:
-        fail(f"the key file {key_file} cannot be read: {error.strerror}", 2)
-    except UnicodeDecodeError:
-        key = ""
-    if not (key.isascii() and key.isalnum() and len(key) <= 128):
-        fail(f"{key_file} holds no key of an LNbits wallet: it needs one line, the invoice key from its API page", 2)
-    try:
-        return Credential(kind="lnbits", url=wallet_url(url), key=SecretStr(key), network=Network.BITCOIN)
-    except BadWalletUrl as bad:
-        fail(f"--url {url}: {bad}", 2)
-
-
 def _kept(store: WalletStore, row: dict[str, Any]) -> Credential | None:
     """A shop's credential; None where its money is simulated."""
     if row["wallet"] == SIMULATED:
@@ -191,11 +170,11 @@ def _kept(store: WalletStore, row: dict[str, Any]) -> Credential | None:
     return credential
 
 
-def _checked(credential: Credential, row: dict[str, Any]) -> WalletCheck:
+def _checked(store: WalletStore, credential: Credential, row: dict[str, Any]) -> WalletCheck:
     """What a live try found; ends with a sentence where the wallet cannot be used."""
 
     async def check() -> WalletCheck:
-        backend = open_wallet(credential)
+        backend = open_wallet(credential, store.book(row["public_key"]))
         try:
             return await check_wallet(backend, row["public_key"], int(time.time()), CHECK_TIMEOUT_S)
         finally:
@@ -206,7 +185,7 @@ def _checked(credential: Credential, row: dict[str, Any]) -> WalletCheck:
     except BackendError as error:
         fail(f"the wallet of {row['name']} cannot be used: {error}", 3)
     if found.faults:
-        fail(f"the wallet of {row['name']} makes bad invoices: {'; '.join(found.faults)}", 3)
+        fail(f"the wallet of {row['name']} is not good for it: {'; '.join(found.faults)}", 3)
     return found
 
 
@@ -218,7 +197,7 @@ def _is_open(store: WalletStore, row: dict[str, Any], credential: Credential | N
         known = None
     if credential is None:
         return bool(row["wallet"] == SIMULATED)
-    return known is not None and row["wallet"] == credential.kind and known.key == credential.key
+    return known is not None and row["wallet"] == credential.kind and is_same_wallet(known, credential)
 
 
 def _refuse_while_open(stack: Stack, row: dict[str, Any], despite_open: bool) -> None:
@@ -234,6 +213,6 @@ def _refuse_while_open(stack: Stack, row: dict[str, Any], despite_open: bool) ->
 def _shown(name: str, kind: str, credential: Credential | None, found: WalletCheck | None) -> dict[str, Any]:
     shown: dict[str, Any] = {"shop": name, "kind": kind}
     if credential is not None and found is not None:
-        shown |= {"server": credential.url, "network": found.network, "may_receive": True}
-        shown |= {"clock_offset_s": found.clock_offset_s, "warnings": list(found.warnings)}
+        shown |= {"at": credential.place, "network": found.network, "may": list(found.may)}
+        shown |= {"lacks": list(found.lacks), "clock_offset_s": found.clock_offset_s, "warnings": list(found.warnings)}
     return shown

@@ -194,7 +194,8 @@ class LnbitsAccount:
             warnings.append("this is an admin key, which may spend: give the wallet's invoice key instead")
         if abs(offset_s) > CLOCK_OFFSET_WARN_S:
             warnings.append(f"the server's clock is {offset_s} s off ours")
-        return Probe(CAPABILITIES, self.network, clock_offset_s=offset_s, warnings=tuple(warnings))
+        may = ("receive", "spend") if "id" in answer.body else ("receive",)
+        return Probe(CAPABILITIES, self.network, clock_offset_s=offset_s, warnings=tuple(warnings), may=may)
 
     async def _find_or_create(self, intent: Intent, timeout_s: float) -> list[Invoice]:
         deadline_s = monotonic_s() + timeout_s

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import structlog
 
@@ -36,23 +35,20 @@ from services.payments.port import (
     BackendError,
     BackendRef,
     Intent,
-    MerchantBackend,
+    PaymentBackend,
     PaymentRequest,
     Rejected,
-    RequestRefused,
     Unauthorized,
     Unsupported,
-    check_request,
     newest_cursor,
     preimage_for,
     reference,
 )
+from services.payments.watched import Open, faults_of, is_over
 
 CALL_TIMEOUT_S = 10.0
 PAUSE_FIRST_S = 0.2
 PAUSE_MAX_S = 20.0
-LATE_WATCH_S = 3_600
-"""How long after its expiry a request that was not paid is still watched."""
 SWEEP_EVERY_S = 15.0
 SWEEP_MAX = 200
 """Look-ups a sweep; hints carry the rest, so a sweep only has to find what hints lost."""
@@ -62,33 +58,12 @@ REFUSALS_MAX = 5
 log = structlog.get_logger(role="payments")
 
 
-@dataclass(slots=True)
-class Open:
-    """One request that is wanted or watched."""
-
-    wanted: PaymentWanted
-    partition: int
-    offset: int
-    merchant: str
-    requested: bool = False
-    dropped: bool = False
-    ref: BackendRef | None = None
-    gone: bool = False
-    """The back-end says that it has no such request."""
-    seen_s: float = 0.0
-    """When a look-up was answered last, unix seconds."""
-
-    @property
-    def intent_id(self) -> str:
-        return self.wanted.intent_id
-
-
 class PaymentsRole:
     """Follows the journal (`streams.follower.JournalHandler`) and answers with commands."""
 
     def __init__(
         self,
-        backend_of: Callable[[str], MerchantBackend],
+        backend_of: Callable[[str], PaymentBackend],
         preimage_secret: bytes,
         send: Callable[[Command], Awaitable[None]],
     ) -> None:
@@ -177,7 +152,7 @@ class PaymentsRole:
             await asyncio.sleep(SWEEP_EVERY_S)
             now_s = int(time.time())
             for entry in list(self._open.values()):
-                if self._may_act(entry) and _is_over(entry, now_s):
+                if self._may_act(entry) and is_over(entry, now_s):
                     self._forget(entry.intent_id)
                 elif entry.ref is None and not entry.gone:  # given up for a reason that may have passed: a wrong clock
                     self._ensure_soon(entry.intent_id, entry.partition)
@@ -217,7 +192,7 @@ class PaymentsRole:
                 backend = self._backend_of(entry.merchant)
                 intent = self._intent(entry.wanted, backend)
                 request = await backend.ensure(intent, timeout_s=CALL_TIMEOUT_S)
-                refused = None if entry.requested else _check(intent, request, backend)
+                refused = None if entry.requested else faults_of(intent, request, backend, int(time.time()))
                 if refused is None:
                     await self._made(entry, request)
                     return
@@ -238,7 +213,7 @@ class PaymentsRole:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
 
-    def _intent(self, wanted: PaymentWanted, backend: MerchantBackend) -> Intent:
+    def _intent(self, wanted: PaymentWanted, backend: PaymentBackend) -> Intent:
         presets = backend.capabilities.preset_preimage
         return Intent(
             intent_id=wanted.intent_id,
@@ -252,7 +227,7 @@ class PaymentsRole:
 
     async def _made(self, entry: Open, request: PaymentRequest) -> None:
         reach(Point.PAYMENTS_MADE)
-        entry.ref = request.backend_ref
+        entry.ref, entry.payable_until = request.backend_ref, request.expires_at
         self._by_ref[request.backend_ref] = entry.intent_id
         if entry.requested:
             if entry.dropped:
@@ -266,7 +241,7 @@ class PaymentsRole:
             text=request.text,
             payment_hash=request.payment_hash,
             amount_msat=request.amount_msat,
-            expires_at=request.expires_at,
+            expires_at=min(request.expires_at, entry.wanted.expires_at),  # a back-end may set a later end itself
         )
         await self._say(entry, body)
 
@@ -295,11 +270,11 @@ class PaymentsRole:
             self._listeners[merchant] = asyncio.ensure_future(self._follow_hints(merchant))
 
     async def _follow_hints(self, merchant: str) -> None:
-        heard: MerchantBackend | None = None
+        heard: PaymentBackend | None = None
         cursor, pause_s = FROM_THE_START, PAUSE_FIRST_S
         while True:
-            backend = self._backend_of(merchant)
             try:
+                backend = self._backend_of(merchant)
                 if backend is not heard:  # the merchant's wallet is another one now, or this is the first
                     cursor, heard = await newest_cursor(backend, timeout_s=CALL_TIMEOUT_S), backend
                 async for hint in backend.listen(cursor):
@@ -321,6 +296,9 @@ class PaymentsRole:
         """Ask the back-end; only what it says counts (L10)."""
         try:
             seen = await self._backend_of(entry.merchant).lookup(ref, timeout_s=CALL_TIMEOUT_S)
+        except Unsupported:
+            entry.gone = True
+            return
         except BackendError as error:
             log.warning("look-up", intent=entry.intent_id, error=type(error).__name__)
             return
@@ -385,17 +363,3 @@ class PaymentsRole:
                 self.failure.set_exception(error)
 
         task.add_done_callback(finished)
-
-
-def _check(intent: Intent, request: PaymentRequest, backend: MerchantBackend) -> RequestRefused | None:
-    checked = check_request(intent, request.text, int(time.time()), backend.network, None, request.payment_hash)
-    return checked if isinstance(checked, RequestRefused) else None
-
-
-def _is_over(entry: Open, now_s: float) -> bool:
-    """Whether watching a request can end: its time is over, and what a buyer was shown was looked up after that.
-
-    One that the journal still wants may yet be shown, whatever our clock says.
-    """
-    ends_s = entry.wanted.expires_at + LATE_WATCH_S
-    return ends_s < now_s and (entry.gone or entry.seen_s > ends_s if entry.requested else entry.dropped)

@@ -1,122 +1,54 @@
 """Which wallet each merchant is paid into: the configuration names its kind, this home keeps its credential.
 
-A credential is one file a merchant, sealed with a key of the home's own as merchants' keys are.
-It is read again when its file changes, so a wallet that is added is used at the next call, without a restart.
+A credential is read again when its file changes, so a wallet that is added is used at the next call, without a restart.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import secrets
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
-from typing import Final, Literal, NoReturn, Self
-
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from typing import Final, NoReturn, assert_never
 
 from schemas.bolt11 import Network
-from schemas.ciphers import CipherRefused, open_box, seal_box
-from services.home import Home, write_atomic
+from services.payments import lud16, nwc
+from services.payments.credentials import (
+    LNBITS,
+    LUD16,
+    NWC,
+    BadCredential,
+    Credential,
+    LnbitsCredential,
+    Lud16Credential,
+    NwcCredential,
+    WalletStore,
+)
 from services.payments.lnbits import LnbitsAccount
 from services.payments.lnbits_calls import LnbitsCalls
+from services.payments.lud16 import LightningAddress, Lud16Config
+from services.payments.nwc import NwcConfig, NwcWallet
 from services.payments.port import (
     BackendRef,
     Capabilities,
     Cursor,
     Hint,
     Intent,
-    MerchantBackend,
     Observation,
+    PaymentBackend,
     PaymentRequest,
     Probe,
+    Rejected,
     Scan,
     Unauthorized,
 )
 from services.payments.simulated import SimulatedWallet
-from services.signer.keystore import write_private
 
 SIMULATED: Final = "simulated"
-LNBITS: Final = "lnbits"
-KINDS: Final = (SIMULATED, LNBITS)
+KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16)
 """What a merchant's configuration may name."""
 
-_SUFFIX: Final = ".sealed"
-_NONCE_BYTES: Final = 12
-
-
-class Credential(BaseModel):
-    """What opens one merchant's wallet; it neither prints its key nor says it in an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    kind: Literal["lnbits"]
-    url: str
-    key: SecretStr
-    network: Network
-    """What the wallet's invoices are for, as one of them said."""
-
-
-class BadCredential(ValueError):
-    """A sealed file that does not open here; the message is for the operator and quotes nothing of it."""
-
-
-class WalletStore:
-    """A home's credentials (files of mode 0600), each for one merchant (64 hex digits)."""
-
-    def __init__(self, folder: Path, secret_file: Path) -> None:
-        self._folder = folder
-        self._secret_file = secret_file
-
-    @classmethod
-    def of(cls, home: Home) -> Self:
-        """The store of a home folder."""
-        return cls(home.wallet, home.secrets / "wallets")
-
-    def put(self, merchant: str, credential: Credential) -> None:
-        """Keep a merchant's credential in place of the one before."""
-        words = credential.model_dump(mode="json") | {"key": credential.key.get_secret_value()}
-        plain = json.dumps(words).encode()
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        box = nonce + seal_box(self._secret(), nonce, plain, _aad(merchant))
-        write_atomic(self._file(merchant), b64encode(box) + b"\n")
-
-    def get(self, merchant: str) -> Credential | None:
-        """The merchant's credential, or None where there is none. Raises `BadCredential`."""
-        try:
-            box = b64decode(self._file(merchant).read_bytes().strip(), validate=True)
-            plain = open_box(self._secret(), box[:_NONCE_BYTES], box[_NONCE_BYTES:], _aad(merchant))
-            return Credential.model_validate_json(plain)
-        except FileNotFoundError:
-            return None
-        except (Base64Error, CipherRefused, ValidationError, ValueError):
-            raise BadCredential("its wallet's file does not open in this home: add the wallet again") from None
-
-    def remove(self, merchant: str) -> bool:
-        """Destroy a merchant's credential; tells whether there was one."""
-        try:
-            self._file(merchant).unlink()
-        except FileNotFoundError:
-            return False
-        return True
-
-    def version(self, merchant: str) -> int:
-        """A number that changes with the merchant's file; 0 where there is none."""
-        try:
-            return self._file(merchant).stat().st_mtime_ns
-        except FileNotFoundError:
-            return 0
-
-    def _file(self, merchant: str) -> Path:
-        return self._folder / f"{merchant}{_SUFFIX}"
-
-    def _secret(self) -> bytes:
-        """The home's own key for wallets, made at first use."""
-        if not self._secret_file.exists():
-            write_private(self._secret_file, secrets.token_hex(32) + "\n")
-        return bytes.fromhex(self._secret_file.read_text().strip())
+OpenWallet = LnbitsAccount | NwcWallet | LightningAddress
+"""Back-ends that hold connections, which somebody has to close."""
 
 
 class Wallets:
@@ -132,11 +64,14 @@ class Wallets:
         """`kind_of` gives a merchant's kind, None for one that is not known yet; `notify` shows the operator
         a sentence as long as a wallet is missing."""
         self._kind_of, self._store, self._simulated, self._notify = kind_of, store, simulated, notify
-        self._made: dict[str, tuple[tuple[str | None, int], MerchantBackend]] = {}
+        self._made: dict[str, tuple[tuple[str | None, int], PaymentBackend]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def backend_of(self, merchant: str) -> MerchantBackend:
-        """The merchant's back-end; the same one until its configuration or credential changes."""
+    def backend_of(self, merchant: str) -> PaymentBackend:
+        """The merchant's back-end; the same one until its configuration or credential changes.
+
+        Raises `Retry` where what it keeps here is busy.
+        """
         kind = self._kind_of(merchant)
         state = (kind, self._store.version(merchant))
         known = self._made.get(merchant)
@@ -156,7 +91,7 @@ class Wallets:
             self._close(backend)
         await asyncio.gather(*self._closing)
 
-    def _make(self, merchant: str, kind: str | None) -> MerchantBackend:
+    def _make(self, merchant: str, kind: str | None) -> PaymentBackend:
         if kind is None:
             return NoWallet("this shop is not configured (`ncc merchant list`)")
         if kind == SIMULATED:
@@ -167,18 +102,41 @@ class Wallets:
             return NoWallet(str(bad))
         if credential is None or credential.kind != kind:
             return NoWallet(f"this home has no {kind} wallet for it (`ncc wallet add`)")
-        return open_wallet(credential)
+        try:
+            return open_wallet(credential, self._store.book(merchant))
+        except (Rejected, Unauthorized) as error:
+            return NoWallet(str(error))
 
-    def _close(self, backend: MerchantBackend) -> None:
-        if isinstance(backend, LnbitsAccount):
+    def _close(self, backend: PaymentBackend) -> None:
+        if isinstance(backend, OpenWallet):
             task = asyncio.ensure_future(backend.close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
 
-def open_wallet(credential: Credential) -> LnbitsAccount:
-    """The back-end that a credential opens; whoever opens it closes it."""
-    return LnbitsAccount(LnbitsCalls(credential.url, credential.key), credential.network)
+def open_wallet(credential: Credential, book: Path) -> OpenWallet:
+    """The back-end that a credential opens, to be closed by whoever opens it; `book` is used where one is kept.
+
+    Raises `BackendError` for a credential that opens nothing.
+    """
+    match credential:
+        case LnbitsCredential():
+            return LnbitsAccount(LnbitsCalls(credential.url, credential.key), credential.network or Network.BITCOIN)
+        case NwcCredential():
+            is_near = credential.is_near
+            config = NwcConfig(
+                credential.connection.get_secret_value(),
+                network=credential.network or Network.BITCOIN,
+                is_trusted_relay=lambda _: is_near,
+            )
+            return nwc.account_from(config)
+        case Lud16Credential():
+            own = credential.address.partition("@")[2] if credential.is_near else None
+            return lud16.account_from(
+                Lud16Config(credential.address, book, credential.network, is_trusted=lambda netloc: netloc == own)
+            )
+        case _:
+            assert_never(credential)
 
 
 class NoWallet:
@@ -227,7 +185,3 @@ class NoWallet:
 
     def _refuse(self) -> NoReturn:
         raise Unauthorized(self.why)
-
-
-def _aad(merchant: str) -> bytes:
-    return f"ncc/wallet/1:{merchant}".encode()

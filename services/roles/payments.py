@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from services.brake import Brake
+from services.payments.credentials import WalletStore
 from services.payments.role import PaymentsRole
 from services.payments.simulated import SimulatedWallet
-from services.payments.wallets import Wallets, WalletStore
+from services.payments.wallets import Wallets
 from services.roles.stage import Stage, follow, together
 from streams.merchants import MerchantTable
 from streams.sinks import Sinks

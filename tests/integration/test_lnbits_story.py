@@ -45,7 +45,7 @@ async def test_a_shop_is_swapped_to_lnbits_and_paid_there(stack: RunningStack, t
 
             await run("wallet", "add", name, "lnbits", *options)
             checked = await asyncio.to_thread(ncc_json, "wallet", "check", name, home=home)
-            assert (checked["network"], checked["may_receive"], checked["warnings"]) == ("bc", True, [])
+            assert (checked["network"], checked["may"], checked["warnings"]) == ("bc", ["receive"], [])
             order_id = await shop.order(buyer)
             invoice = invoice_of(await buyer.wait_for(order_id, "2"))
             assert decode(invoice).network is Network.BITCOIN

@@ -233,7 +233,9 @@ class Account:
     """One merchant's `PaymentBackend`."""
 
     network = Network.REGTEST
-    capabilities = Capabilities(methods=frozenset({Method.BOLT11}), amount_step_msat=1, preset_preimage=True)
+    capabilities = Capabilities(
+        methods=frozenset({Method.BOLT11}), amount_step_msat=1, custom_expiry=True, preset_preimage=True
+    )
 
     def __init__(self, wallet: Wallet, merchant: str, loop: Any) -> None:
         self._wallet, self._merchant, self._loop = wallet, merchant, loop

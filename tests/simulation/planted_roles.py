@@ -195,7 +195,7 @@ def _random_preimage() -> list[Change]:
 
 
 def _show_unchecked() -> list[Change]:
-    return [(PaymentsRole, "_check", lambda self, intent, request: None)]
+    return [(services.payments.role, "faults_of", lambda intent, request, backend, now_s: None)]
 
 
 def _trust_hints() -> list[Change]:

@@ -116,7 +116,15 @@ class PaymentBackendContract:
         request = await bench.ensure(intent)
         probe = await bench.backend.probe(timeout_s=TIMEOUT_S)
         assert probe.network is not None
-        checked = check_request(intent, request.text, bench.now(), probe.network, probe.payee, request.payment_hash)
+        checked = check_request(
+            intent,
+            request.text,
+            bench.now(),
+            probe.network,
+            probe.payee,
+            request.payment_hash,
+            custom_expiry=bench.backend.capabilities.custom_expiry,
+        )
         assert isinstance(checked, Invoice)
         assert (checked.amount_msat, checked.expires_at) == (request.amount_msat, request.expires_at)
         assert (request.reference, request.method) == (intent.reference, Method.BOLT11)

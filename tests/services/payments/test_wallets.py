@@ -12,16 +12,26 @@ from pydantic import SecretStr, ValidationError
 
 from schemas.bolt11 import Network
 from services.home import Home
+from services.payments.credentials import (
+    BadCredential,
+    LnbitsCredential,
+    Lud16Credential,
+    NwcCredential,
+    WalletStore,
+)
 from services.payments.lnbits import LnbitsAccount
-from services.payments.port import FROM_THE_START, BackendRef, MerchantBackend, Unauthorized
+from services.payments.lud16 import LightningAddress
+from services.payments.nwc import NwcWallet
+from services.payments.port import FROM_THE_START, BackendRef, PaymentBackend, Unauthorized
 from services.payments.simulated import SimulatedAccount, SimulatedWallet
 from services.payments.wallet_check import check_wallet
-from services.payments.wallets import BadCredential, Credential, Wallets, WalletStore
+from services.payments.wallets import KINDS, NoWallet, Wallets
 from tests.services.payments.contract import MERCHANT, TIMEOUT_S
 from tests.services.payments.scripted_lnbits import KEY, ScriptedLnbits
 
 OTHER = "d4" * 32
-CREDENTIAL = Credential(kind="lnbits", url="https://lnbits.example", key=SecretStr(KEY), network=Network.BITCOIN)
+NODE = "b889ff5b1513b641e2a139f661a661364979c5beee91842f8f0ef42ab558e9d4"
+CREDENTIAL = LnbitsCredential(url="https://lnbits.example", key=SecretStr(KEY), network=Network.BITCOIN)
 
 
 @pytest.fixture
@@ -83,8 +93,45 @@ def test_a_credential_prints_no_key(store: WalletStore) -> None:
     """Neither as itself, nor as words, nor in the complaint about a wrong one."""
     assert KEY not in f"{CREDENTIAL!r} {CREDENTIAL} {CREDENTIAL.model_dump()} {CREDENTIAL.model_dump_json()}"
     with pytest.raises(ValidationError) as raised:
-        Credential.model_validate({"kind": "lnbits", "url": 7, "key": KEY, "network": "bc", KEY: 1})
+        LnbitsCredential.model_validate({"kind": "lnbits", "url": 7, "key": KEY, "network": "bc", KEY: 1})
     assert f"input_value='{KEY}'" not in str(raised.value)
+
+
+def test_every_kind_of_credential_is_kept_whole_and_sealed(home: Home, store: WalletStore) -> None:
+    """A wallet connection is a secret as a whole; each kind comes back as it was put."""
+    connection = f"nostr+walletconnect://{NODE}?relay=wss://relay.example&secret={'71' * 32}"
+    for credential in (
+        NwcCredential(connection=SecretStr(connection), is_near=True, network=Network.SIGNET),
+        Lud16Credential(address="shop@example.com", network=Network.BITCOIN),
+    ):
+        store.put(MERCHANT, credential)
+        assert store.get(MERCHANT) == credential
+        assert "7171" not in f"{credential!r} {credential} {credential.model_dump_json()}"
+        assert b"7171" not in (home.wallet / f"{MERCHANT}.sealed").read_bytes()
+
+
+async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_given(
+    store: WalletStore, simulated: SimulatedWallet
+) -> None:
+    """Every kind that can be configured is one that can be opened; the credential of another kind opens nothing."""
+    connection = f"nostr+walletconnect://{NODE}?relay=wss://relay.example&secret={'71' * 32}"
+    kinds = {MERCHANT: "simulated"}
+    wallets = Wallets(kinds.get, store, simulated)
+    given: list[PaymentBackend] = []
+    for credential in (
+        CREDENTIAL,
+        NwcCredential(connection=SecretStr(connection), network=Network.SIGNET),
+        Lud16Credential(address="shop@example.com", network=Network.TESTNET),
+    ):
+        kinds[MERCHANT] = credential.kind
+        assert isinstance(wallets.backend_of(MERCHANT), NoWallet)
+        store.put(MERCHANT, credential)
+        backend = wallets.backend_of(MERCHANT)
+        assert backend.network is credential.network
+        given.append(backend)
+    assert [type(backend) for backend in given] == [LnbitsAccount, NwcWallet, LightningAddress]
+    assert {"simulated", "lnbits", "nwc", "lud16"} == set(KINDS)
+    await wallets.close()
 
 
 @pytest.mark.req("PAY-22")
@@ -124,7 +171,7 @@ async def test_a_missing_wallet_refuses_everything_and_is_said_until_it_is_there
     """Nothing fails for ever for want of it: what is owed waits, and the operator sees why."""
     said: list[str] = []
     wallets = Wallets(lambda _: kind, store, simulated, said.append)
-    backend: MerchantBackend = wallets.backend_of(MERCHANT)
+    backend: PaymentBackend = wallets.backend_of(MERCHANT)
     for call in (
         backend.lookup(BackendRef("a" * 24), timeout_s=1),
         backend.scan(FROM_THE_START, timeout_s=1),
