@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 # A Python to use instead of the one that set-up finds, for example `make setup PYTHON=/opt/python3.13/bin/python3`.
 PYTHON ?=
+# The same for the peers (`make peers`), which want Python 3.12.
+PEERS_PYTHON ?=
 # Anything but empty keeps the demo running after its order is done: `make demo STAY=1`.
 STAY ?=
 # Which story the demo plays: `order` if nothing is said, or `market`.
@@ -26,7 +28,7 @@ MINUTES ?= 90
 # More arguments for the command that a target runs: `make bench ARGS='--seconds 30'`.
 ARGS ?=
 
-.PHONY: help setup check test demo bench fuzz simulate sabotage chaos soak requirements lock clean
+.PHONY: help setup peers check test demo bench fuzz simulate sabotage chaos soak requirements lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' '$(firstword $(MAKEFILE_LIST))' | expand -t 22
@@ -34,10 +36,13 @@ help:  ## list these targets
 setup:  ## make .venv, the locked packages, the ncc command and Kafka's jars ready
 	@NCC_PYTHON='$(PYTHON)' tools/setup.sh
 
+peers: setup  ## install the real payment servers that tests use (.peers)
+	@NCC_PEERS_PYTHON='$(PEERS_PYTHON)' tools/peers.sh $(ARGS)
+
 check: setup  ## format, lint, types, tidy and the fast tests
 	@tools/check.sh
 
-test: check  ## everything: set-up, check, and the tests with real parts
+test: check peers  ## everything: set-up, check, and the tests with real parts
 	@echo 'test    real parts'
 	@.venv/bin/python -m pytest -q -m real -n $(WORKERS) --dist loadgroup
 
@@ -69,5 +74,5 @@ lock: setup  ## resolve pyproject.toml anew into the two lock files
 	@tools/lock.sh $(ARGS)
 
 clean:  ## remove what set-up and the tools made (the home folder .ncc stays)
-	@rm -rf .venv build deploy/kafka/libs tests/differential/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	@rm -rf .venv .peers build deploy/kafka/libs tests/differential/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	@find schemas streams services tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -6,33 +6,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
-log=$root/build/setup.log
+task=setup
+. tools/steps.sh
 venv_stamp=$root/.venv/.set-up
 jars_stamp=$root/deploy/kafka/libs/.set-up
-
-say() { printf 'setup   %s\n' "$1"; }
-
-stop() {
-    printf 'setup   %s\n' "$1" >&2
-    exit 1
-}
-
-# quietly WHAT ADVICE COMMAND…: runs it with its output in the log; a failure shows the log's end and the advice.
-quietly() {
-    local what=$1 advice=$2 started=$SECONDS
-    shift 2
-    say "$what …"
-    mkdir -p "$root/build"
-    if ! "$@" >"$log" 2>&1 </dev/null; then
-        tail -n 25 "$log" >&2
-        stop "$what failed. $advice The whole log is build/setup.log."
-    fi
-    say "$what: done in $((SECONDS - started)) s"
-}
-
-digest() { cat "$@" | cksum | tr -d ' '; }
-
-is_stamped() { [ -f "$1" ] && [ "$(<"$1")" = "$2" ]; }
 
 # ------------------------------------------------------------------------------------------------- Python
 
@@ -42,38 +19,14 @@ usable_version() {
 if sys.version_info >= (3, 12): print("%d.%d" % sys.version_info[:2])' 2>/dev/null </dev/null || true
 }
 
-python_candidates() {
-    if [ -n "${NCC_PYTHON:-}" ]; then
-        printf '%s\n' "$NCC_PYTHON"
-        return
-    fi
-    local name version
-    for name in python3.13 python3.12 python3.14 python3; do
-        # Every match on PATH, not just the first: a pyenv shim in front may hide a working system Python.
-        type -aP "$name" || true
-    done
-    if command -v pyenv >/dev/null; then
-        pyenv versions --bare 2>/dev/null | while read -r version; do
-            case $version in 3.1[2-9]*) printf '%s/bin/python\n' "$(pyenv prefix "$version" 2>/dev/null)" ;; esac
-        done
-    fi
-}
+is_usable() { [ -n "$(usable_version "$1")" ]; }
 
-find_python() {
-    local candidate version best='' best_rank=9 rank
-    while read -r candidate; do
-        version=$(usable_version "$candidate")
-        case $version in
-            3.13) rank=0 ;;
-            3.12) rank=1 ;;
-            3.14) rank=2 ;;
-            3.*) rank=3 ;;
-            *) continue ;;
-        esac
-        if [ "$rank" -lt "$best_rank" ]; then best=$candidate best_rank=$rank; fi
-        if [ "$rank" = 0 ]; then break; fi
-    done < <(python_candidates)
-    printf '%s' "$best"
+wanted_python() {
+    if [ -n "${NCC_PYTHON:-}" ]; then
+        if is_usable "$NCC_PYTHON"; then printf '%s' "$NCC_PYTHON"; fi
+    else
+        find_python is_usable python3.13 python3.12 python3.14 python3
+    fi
 }
 
 # pip takes uv's own entry from the lock, uv takes the rest six times faster than pip would.
@@ -99,7 +52,7 @@ set_up_python() {
     want=$(digest requirements-dev.lock pyproject.toml)
     if is_stamped "$venv_stamp" "$want" && .venv/bin/python -c '' 2>/dev/null; then return; fi
     if [ -z "$(usable_version .venv/bin/python)" ]; then
-        python=$(find_python)
+        python=$(wanted_python)
         [ -n "$python" ] || stop "No Python 3.12 or newer (with venv) was found${NCC_PYTHON:+ at $NCC_PYTHON}: install python3.13, or name one with \`make setup PYTHON=/path/to/python3\`."
         rm -rf .venv
         quietly "Python $(usable_version "$python") into .venv" 'Is the disk full?' "$python" -m venv .venv

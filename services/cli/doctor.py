@@ -15,6 +15,8 @@ from services.cli.client import Stack
 from services.cli.output import fail
 from services.config import Settings
 from services.home import Home, Ready
+from services.payments.credentials import WalletStore
+from services.payments.wallets import SIMULATED
 from streams.kafka import Kafka, KafkaError, TopicsRefused, TopicState
 
 DISK_FREE_MIN = 2 * 1024**3
@@ -96,6 +98,7 @@ async def examine(home: Home) -> list[Finding]:
             "ncc merchant add NAME --key-file FILE" if without else "",
         )
     )
+    findings.append(_wallets(merchants, WalletStore.of(home)))
     findings.append(_frozen(merchants, stack.post("/sql", {"sql": FROZEN})))
     findings.append(_preferences(merchants, stack.get("/payment-choices")))
     findings.append(_sold_out(stack.post("/sql", {"sql": SOLD_OUT})))
@@ -159,6 +162,14 @@ def _preferences(merchants: list[dict[str, Any]], choices: list[dict[str, Any]])
         said,
         "ncc merchant check",
     )
+
+
+def _wallets(merchants: list[dict[str, Any]], store: WalletStore) -> Finding:
+    """Shops whose orders wait because nothing here can be paid for them."""
+    without = [m["name"] for m in merchants if m["wallet"] != SIMULATED and not store.version(m["public_key"])]
+    if not without:
+        return Finding(True, "wallets", "every shop has one")
+    return Finding(False, "wallets", f"missing for: {', '.join(without)}", "ncc wallet add SHOP KIND …")
 
 
 def _sold_out(rows: list[dict[str, Any]]) -> Finding:

@@ -1,29 +1,143 @@
-"""The simulated wallet, as a buyer uses it."""
+"""`ncc wallet`: where each shop is paid into, and the simulated wallet as a buyer uses it."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from services.cli.client import Stack
+from services.cli.merchant import Who, find_merchant
 from services.cli.options import Home, Json
-from services.cli.output import OUT, as_json, fail
+from services.cli.output import OUT, as_json, fail, fields, table
+from services.cli.wallet_options import credential_of
+from services.home import Home as HomeFolder
+from services.payments.credentials import BadCredential, Credential, WalletStore, is_same_wallet
 from services.payments.port import BackendError
 from services.payments.simulated import PaymentRefused, SimulatedWallet
+from services.payments.wallet_check import WalletCheck, check_wallet
+from services.payments.wallets import SIMULATED, open_wallet
 
+CHECK_TIMEOUT_S = 20.0
 MOST_SATS = 21_000_000 * 100_000_000
+UNPAID = (
+    "SELECT count() AS n FROM orders_now WHERE merchant = {m:String} AND status IN ('waiting', 'pending')"
+    " AND payment IN ('wanted', 'requested', 'reported', 'partial')"
+)
 
-wallet_app = typer.Typer(no_args_is_help=True, help="The simulated wallet.")
+wallet_app = typer.Typer(no_args_is_help=True, help="Where each shop is paid into.")
 app = typer.Typer()
 app.add_typer(wallet_app, name="wallet")
+
+Despite = Annotated[
+    bool, typer.Option("--despite-open", help="Even while buyers hold invoices of the wallet the shop has now.")
+]
 
 
 @wallet_app.callback()
 def wallet() -> None:
-    """Pay as a buyer would; the money is not real, everything else about it is."""
+    """Give a shop its wallet, try it, take it away; and pay as a buyer would where the money is simulated."""
+
+
+@wallet_app.command("add")
+def wallet_add(
+    who: Who,
+    kind: Annotated[str, typer.Argument(help="lnbits, nwc, lud16, or simulated for money that is not real.")],
+    home: Home = None,
+    url: Annotated[str | None, typer.Option(help="lnbits: the server, https://HOST.")] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(help="lnbits: file with the wallet's invoice key. nwc: with its connection. - is the input."),
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="lud16: the lightning address, NAME@HOST.")] = None,
+    own_network: Annotated[
+        bool, typer.Option("--own-network", help="nwc, lud16: its server is in your own network, TLS or not.")
+    ] = False,
+    despite_open: Despite = False,
+    json_: Json = False,
+) -> None:
+    """Have a shop paid into this wallet from its next order on; the wallet is tried first."""
+    stack = Stack(home or Path())
+    row = find_merchant(stack, who)
+    store = WalletStore.of(HomeFolder(home or Path()))
+    credential = credential_of(kind, url, key_file, address, own_network)
+    if not _is_open(store, row, credential):
+        _refuse_while_open(stack, row, despite_open)
+    found: WalletCheck | None = None
+    if credential is not None:
+        found = _checked(store, credential, row)
+        credential = credential.model_copy(update={"network": found.network})
+        store.put(row["public_key"], credential)
+    stack.post("/merchants", {name: row[name] for name in ("public_key", "name", "relays")} | {"wallet": kind})
+    if credential is None:
+        store.remove(row["public_key"])
+    shown = _shown(row["name"], kind, credential, found)
+    if json_:
+        as_json(shown)
+    else:
+        fields(f"{row['name']} is paid into this wallet now", shown)
+
+
+@wallet_app.command("check")
+def wallet_check(who: Who, home: Home = None, json_: Json = False) -> None:
+    """Try a shop's wallet: what its credential may do and lacks, whether its invoices are good."""
+    row = find_merchant(Stack(home or Path()), who)
+    store = WalletStore.of(HomeFolder(home or Path()))
+    credential = _kept(store, row)
+    if credential is None:
+        shown = _shown(row["name"], SIMULATED, None, None)
+    else:
+        shown = _shown(row["name"], credential.kind, credential, _checked(store, credential, row))
+    if json_:
+        as_json(shown)
+    else:
+        fields(row["name"], shown)
+
+
+@wallet_app.command("list")
+def wallet_list(home: Home = None, json_: Json = False) -> None:
+    """Every shop's wallet."""
+    rows = []
+    store = WalletStore.of(HomeFolder(home or Path()))
+    for row in Stack(home or Path()).get("/merchants"):
+        try:
+            credential = store.get(row["public_key"])
+        except BadCredential:
+            credential = None
+        is_missing = row["wallet"] != SIMULATED and (credential is None or credential.kind != row["wallet"])
+        at, network = (credential.place, credential.network or "") if credential else ("", "")
+        state = "missing" if is_missing else "here" if credential else "not needed"
+        names = ("shop", "public_key", "kind", "at", "network", "credential")
+        rows.append(dict(zip(names, (row["name"], row["public_key"], row["wallet"], at, network, state), strict=True)))
+    if json_:
+        as_json(rows)
+        return
+    columns = ("shop", "kind", "at", "network", "credential")
+    table(
+        "Wallets",
+        columns,
+        ([row[column] for column in columns] for row in rows),
+        "No merchant yet: add one with `ncc merchant add NAME`.",
+    )
+
+
+@wallet_app.command("remove")
+def wallet_remove(who: Who, home: Home = None, despite_open: Despite = False, json_: Json = False) -> None:
+    """Destroy the credential of a shop's wallet; its orders then wait until another wallet is added."""
+    stack = Stack(home or Path())
+    row = find_merchant(stack, who)
+    _refuse_while_open(stack, row, despite_open)
+    was_there = WalletStore.of(HomeFolder(home or Path())).remove(row["public_key"])
+    if not was_there:
+        fail(f"{row['name']} has no credential here: `ncc wallet list` shows which shops have one")
+    if json_:
+        as_json({"shop": row["name"], "removed": True})
+    else:
+        OUT.print(f"{row['name']} has no wallet now: its orders wait until `ncc wallet add`")
 
 
 @wallet_app.command("pay")
@@ -64,3 +178,64 @@ def _with_wallet[T](home: Path | None, do: Callable[[SimulatedWallet], Coroutine
         fail(str(refused), 2)
     finally:
         wallet.close()
+
+
+def _kept(store: WalletStore, row: dict[str, Any]) -> Credential | None:
+    """A shop's credential; None where its money is simulated."""
+    if row["wallet"] == SIMULATED:
+        return None
+    try:
+        credential = store.get(row["public_key"])
+    except BadCredential as bad:
+        fail(f"{row['name']}: {bad}")
+    if credential is None:
+        fail(f"this home has no {row['wallet']} wallet for {row['name']}: `ncc wallet add` gives it one")
+    return credential
+
+
+def _checked(store: WalletStore, credential: Credential, row: dict[str, Any]) -> WalletCheck:
+    """What a live try found; ends with a sentence where the wallet cannot be used."""
+
+    async def check() -> WalletCheck:
+        backend = open_wallet(credential, store.book(row["public_key"]))
+        try:
+            return await check_wallet(backend, row["public_key"], int(time.time()), CHECK_TIMEOUT_S)
+        finally:
+            await backend.close()
+
+    try:
+        found = asyncio.run(check())
+    except BackendError as error:
+        fail(f"the wallet of {row['name']} cannot be used: {error}", 3)
+    if found.faults:
+        fail(f"the wallet of {row['name']} is not good for it: {'; '.join(found.faults)}", 3)
+    return found
+
+
+def _is_open(store: WalletStore, row: dict[str, Any], credential: Credential | None) -> bool:
+    """Whether the shop is paid into this very wallet already."""
+    try:
+        known = store.get(row["public_key"])
+    except BadCredential:
+        known = None
+    if credential is None:
+        return bool(row["wallet"] == SIMULATED)
+    return known is not None and row["wallet"] == credential.kind and is_same_wallet(known, credential)
+
+
+def _refuse_while_open(stack: Stack, row: dict[str, Any], despite_open: bool) -> None:
+    """An invoice of the old wallet may be paid, and nobody would look there any more."""
+    unpaid = int(stack.post("/sql", {"sql": UNPAID, "params": {"m": row["public_key"]}})[0]["n"])
+    if unpaid and not despite_open:
+        fail(
+            f"{unpaid} unpaid orders of {row['name']} hold invoices of the wallet it has now: wait until they are"
+            " paid or over, or say --despite-open and watch that wallet yourself"
+        )
+
+
+def _shown(name: str, kind: str, credential: Credential | None, found: WalletCheck | None) -> dict[str, Any]:
+    shown: dict[str, Any] = {"shop": name, "kind": kind}
+    if credential is not None and found is not None:
+        shown |= {"at": credential.place, "network": found.network, "may": list(found.may)}
+        shown |= {"lacks": list(found.lacks), "clock_offset_s": found.clock_offset_s, "warnings": list(found.warnings)}
+    return shown

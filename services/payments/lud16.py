@@ -10,7 +10,7 @@ import hashlib
 import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
@@ -81,12 +81,13 @@ log = structlog.get_logger(role="payments")
 class Lud16Config:
     """One merchant's lightning address, the file of its book, and the network its invoices must be for.
 
+    Without a network any is taken, which is for a trial that finds it out.
     `is_trusted` names the hosts (`host` or `host:port`) that may be inside our own network and without TLS.
     """
 
     address: str
     book: Path
-    network: Network = Network.BITCOIN
+    network: Network | None = Network.BITCOIN
     amount_step_msat: int = 1_000
     is_trusted: Callable[[str], bool] = trust_nobody
 
@@ -118,6 +119,20 @@ class LightningAddress:
         self._terms: PayTerms | None = None
         self._terms_until_s = 0.0
         self._turns: WeakValueDictionary[Reference, asyncio.Lock] = WeakValueDictionary()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """As of an address that tells of payments (LUD-21); the server sets how long an invoice lives."""
+        return Capabilities(
+            methods=frozenset({Method.BOLT11}),
+            amount_step_msat=self._config.amount_step_msat,
+            proof=Proof.PREIMAGE,
+        )
+
+    @property
+    def network(self) -> Network:
+        """What its invoices must be for."""
+        return self._config.network or Network.BITCOIN
 
     async def close(self) -> None:
         """Let go of the sockets and the book."""
@@ -210,12 +225,14 @@ class LightningAddress:
             warnings.append("this address does not tell of payments (LUD-21): each one is to be confirmed by hand")
         if not terms.comment_chars:
             warnings.append("this address takes no comments: its own list will not name the order")
-        capabilities = Capabilities(
-            methods=frozenset({Method.BOLT11}),
-            amount_step_msat=self._config.amount_step_msat,
-            proof=Proof.PREIMAGE if tells else Proof.NONE,
+        may = ("receive", "tell of payments") if tells else ("receive",)
+        return Probe(
+            replace(self.capabilities, proof=Proof.PREIMAGE if tells else Proof.NONE),
+            self._config.network,
+            warnings=tuple(warnings),
+            may=may,
+            amount_min_msat=terms.min_msat,
         )
-        return Probe(capabilities, self._config.network, warnings=tuple(warnings))
 
     # Making an invoice
 
@@ -248,7 +265,10 @@ class LightningAddress:
             raise Rejected(f"the address gave something that is no invoice: {refused}") from None
         offered = "any amount" if invoice.amount_msat is None else f"{invoice.amount_msat} msat"
         faults = (
-            (invoice.network != self._config.network, f"is for {invoice.network}, not {self._config.network}"),
+            (
+                self._config.network not in {None, invoice.network},
+                f"is for {invoice.network}, not {self._config.network}",
+            ),
             (invoice.amount_msat != intent.amount_msat, f"asks for {offered} instead of {intent.amount_msat} msat"),
             (invoice.description_hash != terms.description_hash, "commits to another description than the address's"),
             (invoice.expires_at <= now_s, "has expired already"),

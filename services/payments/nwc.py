@@ -8,13 +8,14 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
 import structlog
 
+from schemas.bolt11 import Network
 from schemas.nostr.nip47 import (
     PAYMENT_RECEIVED,
     SPENDING,
@@ -33,6 +34,7 @@ from services.payments.nwc_line import LineTuning, WalletLine, trust_none
 from services.payments.nwc_marks import Marks, Page, mark_of, marked_memo, metadata_for, pages
 from services.payments.nwc_words import (
     CURSOR_MARK_CHARS,
+    allowed,
     is_definite,
     node_key,
     observation,
@@ -92,10 +94,12 @@ log = structlog.get_logger(role="payments")
 class NwcConfig:
     """One merchant's wallet: the connection URI is a secret and neither prints nor is repeated in errors.
 
-    `amount_step_msat` is 1 for wallets known to take parts of a sat; most cut them off.
+    `network` is what its invoices are for; `amount_step_msat` is 1 for wallets known to take parts of a sat,
+    most cut them off.
     """
 
     uri: str = field(repr=False)
+    network: Network = Network.BITCOIN
     amount_step_msat: int = 1_000
     late_settle: bool = False
     is_trusted_relay: Callable[[str], bool] = trust_none
@@ -137,6 +141,25 @@ class NwcWallet:
         """Invoices that may still come into being, each with the monotonic second from which absence is a proof."""
         self._keeps_metadata: bool | None = None
         """Whether the wallet gives metadata back; None until the first invoice has shown it."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """As of a wallet that lists and notifies; one that does not list is refused by `ensure`."""
+        return Capabilities(
+            methods=frozenset({Method.BOLT11}),
+            amount_step_msat=self._config.amount_step_msat,
+            custom_expiry=True,
+            reference_searchable=True,
+            description_hash=self._keeps_metadata is not False,
+            push=Push.RELAY,
+            late_settle=self._config.late_settle,
+            proof=Proof.PREIMAGE,
+        )
+
+    @property
+    def network(self) -> Network:
+        """What its invoices must be for."""
+        return self._config.network
 
     async def close(self) -> None:
         """Close the line to the wallet."""
@@ -234,29 +257,27 @@ class NwcWallet:
         """Tell what the wallet's info event and `get_info` say, and what the operator should know of it."""
         deadline_s = monotonic_s() + timeout_s
         info = await self._line.info(timeout_s=timeout_s)
-        network, payee, clock_offset_s = None, None, 0
+        network, payee, clock_offset_s, may = None, None, 0, info.methods
         if Ask.GET_INFO in info.methods:
             response = await self._line.ask(Ask.GET_INFO, {}, timeout_s=left_s(deadline_s, "the wallet"))
             said = self._result(response)
             network, payee = read_network(said), node_key(said)
             clock_offset_s = response.created_at - int(time.time())
-        lacking = [ask.value for ask in _NEEDED if ask not in info.methods]
+            may = allowed(info, said)
+        lacking = [ask.value for ask in _NEEDED if ask not in may]
         warnings = []
-        if info.methods & SPENDING:
+        if may & SPENDING:
             warnings.append("this wallet connection can spend: make a receive-only one, in case it is ever stolen")
         if lacking:
             warnings.append(f"this wallet connection lacks {', '.join(lacking)}: allow it in the wallet")
-        capabilities = Capabilities(
-            methods=frozenset({Method.BOLT11}),
-            amount_step_msat=self._config.amount_step_msat,
-            custom_expiry=True,
-            reference_searchable=Ask.LIST_TRANSACTIONS in info.methods,
-            description_hash=self._keeps_metadata is not False,
+        capabilities = replace(
+            self.capabilities,
+            reference_searchable=Ask.LIST_TRANSACTIONS in may,
             push=Push.RELAY if PAYMENT_RECEIVED in info.notifications else Push.NONE,
-            late_settle=self._config.late_settle,
-            proof=Proof.PREIMAGE,
         )
-        return Probe(capabilities, network, payee, clock_offset_s, tuple(warnings))
+        return Probe(
+            capabilities, network, payee, clock_offset_s, tuple(warnings), may=tuple(sorted(may)), lacks=tuple(lacking)
+        )
 
     # Making an invoice
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from schemas.bolt11 import InvoiceRefused, decode
-from schemas.nostr.nip47 import ErrorCode, WalletError
+from schemas.nostr.nip47 import ErrorCode, WalletError, WalletInfo
 from schemas.nostr.nip47_wallet import Transaction, TransactionRefused, TransactionState, read_transaction
 from schemas.payments import BackendState
 from services.payments import asking
@@ -156,3 +156,11 @@ def node_key(info: Mapping[str, Any]) -> str | None:
     """The node's key in a `get_info` result, if it is one."""
     said = info.get("pubkey")
     return said if isinstance(said, str) and _NODE.fullmatch(said) else None
+
+
+def allowed(info: WalletInfo, said: Mapping[str, Any]) -> frozenset[str]:
+    """What this connection may do: the info event speaks of the wallet, `get_info` of the connection, if it tells."""
+    methods = said.get("methods")
+    if not isinstance(methods, list | tuple):
+        return info.methods
+    return info.methods & {method for method in methods if isinstance(method, str)}

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.payments import BackendState, Method, ObserveReversal, PaymentWanted
-from services.payments.port import BackendRef, Intent, Observation, preimage_for, reference
+from services.payments.port import (
+    BackendRef,
+    Intent,
+    Observation,
+    PaymentBackend,
+    PaymentRequest,
+    RequestRefused,
+    check_request,
+    preimage_for,
+    reference,
+)
 
 LATE_WATCH_S = 3_600
 """How long after its expiry a request that was not paid is still watched."""
@@ -24,7 +34,9 @@ class Open:
     dropped: bool = False
     ref: BackendRef | None = None
     gone: bool = False
-    """The back-end says that it has no such request."""
+    """The back-end says that it has no such request, or that it does not tell how one stands."""
+    payable_until: int = 0
+    """When the request's own text ends, unix seconds; a back-end that sets it itself may set it late."""
     seen_s: float = 0.0
     """When a look-up was answered last, unix seconds."""
     got_msat: int = 0
@@ -37,8 +49,8 @@ class Open:
     def intent_id(self) -> str:
         return self.wanted.intent_id
 
-    def intent(self, preimage_secret: bytes) -> Intent:
-        """What the back-end is asked for; the secret is what its preimage is derived from."""
+    def intent(self, preimage_secret: bytes, backend: PaymentBackend) -> Intent:
+        """What the back-end is asked for; the secret is what its preimage is derived from, where it takes one."""
         return Intent(
             intent_id=self.intent_id,
             reference=reference(self.intent_id),
@@ -46,7 +58,7 @@ class Open:
             memo=self.wanted.memo,
             expires_at=self.wanted.expires_at,
             method=Method.BOLT11,
-            preimage=preimage_for(preimage_secret, self.intent_id),
+            preimage=preimage_for(preimage_secret, self.intent_id) if backend.capabilities.preset_preimage else None,
         )
 
     def is_news(self, seen: Observation) -> bool:
@@ -67,8 +79,22 @@ class Open:
 
         One that the journal still wants may yet be shown, whatever our clock says.
         """
-        ends_s = self.wanted.expires_at + LATE_WATCH_S
+        ends_s = max(self.wanted.expires_at, self.payable_until) + LATE_WATCH_S
         return ends_s < now_s and (self.gone or self.seen_s > ends_s if self.requested else self.dropped)
+
+
+def faults_of(intent: Intent, request: PaymentRequest, backend: PaymentBackend, now_s: int) -> RequestRefused | None:
+    """Why nobody may be shown a back-end's request (PAY-08); None for a good one."""
+    checked = check_request(
+        intent,
+        request.text,
+        now_s,
+        backend.network,
+        None,
+        request.payment_hash,
+        custom_expiry=backend.capabilities.custom_expiry,
+    )
+    return checked if isinstance(checked, RequestRefused) else None
 
 
 def reversal_of(seen: Observation) -> ObserveReversal | None:

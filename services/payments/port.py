@@ -36,6 +36,8 @@ Cursor = NewType("Cursor", str)
 FROM_THE_START: Final = Cursor("")
 EXPIRY_SLACK_S: Final = 60
 """How much longer than asked a request may live: the allowed difference between two clocks."""
+OWN_EXPIRY_MAX_S: Final = 8 * 86_400
+"""The same where a back-end sets the expiry itself: a node's default is a week at most, and a day is slack."""
 REFERENCE_BYTES: Final = 15
 """120 bits: a buyer who chooses order ids cannot find two orders with one reference."""
 
@@ -205,13 +207,20 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How a back-end is; `clock_offset_s` is its clock minus ours, `warnings` are for the operator."""
+    """How a back-end is; `clock_offset_s` is its clock minus ours, `warnings` are for the operator.
+
+    `may` is what the credential allows, in the back-end's words, and `lacks` what it needs and does not have.
+    A request for less than `amount_min_msat` is refused.
+    """
 
     capabilities: Capabilities
     network: Network | None
     payee: str | None = None
     clock_offset_s: int = 0
     warnings: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    amount_min_msat: int = 0
 
 
 class BackendError(Exception):
@@ -244,6 +253,16 @@ class Unsupported(BackendError):
 
 class PaymentBackend(Protocol):
     """One merchant's way to be paid. Every call may raise any `BackendError`."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do, as far as that is known without asking it; `probe` may know better."""
+        ...
+
+    @property
+    def network(self) -> Network:
+        """The network whose requests alone may be shown."""
+        ...
 
     async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
         """Give the one request for this intent: look up by reference, else create, else look up again.
@@ -333,11 +352,14 @@ def check_request(
     network: Network,
     payee: str | None,
     payment_hash: str | None = None,
+    *,
+    custom_expiry: bool = True,
 ) -> Invoice | RequestRefused:
     """Hold a returned BOLT-11 text against the intent before it is sent to anybody (PAY-08).
 
     `payee` is the merchant's node (66 hex digits) when it is known, `payment_hash` what the back-end
     said the invoice's is; the preimage's hash, when the intent presets one, must be it as well.
+    Without `custom_expiry` (see `Capabilities`) the back-end sets the expiry, and money may come late.
     """
     try:
         invoice = decode(request_text)
@@ -346,6 +368,7 @@ def check_request(
     hashes = {payment_hash, intent.preimage.payment_hash if intent.preimage else None} - {None}
     offered = "any amount" if invoice.amount_msat is None else f"{invoice.amount_msat} msat"
     outlives_s = invoice.expires_at - intent.expires_at
+    outlives_max_s = EXPIRY_SLACK_S if custom_expiry else OWN_EXPIRY_MAX_S
     is_other = intent.description_hash not in {None, invoice.description_hash}
     faults = (
         (invoice.network != network, RequestFault.NETWORK, f"is for {invoice.network}, not {network}"),
@@ -354,7 +377,7 @@ def check_request(
         (not hashes <= {invoice.payment_hash}, RequestFault.PAYMENT_HASH, "has another payment hash"),
         (is_other, RequestFault.DESCRIPTION_HASH, "commits to another description"),
         (invoice.expires_at <= now, RequestFault.EXPIRED, f"expired at {invoice.expires_at}"),
-        (outlives_s > EXPIRY_SLACK_S, RequestFault.LIVES_TOO_LONG, f"outlives the offer by {outlives_s} s"),
+        (outlives_s > outlives_max_s, RequestFault.LIVES_TOO_LONG, f"outlives the offer by {outlives_s} s"),
     )
     for is_wrong, reason, detail in faults:
         if is_wrong:

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from schemas.bolt11 import Network
 from schemas.crash_points import Point, reach
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import OrderMoved, OrderStatus
@@ -31,21 +30,18 @@ from schemas.payments import (
     RecordPaymentRequest,
 )
 from schemas.values import Origin
-from services.payments.open_requests import Open, reversal_of
+from services.payments.open_requests import Open, faults_of, reversal_of
 from services.payments.port import (
     FROM_THE_START,
     BackendError,
     BackendRef,
     Cursor,
-    Intent,
     Observation,
     PaymentBackend,
     PaymentRequest,
     Rejected,
-    RequestRefused,
     Unauthorized,
     Unsupported,
-    check_request,
 )
 
 CALL_TIMEOUT_S = 10.0
@@ -66,12 +62,10 @@ class PaymentsRole:
     def __init__(
         self,
         backend_of: Callable[[str], PaymentBackend],
-        network: Network,
         preimage_secret: bytes,
         send: Callable[[Command], Awaitable[None]],
     ) -> None:
         self._backend_of = backend_of
-        self._network = network
         self._preimage_secret = preimage_secret
         self._send = send
         self._open: dict[str, Open] = {}
@@ -195,19 +189,18 @@ class PaymentsRole:
         One that a buyer was shown is found again however old it is: it may have been paid while nobody watched.
         """
         pause_s, refusals = PAUSE_FIRST_S, 0
-        backend, intent = self._backend_of(entry.merchant), entry.intent(self._preimage_secret)
         while entry.requested or (entry.wanted.expires_at > time.time() and not entry.dropped):
             try:
                 reach(Point.PAYMENTS_ENSURING)
+                backend = self._backend_of(entry.merchant)
+                intent = entry.intent(self._preimage_secret, backend)
                 request = await backend.ensure(intent, timeout_s=CALL_TIMEOUT_S)
-                refused = None if entry.requested else self._check(intent, request)
+                refused = None if entry.requested else faults_of(intent, request, backend, int(time.time()))
                 if refused is None:
                     await self._made(entry, request)
                     return
                 refusals += 1
-                log.error(
-                    "request not sent", intent=entry.intent_id, reason=refused.reason.value, detail=refused.detail
-                )
+                log.error("not sent", intent=entry.intent_id, reason=refused.reason.value, detail=refused.detail)
                 if refusals >= REFUSALS_MAX:
                     await self._failed(entry, refused.reason.value)
                     return
@@ -223,13 +216,9 @@ class PaymentsRole:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
 
-    def _check(self, intent: Intent, request: PaymentRequest) -> RequestRefused | None:
-        checked = check_request(intent, request.text, int(time.time()), self._network, None, request.payment_hash)
-        return checked if isinstance(checked, RequestRefused) else None
-
     async def _made(self, entry: Open, request: PaymentRequest) -> None:
         reach(Point.PAYMENTS_MADE)
-        entry.ref = request.backend_ref
+        entry.ref, entry.payable_until = request.backend_ref, request.expires_at
         self._by_ref[request.backend_ref] = entry.intent_id
         if entry.requested:
             if entry.dropped:
@@ -243,7 +232,7 @@ class PaymentsRole:
             text=request.text,
             payment_hash=request.payment_hash,
             amount_msat=request.amount_msat,
-            expires_at=request.expires_at,
+            expires_at=min(request.expires_at, entry.wanted.expires_at),  # a back-end may set a later end itself
         )
         await self._say(entry, body)
 
@@ -268,23 +257,25 @@ class PaymentsRole:
             self._listeners[merchant] = asyncio.ensure_future(self._follow_hints(merchant))
 
     async def _follow_hints(self, merchant: str) -> None:
-        backend, cursor = self._backend_of(merchant), FROM_THE_START
+        heard: PaymentBackend | None = None
+        cursor, pause_s = FROM_THE_START, PAUSE_FIRST_S
         while True:
             try:
+                backend = self._backend_of(merchant)
+                if backend is not heard:  # the merchant's wallet is another one now, or this is the first
+                    cursor, heard = FROM_THE_START, backend
                 cursor = await self._read_on(merchant, backend, cursor)
                 async for hint in backend.listen(cursor):
-                    if (
-                        hint.backend_ref is not None
-                        and not self._heed(hint.backend_ref)
-                        and merchant not in self._frozen
-                    ):
-                        seen = await backend.lookup(hint.backend_ref, timeout_s=CALL_TIMEOUT_S)
-                        await self._say_reversed(merchant, seen)
+                    pause_s = PAUSE_FIRST_S
+                    if (ref := hint.backend_ref) is None or self._heed(ref) or merchant in self._frozen:
+                        continue
+                    await self._say_reversed(merchant, await backend.lookup(ref, timeout_s=CALL_TIMEOUT_S))
             except Unsupported:
                 return
             except BackendError as error:
                 log.warning("listening stopped", merchant=merchant, error=type(error).__name__)
-            await asyncio.sleep(PAUSE_FIRST_S)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, PAUSE_MAX_S)
 
     async def _read_on(self, merchant: str, backend: PaymentBackend, cursor: Cursor) -> Cursor:
         """What happened while nobody listened, money taken back too (TR-16); gives where the history ends."""
@@ -315,6 +306,9 @@ class PaymentsRole:
         """Ask the back-end; only what it says counts (L10)."""
         try:
             seen = await self._backend_of(entry.merchant).lookup(ref, timeout_s=CALL_TIMEOUT_S)
+        except Unsupported:
+            entry.gone = True
+            return
         except BackendError as error:
             log.warning("look-up", intent=entry.intent_id, error=type(error).__name__)
             return

@@ -191,6 +191,8 @@ class SimulatedWallet:
 class SimulatedAccount:
     """A merchant's account in a simulated wallet: a `PaymentBackend` with preset preimages."""
 
+    network = NETWORK
+
     def __init__(self, wallet: SimulatedWallet, merchant: str) -> None:
         self._wallet = wallet
         self._merchant = merchant
@@ -267,7 +269,12 @@ class SimulatedAccount:
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell what this wallet can do, after a look into the file."""
         await self._wallet.file.read(lambda database: database.execute("SELECT one FROM node").fetchone(), timeout_s)
-        capabilities = Capabilities(
+        return Probe(self.capabilities, NETWORK, payee=self._wallet.payee)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Everything but webhooks and refunds."""
+        return Capabilities(
             methods=frozenset({Method.BOLT11}),
             amount_step_msat=1,
             custom_expiry=True,
@@ -281,7 +288,6 @@ class SimulatedAccount:
             partial=True,
             proof=Proof.PREIMAGE,
         )
-        return Probe(capabilities, NETWORK, payee=self._wallet.payee)
 
     async def balance_msat(self, *, timeout_s: float) -> int:
         """Sum what this merchant has been paid."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any
 
-from schemas.bolt11 import Network
 from services.brake import Brake
+from services.payments.credentials import WalletStore
 from services.payments.role import PaymentsRole
-from services.payments.simulated import SimulatedAccount, SimulatedWallet
+from services.payments.simulated import SimulatedWallet
+from services.payments.wallets import Wallets
 from services.roles.stage import Stage, follow, together
+from streams.merchants import MerchantTable
 from streams.sinks import Sinks
 from streams.stretch import journal_stretch
 
@@ -17,23 +20,26 @@ from streams.stretch import journal_stretch
 async def run(stage: Stage) -> None:
     """Payments wanted → requests, look-ups, observations."""
     producer = await stage.kafka.producer(paced=True)
-    sinks = Sinks(producer)
-    wallet = SimulatedWallet(stage.home.wallet / "simulated.db")
-    accounts: dict[str, SimulatedAccount] = {}
+    sinks, table = Sinks(producer), MerchantTable(stage.kafka)
+    simulated = SimulatedWallet(stage.home.wallet / "simulated.db")
 
-    def backend_of(merchant: str) -> SimulatedAccount:
-        if merchant not in accounts:
-            accounts[merchant] = wallet.account(merchant)
-        return accounts[merchant]
+    def kind_of(merchant: str) -> str | None:
+        row = table.get(merchant)
+        return None if row is None else row.wallet
 
     async def send(command: Any) -> None:
         await sinks.send(command)
 
-    role = PaymentsRole(backend_of, Network.REGTEST, stage.secret("preimage"), send)
+    wallets = Wallets(kind_of, WalletStore.of(stage.home), simulated, stage.notify)
+    role = PaymentsRole(wallets.backend_of, stage.secret("preimage"), send)
+    holding = asyncio.ensure_future(table.run())
     try:
+        await table.ready.wait()
         brake = Brake(role, partial(journal_stretch, stage.kafka))
-        await together(follow(stage, brake), role.sweep(), role.failure, brake.failure)
+        await together(follow(stage, brake), role.sweep(), role.failure, brake.failure, holding)
     finally:
+        holding.cancel()
         await role.close()
-        wallet.close()
+        await wallets.close()
+        simulated.close()
         await producer.stop()

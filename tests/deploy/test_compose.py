@@ -228,14 +228,15 @@ def test_a_role_gets_the_files_it_needs_and_no_others(role: Role) -> None:
     assert (f"{HOME}/token" in secrets) == (name in NEEDS_TOKEN)
     assert (volumes.get(f"{HOME}/secrets") == ("vault", "rw")) == (name in NEEDS_VAULT)
     assert (f"{HOME}/secrets/preimage" in secrets) == (name == "payments")
+    assert (f"{HOME}/secrets/wallets" in secrets) == (name == "payments")
     assert (f"{HOME}/secrets/pseudonym" in secrets) == (name == "metrics")
 
 
-def test_only_those_who_speak_to_relays_can_leave() -> None:
+def test_only_those_who_speak_to_relays_or_wallets_can_leave() -> None:
     """And the two whose ports are published, which Docker does for no internal network."""
     leave = {name for name, service in SERVICES.items() if "edge" in service["networks"]}
 
-    assert leave == {"relay", "ingest", "publisher", "api", "operator"}
+    assert leave == {"relay", "ingest", "payments", "publisher", "api", "operator"}
     assert {name for name, network in COMPOSE["networks"].items() if network.get("internal")} == {
         "core",
         "store",

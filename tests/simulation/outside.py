@@ -12,6 +12,7 @@ from schemas.payments import BackendState, Method
 from services.directory import Route
 from services.payments.port import (
     BackendRef,
+    Capabilities,
     Cursor,
     Hint,
     Intent,
@@ -256,6 +257,11 @@ def cheap_decode(text: str) -> Invoice:
 
 class Account:
     """One merchant's `PaymentBackend`."""
+
+    network = Network.REGTEST
+    capabilities = Capabilities(
+        methods=frozenset({Method.BOLT11}), amount_step_msat=1, custom_expiry=True, preset_preimage=True
+    )
 
     def __init__(self, wallet: Wallet, merchant: str, loop: Any) -> None:
         self._wallet, self._merchant, self._loop = wallet, merchant, loop

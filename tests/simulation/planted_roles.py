@@ -11,6 +11,7 @@ import orjson
 
 import services.outgoing
 import services.payments.open_requests
+import services.payments.role
 import services.publisher
 from schemas.nostr import nip17
 from schemas.nostr.nip01 import to_json
@@ -174,7 +175,8 @@ def _time_out_is_failure() -> list[Change]:
 
     async def wrong(self: PaymentsRole, entry: Any) -> None:
         try:
-            await self._backend_of(entry.merchant).ensure(entry.intent(self._preimage_secret), timeout_s=1)
+            backend = self._backend_of(entry.merchant)
+            await backend.ensure(entry.intent(self._preimage_secret, backend), timeout_s=1)
         except BackendError:
             if not entry.requested:
                 await self._failed(entry, "timeout")
@@ -195,7 +197,7 @@ def _random_preimage() -> list[Change]:
 
 
 def _show_unchecked() -> list[Change]:
-    return [(PaymentsRole, "_check", lambda self, intent, request: None)]
+    return [(services.payments.role, "faults_of", lambda intent, request, backend, now_s: None)]
 
 
 def _trust_hints() -> list[Change]:

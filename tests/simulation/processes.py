@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas import topics
-from schemas.bolt11 import Network
 from schemas.merchants import Merchant
 from schemas.messages import Command
 from services.brake import Brake
@@ -286,7 +285,7 @@ def _payments(process: Process) -> list[Main]:
 
     async def run() -> None:
         producers.append(await process.kafka.producer())
-        role = PaymentsRole(accounts.__getitem__, Network.REGTEST, PREIMAGE_SECRET, send)
+        role = PaymentsRole(accounts.__getitem__, PREIMAGE_SECRET, send)
         process.failures.append(role.failure)
         process.parts.append(role)
         process.mains.append(asyncio.get_running_loop().create_task(role.sweep()))

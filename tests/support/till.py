@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from schemas.bolt11 import Network
 from schemas.messages import Command, Event, JournalRecord
 from schemas.payments import ObservePayment, PaymentRequested, PaymentWanted, RecordPaymentRequest, intent_id
 from services.payments.role import PaymentsRole
@@ -32,7 +31,7 @@ class Till:
     def __init__(self, wallet: SimulatedWallet) -> None:
         self.wallet = wallet
         self.said: list[Command] = []
-        self.role = PaymentsRole(wallet.account, Network.REGTEST, b"\x01" * 32, self.hear)
+        self.role = PaymentsRole(wallet.account, b"\x01" * 32, self.hear)
 
     async def hear(self, command: Command) -> None:
         """Note it."""

@@ -168,6 +168,15 @@ def test_a_shorter_life_than_asked_for_is_accepted() -> None:
     assert _reason(_check(_text(expiry_s=600 + EXPIRY_SLACK_S))) is None
 
 
+def test_a_back_end_that_sets_the_expiry_itself_may_set_it_to_a_week() -> None:
+    """As nodes do by default; the offer ends when it ends, and what is paid after that is late money."""
+    for life_s, reason in ((7 * 86_400, None), (30 * 86_400, RequestFault.LIVES_TOO_LONG)):
+        bare = replace(INTENT, preimage=None)
+        text = _text(expiry_s=life_s)
+        found = check_request(bare, text, NOW, Network.REGTEST, NODE, custom_expiry=False)
+        assert _reason(found) == reason
+
+
 def test_what_is_not_known_is_not_checked() -> None:
     """Without a known payee or preset preimage the rest still holds."""
     bare = replace(INTENT, preimage=None)

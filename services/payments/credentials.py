@@ -1,0 +1,169 @@
+"""Keeps what opens each merchant's wallet: one sealed file a merchant, in the home and nowhere else.
+
+A credential is sealed with a key of the home's own, as merchants' keys are, and for its own merchant.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
+
+from schemas.bolt11 import Network
+from schemas.ciphers import CipherRefused, open_box, seal_box
+from schemas.nostr.nip47 import ConnectionRefused, read_connection
+from services.home import Home, write_atomic
+from services.signer.keystore import write_private
+
+LNBITS: Final = "lnbits"
+NWC: Final = "nwc"
+LUD16: Final = "lud16"
+
+_SUFFIX: Final = ".sealed"
+_BOOK_SUFFIX: Final = ".book.db"
+_NONCE_BYTES: Final = 12
+
+
+class LnbitsCredential(BaseModel):
+    """A wallet of an LNbits server; it neither prints its key nor says it in an error.
+
+    `network`, here and below, is what the wallet's invoices are for, as one of them said; None before its trial.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kind: Literal["lnbits"] = LNBITS
+    url: str
+    key: SecretStr
+    network: Network | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the wallet is, for the operator."""
+        return self.url
+
+
+class NwcCredential(BaseModel):
+    """A wallet connection (NIP-47), secret as a whole; `is_near` lets its relays be in our own network, without TLS."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kind: Literal["nwc"] = NWC
+    connection: SecretStr
+    is_near: bool = False
+    network: Network | None = None
+
+    @property
+    def place(self) -> str:
+        """The relays, for the operator; empty for a text that is no connection."""
+        try:
+            relays = read_connection(self.connection.get_secret_value()).relays
+        except ConnectionRefused:
+            return ""
+        return ", ".join(urlsplit(relay).netloc for relay in relays)
+
+
+class Lud16Credential(BaseModel):
+    """A lightning address, which is public; `is_near` lets its server be in our own network, without TLS."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kind: Literal["lud16"] = LUD16
+    address: str
+    is_near: bool = False
+    network: Network | None = None
+
+    @property
+    def place(self) -> str:
+        """The address."""
+        return self.address
+
+
+Credential = LnbitsCredential | NwcCredential | Lud16Credential
+"""What opens one merchant's wallet."""
+
+_ANY: Final[TypeAdapter[Credential]] = TypeAdapter(Annotated[Credential, Field(discriminator="kind")])
+
+
+class BadCredential(ValueError):
+    """A sealed file that does not open here; the message is for the operator and quotes nothing of it."""
+
+
+def is_same_wallet(one: Credential, other: Credential) -> bool:
+    """Whether two credentials open the same wallet in the same way, whatever is known of its network."""
+    return one.model_copy(update={"network": None}) == other.model_copy(update={"network": None})
+
+
+class WalletStore:
+    """A home's credentials (files of mode 0600), each for one merchant (64 hex digits)."""
+
+    def __init__(self, folder: Path, secret_file: Path) -> None:
+        self._folder = folder
+        self._secret_file = secret_file
+
+    @classmethod
+    def of(cls, home: Home) -> Self:
+        """The store of a home folder."""
+        return cls(home.wallet, home.secrets / "wallets")
+
+    def put(self, merchant: str, credential: Credential) -> None:
+        """Keep a merchant's credential in place of the one before."""
+        plain = json.dumps(_in_plain(credential)).encode()
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        box = nonce + seal_box(self._secret(), nonce, plain, _aad(merchant))
+        write_atomic(self._file(merchant), b64encode(box) + b"\n")
+
+    def get(self, merchant: str) -> Credential | None:
+        """The merchant's credential, or None where there is none. Raises `BadCredential`."""
+        try:
+            box = b64decode(self._file(merchant).read_bytes().strip(), validate=True)
+            plain = open_box(self._secret(), box[:_NONCE_BYTES], box[_NONCE_BYTES:], _aad(merchant))
+            return _ANY.validate_json(plain)
+        except FileNotFoundError:
+            return None
+        except (Base64Error, CipherRefused, ValueError):
+            raise BadCredential("its wallet's file does not open in this home: add the wallet again") from None
+
+    def remove(self, merchant: str) -> bool:
+        """Destroy a merchant's credential; tells whether there was one."""
+        try:
+            self._file(merchant).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def version(self, merchant: str) -> int:
+        """A number that changes with the merchant's file; 0 where there is none."""
+        try:
+            return self._file(merchant).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def book(self, merchant: str) -> Path:
+        """Where a back-end that has to keep its own list of a merchant's requests keeps it; it outlives a credential,
+        since what was shown may still be paid."""
+        return self._folder / f"{merchant}{_BOOK_SUFFIX}"
+
+    def _file(self, merchant: str) -> Path:
+        return self._folder / f"{merchant}{_SUFFIX}"
+
+    def _secret(self) -> bytes:
+        """The home's own key for wallets, made at first use."""
+        if not self._secret_file.exists():
+            write_private(self._secret_file, secrets.token_hex(32) + "\n")
+        return bytes.fromhex(self._secret_file.read_text().strip())
+
+
+def _in_plain(credential: Credential) -> dict[str, Any]:
+    """A credential's words with its secrets, for the box alone."""
+    return {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in credential}
+
+
+def _aad(merchant: str) -> bytes:
+    return f"ncc/wallet/1:{merchant}".encode()

@@ -1,0 +1,284 @@
+"""Is paid into an LNbits wallet (LNbits 1.x, checked with 1.6.2) over its HTTP API and its socket.
+
+LNbits cannot refuse a second invoice for one reference, so a request is named here by its reference (LNbits'
+`external_id`), not by its payment hash: whichever invoice of that name is paid, the money is found.
+It takes whole sats only, and would quietly cut anything else (`amount_step_msat`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from functools import partial
+from typing import Any, Final
+
+from schemas.bolt11 import Network
+from schemas.payments import Method
+from services.payments.asking import left_s, monotonic_s, refuse_expired, refuse_impossible
+from services.payments.lnbits_calls import LnbitsCalls
+from services.payments.lnbits_socket import notices
+from services.payments.lnbits_words import (
+    SCAN_OVERLAP_US,
+    Invoice,
+    cursor_after,
+    expires_at,
+    hint_in,
+    is_ours,
+    observed,
+    place_of,
+    read_invoice,
+    request_for,
+)
+from services.payments.port import (
+    EXPIRY_SLACK_S,
+    BackendError,
+    BackendRef,
+    Capabilities,
+    Cursor,
+    Hint,
+    Intent,
+    Observation,
+    PaymentRequest,
+    Probe,
+    Proof,
+    Push,
+    Reference,
+    Rejected,
+    Retry,
+    Scan,
+    Unauthorized,
+    Unknown,
+    Unsupported,
+)
+
+PAYMENTS: Final = "/api/v1/payments"
+WHOM: Final = "LNbits"
+CAPABILITIES: Final = Capabilities(
+    methods=frozenset({Method.BOLT11}),
+    amount_step_msat=1_000,
+    custom_expiry=True,
+    reference_searchable=True,
+    description_hash=True,
+    push=Push.SOCKET,
+    late_settle=True,
+    proof=Proof.PREIMAGE,
+)
+DOUBT_S: Final = 30.0
+"""How long after a call without an answer no second one is made, though no invoice is seen: LNbits may still work."""
+MEMO_BYTES_MAX: Final = 600
+"""BOLT-11 has room for 639 bytes, LNbits for 640 characters."""
+INVOICES_MAX: Final = 100
+"""Invoices of one reference that are looked at; a second one is rare, a third needs two lost answers."""
+SCAN_ROWS: Final = 500
+MOVED_ROWS: Final = 5
+"""Settled payments that may move to the end of LNbits' list (somebody labels them) while it is searched."""
+CLOCK_OFFSET_WARN_S: Final = 60
+LISTEN_TIMEOUT_S: Final = 10.0
+
+
+class LnbitsAccount:
+    """One LNbits wallet: a `PaymentBackend` that needs no more than the wallet's invoice key."""
+
+    capabilities: Final = CAPABILITIES
+
+    def __init__(
+        self, calls: LnbitsCalls, network: Network, clock: Callable[[], float] = time.time, doubt_s: float = DOUBT_S
+    ) -> None:
+        """`network` is what the wallet's invoices are for: LNbits does not say it, an invoice does."""
+        self.network = network
+        self._calls = calls
+        self._clock = clock
+        self._doubt_s = doubt_s
+        self._making: dict[Reference, asyncio.Task[list[Invoice]]] = {}
+        self._doubts: dict[Reference, float] = {}
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._calls.close()
+
+    async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
+        """Give the first invoice of the intent's reference, made by the first call that found none."""
+        refuse_impossible(intent, "an LNbits wallet")
+        if intent.amount_msat % CAPABILITIES.amount_step_msat:
+            raise Rejected(f"request {intent.reference} asks for {intent.amount_msat} msat, which is no whole sat")
+        making = self._making.get(intent.reference)
+        if making is None:
+            making = asyncio.create_task(self._find_or_create(intent, timeout_s))
+            self._making[intent.reference] = making
+            making.add_done_callback(partial(self._is_made, intent.reference))
+        try:
+            async with asyncio.timeout(timeout_s):
+                invoices = await asyncio.shield(making)
+        except TimeoutError:
+            raise Unknown(f"request {intent.reference} is still being made") from None
+        return request_for(intent, invoices)
+
+    async def lookup(self, ref: BackendRef, *, timeout_s: float) -> Observation:
+        """Tell how the invoices of a reference stand, together."""
+        deadline_s = monotonic_s() + timeout_s
+        invoices = await self._of(ref, timeout_s=timeout_s)
+        soon_s = self._clock() + EXPIRY_SLACK_S
+        if any(one.status == "pending" and expires_at(one) > soon_s for one in invoices):
+            # Has LNbits ask its node. Not near the end: then it would declare dead what may yet be paid.
+            invoices = await self._of(ref, timeout_s=left_s(deadline_s, WHOM), recheck_pending="true")
+        return observed(ref, invoices, self._clock())
+
+    async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
+        """Give up to 500 settlements after the cursor, in the order of LNbits' own clock."""
+        place, deadline_s = place_of(cursor), monotonic_s() + timeout_s
+
+        async def page(offset: int, limit: int) -> tuple[list[Invoice], int]:
+            wanted: dict[str, str | int] = {
+                "status": "success",
+                "amount[gt]": 0,
+                "sortby": "updated_at",
+                "direction": "asc",
+            }
+            return await self._page({**wanted, "offset": offset, "limit": limit}, left_s(deadline_s, WHOM))
+
+        floor_us = place.at_us - SCAN_OVERLAP_US
+        offset, seen = 0, list[Invoice]()
+        if place.at_us:
+            offset = max(0, await _first_since(floor_us, page) - MOVED_ROWS)
+        while True:
+            rows, _ = await page(offset, SCAN_ROWS)
+            seen += [one for one in rows if one.updated_us >= floor_us]
+            fresh = [one for one in seen if one.name not in place.names and is_ours(one)]
+            if fresh or len(rows) < SCAN_ROWS:
+                break
+            offset += len(rows)
+        if not fresh:
+            return Scan((), cursor)
+        now_s = self._clock()
+        return Scan(
+            tuple(observed(BackendRef(one.external_id or ""), [one], now_s) for one in fresh), cursor_after(seen)
+        )
+
+    async def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
+        """Hint at what settled since the cursor, then at each payment that LNbits tells of."""
+        async with aclosing(notices(self._calls)) as heard:
+            async for message in heard:
+                if message:
+                    if (hint := hint_in(message, int(self._clock()))) is not None:
+                        yield hint
+                    continue
+                while (scan := await self.scan(cursor, timeout_s=LISTEN_TIMEOUT_S)).observations:
+                    cursor = scan.cursor
+                    for one in scan.observations:
+                        yield Hint(one.backend_ref, at=one.settled_at or 0)
+
+    async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
+        """Refuse: no invoice is made with a webhook, which LNbits would neither sign nor send again."""
+        raise Unsupported("LNbits is listened to, it sends no notices here")
+
+    async def cancel(self, ref: BackendRef, *, timeout_s: float) -> None:
+        """Refuse: LNbits cancels held invoices only."""
+        raise Unsupported("LNbits cannot cancel an invoice")
+
+    async def refund(
+        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
+    ) -> Observation:
+        """Refuse: an invoice key only receives."""
+        raise Unsupported("this LNbits wallet only receives")
+
+    async def probe(self, *, timeout_s: float) -> Probe:
+        """Tell whether the key opens a wallet, whether it may do more than it needs to, and the server's clock."""
+        answer = await self._calls.get("/api/v1/wallet", timeout_s=timeout_s)
+        if not isinstance(answer.body, dict) or "balance" not in answer.body:
+            raise Retry(f"LNbits at {self._calls.host} says nothing that can be read of the wallet")
+        offset_s = 0 if answer.date_s is None else answer.date_s - int(self._clock())
+        warnings = []
+        if "id" in answer.body:
+            warnings.append("this is an admin key, which may spend: give the wallet's invoice key instead")
+        if abs(offset_s) > CLOCK_OFFSET_WARN_S:
+            warnings.append(f"the server's clock is {offset_s} s off ours")
+        may = ("receive", "spend") if "id" in answer.body else ("receive",)
+        return Probe(CAPABILITIES, self.network, clock_offset_s=offset_s, warnings=tuple(warnings), may=may)
+
+    async def _find_or_create(self, intent: Intent, timeout_s: float) -> list[Invoice]:
+        deadline_s = monotonic_s() + timeout_s
+        ref = intent.reference
+        found = await self._of(ref, timeout_s=timeout_s)
+        if found:
+            self._doubts.pop(ref, None)
+            return found
+        if monotonic_s() < self._doubts.get(ref, 0.0):
+            raise Unknown(f"request {ref} may still be made by a call that got no answer")
+        now_s = int(self._clock())
+        refuse_expired(intent, now_s)
+        body = {
+            "out": False,
+            "unit": "sat",
+            "amount": intent.amount_msat // CAPABILITIES.amount_step_msat,
+            "expiry": intent.expires_at - now_s,
+            "external_id": ref,
+            "extra": {"ncc_intent": intent.intent_id, "ncc_asked_msat": intent.amount_msat},
+        }
+        if intent.description_hash is None:
+            body["memo"] = intent.memo.encode()[:MEMO_BYTES_MAX].decode(errors="ignore") or "Payment"
+        else:
+            body["description_hash"] = intent.description_hash
+        rest_s = left_s(deadline_s, WHOM)
+        self._doubts[ref] = monotonic_s() + self._doubt_s
+        try:
+            answer = await self._calls.post(PAYMENTS, body, timeout_s=rest_s)
+            made = read_invoice(answer.body)
+        except Unknown as doubt:
+            made = await self._seen_after_all(ref, doubt, deadline_s)
+        except (Rejected, Retry, Unauthorized):
+            self._doubts.pop(ref, None)
+            raise
+        self._doubts.pop(ref, None)
+        return [made]
+
+    async def _seen_after_all(self, ref: Reference, doubt: Unknown, deadline_s: float) -> Invoice:
+        try:
+            found = await self._of(ref, timeout_s=left_s(deadline_s, WHOM))
+        except BackendError:
+            raise doubt from None
+        if not found:
+            raise doubt
+        return found[0]
+
+    def _is_made(self, ref: Reference, task: asyncio.Task[list[Invoice]]) -> None:
+        self._making.pop(ref, None)
+        if not task.cancelled():
+            task.exception()  # those who asked may be gone; then nobody else takes it
+
+    async def _of(self, ref: str, *, timeout_s: float, **more: str) -> list[Invoice]:
+        """Every invoice of a reference, the first one first; those that LNbits calls failed as well."""
+        wanted: dict[str, str | int] = {
+            "external_id": ref,
+            "sortby": "created_at",
+            "direction": "asc",
+            "limit": INVOICES_MAX,
+            **more,
+        }
+        found, _ = await self._page(wanted, timeout_s)
+        return sorted(
+            (one for one in found if one.external_id == ref and one.amount > 0),
+            key=lambda one: (one.created_at, one.payment_hash),
+        )
+
+    async def _page(self, wanted: Mapping[str, str | int], timeout_s: float) -> tuple[list[Invoice], int]:
+        answer = await self._calls.get(f"{PAYMENTS}/paginated", wanted, timeout_s=timeout_s)
+        try:
+            return [read_invoice(one) for one in answer.body["data"]], int(answer.body["total"])
+        except (KeyError, TypeError, ValueError, Unknown):
+            raise Retry(f"LNbits at {self._calls.host} lists payments in words that cannot be read") from None
+
+
+async def _first_since(floor_us: int, page: Callable[..., Any]) -> int:
+    """Where in LNbits' list the first payment settled at or after a moment stands."""
+    _, high = await page(0, 1)
+    low = 0
+    while low < high:
+        middle = (low + high) // 2
+        rows, _ = await page(middle, 1)
+        if rows and rows[0].updated_us < floor_us:
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -1,0 +1,77 @@
+"""Tries a wallet before a shop depends on it: what its credential may do, and whether its invoices are good."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from schemas.bolt11 import InvoiceRefused, Network, decode
+from schemas.payments import Method
+from services.payments.port import (
+    Intent,
+    PaymentBackend,
+    Probe,
+    RequestRefused,
+    check_request,
+    reference,
+)
+
+TRIAL_LIFE_S = 120
+"""The trial invoice asks for as little as the wallet takes, and is dead after two minutes where that can be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalletCheck:
+    """What was found; `faults` are reasons not to use the wallet, `warnings` reasons to change something.
+
+    `may` is what the credential allows and `lacks` what it needs and does not have, in the wallet's own words.
+    """
+
+    network: Network | None
+    clock_offset_s: int
+    warnings: tuple[str, ...]
+    faults: tuple[str, ...]
+    may: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+
+
+async def check_wallet(backend: PaymentBackend, merchant: str, now_s: int, timeout_s: float) -> WalletCheck:
+    """Probe a wallet, have it make one small invoice, and hold that against what was asked for.
+
+    A credential that lacks something is not tried. Raises what the back-end raises: `Unauthorized` for a key that
+    may not even receive.
+    """
+    probe = await backend.probe(timeout_s=timeout_s)
+    if probe.lacks:
+        return _found(probe, None, f"its credential lacks {', '.join(probe.lacks)}: allow it in the wallet")
+    step_msat = backend.capabilities.amount_step_msat
+    name = hashlib.sha256(f"ncc/trial/{merchant}/{now_s}".encode()).hexdigest()
+    intent = Intent(
+        intent_id=name,
+        reference=reference(name),
+        amount_msat=max(step_msat, -(-probe.amount_min_msat // step_msat) * step_msat),
+        memo="Trial of this wallet, not to be paid",
+        expires_at=now_s + TRIAL_LIFE_S,
+        method=Method.BOLT11,
+    )
+    request = await backend.ensure(intent, timeout_s=timeout_s)
+    try:
+        network = decode(request.text).network
+    except InvoiceRefused as refused:
+        return _found(probe, None, str(refused))
+    checked = check_request(
+        intent,
+        request.text,
+        now_s,
+        network,
+        probe.payee,
+        request.payment_hash,
+        custom_expiry=backend.capabilities.custom_expiry,
+    )
+    # Some wallets show what they can do with their first invoice only.
+    probe = await backend.probe(timeout_s=timeout_s)
+    return _found(probe, network, *((checked.detail,) if isinstance(checked, RequestRefused) else ()))
+
+
+def _found(probe: Probe, network: Network | None, *faults: str) -> WalletCheck:
+    return WalletCheck(network, probe.clock_offset_s, probe.warnings, faults, probe.may, probe.lacks)

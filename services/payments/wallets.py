@@ -1,0 +1,187 @@
+"""Which wallet each merchant is paid into: the configuration names its kind, this home keeps its credential.
+
+A credential is read again when its file changes, so a wallet that is added is used at the next call, without a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from pathlib import Path
+from typing import Final, NoReturn, assert_never
+
+from schemas.bolt11 import Network
+from services.payments import lud16, nwc
+from services.payments.credentials import (
+    LNBITS,
+    LUD16,
+    NWC,
+    BadCredential,
+    Credential,
+    LnbitsCredential,
+    Lud16Credential,
+    NwcCredential,
+    WalletStore,
+)
+from services.payments.lnbits import LnbitsAccount
+from services.payments.lnbits_calls import LnbitsCalls
+from services.payments.lud16 import LightningAddress, Lud16Config
+from services.payments.nwc import NwcConfig, NwcWallet
+from services.payments.port import (
+    BackendRef,
+    Capabilities,
+    Cursor,
+    Hint,
+    Intent,
+    Observation,
+    PaymentBackend,
+    PaymentRequest,
+    Probe,
+    Rejected,
+    Scan,
+    Unauthorized,
+)
+from services.payments.simulated import SimulatedWallet
+
+SIMULATED: Final = "simulated"
+KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16)
+"""What a merchant's configuration may name."""
+
+OpenWallet = LnbitsAccount | NwcWallet | LightningAddress
+"""Back-ends that hold connections, which somebody has to close."""
+
+
+class Wallets:
+    """Every merchant's payment back-end, as configuration and store say at the moment."""
+
+    def __init__(
+        self,
+        kind_of: Callable[[str], str | None],
+        store: WalletStore,
+        simulated: SimulatedWallet,
+        notify: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`kind_of` gives a merchant's kind, None for one that is not known yet; `notify` shows the operator
+        a sentence as long as a wallet is missing."""
+        self._kind_of, self._store, self._simulated, self._notify = kind_of, store, simulated, notify
+        self._made: dict[str, tuple[tuple[str | None, int], PaymentBackend]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def backend_of(self, merchant: str) -> PaymentBackend:
+        """The merchant's back-end; the same one until its configuration or credential changes.
+
+        Raises `Retry` where what it keeps here is busy.
+        """
+        kind = self._kind_of(merchant)
+        state = (kind, self._store.version(merchant))
+        known = self._made.get(merchant)
+        if known is not None and known[0] == state:
+            return known[1]
+        backend = self._make(merchant, kind)
+        self._made[merchant] = (state, backend)
+        if known is not None:
+            self._close(known[1])
+        missing = [f"{name[:8]}…: {one.why}" for name, (_, one) in self._made.items() if isinstance(one, NoWallet)]
+        self._notify(f"payment requests wait: {'; '.join(missing)}" if missing else "")
+        return backend
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        for _, backend in self._made.values():
+            self._close(backend)
+        await asyncio.gather(*self._closing)
+
+    def _make(self, merchant: str, kind: str | None) -> PaymentBackend:
+        if kind is None:
+            return NoWallet("this shop is not configured (`ncc merchant list`)")
+        if kind == SIMULATED:
+            return self._simulated.account(merchant)
+        try:
+            credential = self._store.get(merchant)
+        except BadCredential as bad:
+            return NoWallet(str(bad))
+        if credential is None or credential.kind != kind:
+            return NoWallet(f"this home has no {kind} wallet for it (`ncc wallet add`)")
+        try:
+            return open_wallet(credential, self._store.book(merchant))
+        except (Rejected, Unauthorized) as error:
+            return NoWallet(str(error))
+
+    def _close(self, backend: PaymentBackend) -> None:
+        if isinstance(backend, OpenWallet):
+            task = asyncio.ensure_future(backend.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+
+def open_wallet(credential: Credential, book: Path) -> OpenWallet:
+    """The back-end that a credential opens, to be closed by whoever opens it; `book` is used where one is kept.
+
+    Raises `BackendError` for a credential that opens nothing.
+    """
+    match credential:
+        case LnbitsCredential():
+            return LnbitsAccount(LnbitsCalls(credential.url, credential.key), credential.network or Network.BITCOIN)
+        case NwcCredential():
+            is_near = credential.is_near
+            config = NwcConfig(
+                credential.connection.get_secret_value(),
+                network=credential.network or Network.BITCOIN,
+                is_trusted_relay=lambda _: is_near,
+            )
+            return nwc.account_from(config)
+        case Lud16Credential():
+            own = credential.address.partition("@")[2] if credential.is_near else None
+            return lud16.account_from(
+                Lud16Config(credential.address, book, credential.network, is_trusted=lambda netloc: netloc == own)
+            )
+        case _:
+            assert_never(credential)
+
+
+class NoWallet:
+    """Stands where a merchant's wallet is missing: every call is `Unauthorized`, so what is owed waits for one."""
+
+    capabilities: Final = Capabilities(methods=frozenset(), amount_step_msat=1)
+    network: Final = Network.BITCOIN
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
+        """Refuse."""
+        self._refuse()
+
+    async def lookup(self, ref: BackendRef, *, timeout_s: float) -> Observation:
+        """Refuse."""
+        self._refuse()
+
+    async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
+        """Refuse."""
+        self._refuse()
+
+    async def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
+        """Refuse."""
+        self._refuse()
+        yield
+
+    async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
+        """Refuse."""
+        self._refuse()
+
+    async def cancel(self, ref: BackendRef, *, timeout_s: float) -> None:
+        """Refuse."""
+        self._refuse()
+
+    async def refund(
+        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
+    ) -> Observation:
+        """Refuse."""
+        self._refuse()
+
+    async def probe(self, *, timeout_s: float) -> Probe:
+        """Refuse."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise Unauthorized(self.why)

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Installs the real payment servers that tests pay and are paid by: each in an environment of its own in .peers.
+#
+# They want libraries that ours cannot live with, so nothing of theirs is ever imported by us.
+# One peer is one lock, deploy/peers/NAME.txt, with its wishes in NAME.in; the stamp keeps the lock's digest.
+# `tools/peers.sh` installs all, `tools/peers.sh lnbits` one, `tools/peers.sh --lock` resolves the wishes anew.
+# NCC_PEERS_PYTHON names the Python to use when the one found here is not wanted.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+task=peers
+. tools/steps.sh
+
+# LNbits wants a Python below 3.13, and 3.12 is the oldest that our locks are made for.
+is_usable() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null </dev/null; }
+
+wanted_python() {
+    if [ -n "${NCC_PEERS_PYTHON:-}" ]; then
+        if is_usable "$NCC_PEERS_PYTHON"; then printf '%s' "$NCC_PEERS_PYTHON"; fi
+    else
+        find_python is_usable python3.12 python3
+    fi
+}
+
+# uv is six times faster than pip; where it cannot reach the index, pip does the work. Both check the digests.
+install_peer() {
+    local python=$1 folder=$2 lock=$3 locked=(--no-deps --require-hashes --requirement)
+    rm -rf "$folder"
+    mkdir -p "$(dirname "$folder")"
+    "$python" -m venv "$folder"
+    .venv/bin/uv pip install --quiet --python "$folder/bin/python" "${locked[@]}" "$lock" ||
+        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "${locked[@]}" "$lock"
+}
+
+set_up_peer() {
+    local name=$1 lock=deploy/peers/$1.txt folder=.peers/$1 python
+    [ -f "$lock" ] || stop "There is no peer called $name: deploy/peers has a lock for each."
+    if is_stamped "$folder/.set-up" "$(digest "$lock")" && "$folder/bin/python" -c '' 2>/dev/null; then return; fi
+    python=$(wanted_python)
+    [ -n "$python" ] || stop "No Python 3.12 (with venv) was found${NCC_PEERS_PYTHON:+ at $NCC_PEERS_PYTHON}: install python3.12, or name one with \`make peers PEERS_PYTHON=/path/to/python3.12\`."
+    quietly "$name $(sed -nE "s/^$name==([^ ;]+).*/\1/p" "$lock")" 'Check the network and run `make peers` again.' install_peer "$python" "$folder" "$lock"
+    digest "$lock" >"$folder/.set-up"
+}
+
+lock_peer() {
+    .venv/bin/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header --no-annotate \
+        --no-emit-index-url --no-emit-find-links "deploy/peers/$1.in" --output-file "deploy/peers/$1.txt"
+}
+
+if [ "${1:-}" = --lock ]; then
+    work=lock_peer
+    shift
+else
+    work=set_up_peer
+fi
+if [ $# = 0 ]; then
+    for lock in deploy/peers/*.in; do set -- "$@" "$(basename "$lock" .in)"; done
+fi
+for name in "$@"; do "$work" "$name"; done
+say 'ready'
