@@ -14,6 +14,8 @@ PEERS_PYTHON ?=
 STAY ?=
 # Which story the demo plays: `order` if nothing is said, or `market`.
 STORY ?=
+# What the demo's shop is paid into: `simulated` if nothing is said, `lnbits` (a real one) or `nwc` (over the relay).
+WALLET ?=
 # How many tests with real parts run at once; most of their time they wait for processes of their own.
 WORKERS ?= 3
 # How long each target of `make fuzz` is searched, and which one when not all.
@@ -46,8 +48,9 @@ test: check peers  ## everything: set-up, check, and the tests with real parts
 	@echo 'test    real parts'
 	@.venv/bin/python -m pytest -q -m real -n $(WORKERS) --dist loadgroup
 
-demo: setup  ## one order through the whole stack, or STORY=market: every answer (STAY=1 keeps it running)
-	@.venv/bin/ncc demo $(if $(STORY),--story $(STORY)) $(if $(STAY),--stay) $(ARGS)
+demo: setup  ## one order through the whole stack (WALLET=lnbits, STAY=1), or STORY=market: every answer
+	@$(if $(filter lnbits,$(WALLET)),tools/peers.sh lnbits)
+	@.venv/bin/ncc demo $(if $(STORY),--story $(STORY)) $(if $(WALLET),--wallet $(WALLET)) $(if $(STAY),--stay) $(ARGS)
 
 bench: setup  ## measure what the design promises
 	@.venv/bin/python -m bench $(ARGS)

@@ -21,14 +21,16 @@ from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail
 from services.demo import market, story
 from services.demo.story import StoryFailed
+from services.demo.wallets.till import TILLS
 from services.home import Home as HomeFolder
+from services.payments.wallets import SIMULATED
 
 app = typer.Typer()
 
 DEMO_START_S = 90
-STORIES: Final[dict[str, Callable[[Stack], Coroutine[Any, Any, dict[str, Any]]]]] = {
+STORIES: Final[dict[str, Callable[[Stack, str], Coroutine[Any, Any, dict[str, Any]]]]] = {
     "order": story.play,
-    "market": market.play,
+    "market": lambda stack, _: market.play(stack),
 }
 
 
@@ -41,11 +43,18 @@ def demo(
         str,
         typer.Option("--story", help="`order`: one order from the listing to the review; `market`: every answer."),
     ] = "order",
+    wallet: Annotated[
+        str, typer.Option(help="What the shop is paid into: simulated, lnbits (needs `make peers`) or nwc.")
+    ] = SIMULATED,
     json_: Json = False,
 ) -> None:
     """Start a whole stack and play a story on it."""
     if name not in STORIES:
         fail(f"there is no story {name!r}: choose one of {', '.join(STORIES)}", 2)
+    if wallet not in TILLS:
+        fail(f"there is no wallet {wallet!r} for a story: choose one of {', '.join(TILLS)}", 2)
+    if wallet != SIMULATED and name != "order":
+        fail(f"the story {name!r} is paid with simulated money: leave out --wallet {wallet}", 2)
     OUT.quiet = json_
     keep = stay or not fresh
     folder = (home or Path()) if keep else Path(tempfile.mkdtemp(prefix="ncc-demo-"))
@@ -59,7 +68,7 @@ def demo(
         try:
             _wait_ready(folder, stack_process)
             OUT.print(f"  [green]✓[/green] everything answers after {time.perf_counter() - started:.1f} s\n")
-            facts = asyncio.run(STORIES[name](Stack(folder)))
+            facts = asyncio.run(STORIES[name](Stack(folder), wallet))
         except StoryFailed as failed:
             _stop(stack_process)
             fail(f"the demo stopped: {failed}; the logs are in {folder}/logs")
@@ -67,6 +76,8 @@ def demo(
             _stop(stack_process)
             raise
         if stay:
+            if wallet != SIMULATED:
+                OUT.print(f"\nThe {wallet} wallet was stopped with the story: `ncc wallet add SHOP simulated` goes on.")
             _how_to_use(folder, stack_process.pid)
             as_json(facts)
             sys.stdout.flush()

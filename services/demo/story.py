@@ -13,8 +13,9 @@ from schemas.nostr.kinds import Kind
 from services.cli.client import Stack
 from services.cli.output import OUT, table
 from services.demo.people import Buyer, Person, open_catalogue
+from services.demo.wallets.till import TILLS, Till, WalletRefused
 from services.home import Home
-from services.payments.simulated import SimulatedWallet
+from services.payments.wallets import SIMULATED
 from services.signer.keystore import Keystore
 
 T = TypeVar("T")
@@ -49,18 +50,23 @@ async def until[R](ask: Callable[[], Awaitable[R | None]], what: str) -> R:
     raise StoryFailed(f"{what} did not happen within {TIMEOUT_S:.0f} s")
 
 
-async def play(stack: Stack) -> dict[str, Any]:
-    """Play the whole story against a running stack; gives the closing facts."""
+async def play(stack: Stack, wallet: str = SIMULATED) -> dict[str, Any]:
+    """Play the whole story against a running stack, paid into this kind of wallet; gives the closing facts."""
     relay = stack.ready["relay"]
     merchant, buyer = Person(relay), Buyer(relay)
+    if wallet != SIMULATED:
+        OUT.print(f"  [dim]… a wallet for the shop and one for its buyer ({wallet})[/dim]")
     try:
-        return await _play(stack, merchant, buyer)
+        async with TILLS[wallet](stack.home, relay) as till:
+            return await _play(stack, merchant, buyer, till)
+    except (WalletRefused, FileNotFoundError) as refused:
+        raise StoryFailed(str(refused)) from None
     finally:
         await buyer.close()
         await merchant.close()
 
 
-async def _play(stack: Stack, merchant: Person, buyer: Buyer) -> dict[str, Any]:
+async def _play(stack: Stack, merchant: Person, buyer: Buyer, till: Till) -> dict[str, Any]:
     story, order_id = Story(), f"order-{secrets.token_hex(4)}"
 
     async def get(path: str) -> Any:
@@ -75,7 +81,10 @@ async def _play(stack: Stack, merchant: Person, buyer: Buyer) -> dict[str, Any]:
     product, shipping = await step(
         "listing on the relay", f"Enamel mug, 10.99 USD, {STOCK} in stock", open_catalogue(merchant, STOCK)
     )
-    await step("merchant added", "its key goes into an encrypted file, nowhere else", _add(stack, merchant))
+    name = f"camp-{merchant.public_key[:6]}"
+    await step("merchant added", "its key goes into an encrypted file, nowhere else", _add(stack, merchant, name))
+    if till.kind != SIMULATED:
+        await step("wallet added, and tried", till.what, asyncio.to_thread(till.add, stack.home, name))
 
     async def listed() -> Any:
         return next((row for row in await get("/stock") if row["coordinate"] == product), None)
@@ -101,7 +110,7 @@ async def _play(stack: Stack, merchant: Person, buyer: Buyer) -> dict[str, Any]:
     await step("stock held", f"{QUANTITY} of {STOCK} promised, none sold yet", until(held, "the hold"))
 
     started = time.perf_counter()
-    preimage = await _pay(stack, invoice)
+    preimage = await till.pay(invoice)
     confirmed = await _message(buyer, order_id, "3", "confirmed")
     story.tell("payment → confirmation", confirmed.rumor.content[:60], confirmed.seen_ms - started * 1_000)
     receipt = (
@@ -174,6 +183,7 @@ async def _play(stack: Stack, merchant: Person, buyer: Buyer) -> dict[str, Any]:
         "ok": True,
         "order": order_id,
         "status": order["status"],
+        "wallet": till.kind,
         "payment_request_ms": round(payment_request_ms),
         "stock_before": STOCK,
         "stock_after": int(left),
@@ -187,9 +197,9 @@ async def _play(stack: Stack, merchant: Person, buyer: Buyer) -> dict[str, Any]:
     }
 
 
-async def _add(stack: Stack, merchant: Person) -> None:
+async def _add(stack: Stack, merchant: Person, name: str) -> None:
     await asyncio.to_thread(Keystore.of(Home(stack.home)).add, merchant.secret)
-    body = {"public_key": merchant.public_key, "name": f"camp-{merchant.public_key[:6]}"}
+    body = {"public_key": merchant.public_key, "name": name}
     await asyncio.to_thread(stack.post, "/merchants", body)
 
 
@@ -199,14 +209,6 @@ async def _message(buyer: Buyer, order_id: str, type_: str, status: str | None =
     except TimeoutError:
         seen = ", ".join(f"{m.tag('type')}/{m.tag('status') or '-'}" for m in buyer.of_order(order_id)) or "nothing"
         raise StoryFailed(f"the buyer saw no message of type {type_} {status or ''}; seen: {seen}") from None
-
-
-async def _pay(stack: Stack, invoice: str) -> str:
-    wallet = SimulatedWallet(stack.home / "wallet" / "simulated.db")
-    try:
-        return (await wallet.pay(invoice)).hex()
-    finally:
-        wallet.close()
 
 
 async def _order_ref(get: Callable[[str], Awaitable[Any]], order_id: str) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from schemas.bolt11 import Network, decode
+from services.demo.wallets.lnbits_server import Keys, lnbits_server
 from tests.integration.test_command_line import ncc, ncc_json
-from tests.services.payments.lnbits_server import Keys, lnbits_server
 from tests.support.shop import Shop, invoice_of
 from tests.support.stack import RunningStack
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services.demo.wallets.nwc_service import NwcService
 from services.payments.nwc import NwcConfig, NwcWallet, account_from
 from services.payments.nwc_line import LineTuning
 from services.payments.simulated import SimulatedWallet
 from tests.services.payments.contract import MERCHANT, Bench
 from tests.services.relays.support import CONNECTION, READ, everyone
-from tests.support.nwc_service import NwcService
 
 TUNING = LineTuning(read=READ, connection=CONNECTION)
 QUICK_S = 0.6

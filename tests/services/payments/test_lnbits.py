@@ -13,11 +13,11 @@ from pydantic import SecretStr
 
 from schemas.bolt11 import Network, decode
 from schemas.payments import BackendState
+from services.demo.wallets.lnbits_server import Keys, LnbitsServer, lnbits_server
 from services.payments.lnbits import LnbitsAccount
 from services.payments.lnbits_calls import LnbitsCalls
 from services.payments.port import FROM_THE_START, Rejected, Unauthorized
 from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
-from tests.services.payments.lnbits_server import Keys, LnbitsServer, lnbits_server
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("lnbits")]
 

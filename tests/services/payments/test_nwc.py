@@ -8,6 +8,7 @@ import nostr_sdk
 import pytest
 
 from schemas.bolt11 import decode
+from services.demo.wallets.nwc_service import METHODS
 from services.payments.nwc import NwcConfig, account_from
 from services.payments.port import (
     FROM_THE_START,
@@ -22,7 +23,6 @@ from services.payments.port import (
 from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
 from tests.services.payments.nwc_peers import TUNING, Peers, a_backend, speaking
 from tests.services.relays.support import everyone
-from tests.support.nwc_service import METHODS
 
 pytestmark = pytest.mark.real
 

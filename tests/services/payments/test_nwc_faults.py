@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.payments import BackendState
+from services.demo.wallets.nwc_service import Fault
 from services.embedded.ports import free_port
 from services.embedded.relay import READY_LINE
 from services.payments.port import (
@@ -22,7 +23,6 @@ from services.payments.port import (
 )
 from tests.services.payments.contract import TIMEOUT_S
 from tests.services.payments.nwc_peers import LATE_S, QUICK_S, Peers, a_backend, speaking
-from tests.support.nwc_service import Fault
 
 pytestmark = pytest.mark.real
 

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from schemas.bolt11 import Network, decode
 from schemas.payments import BackendState, ObservePayment, PaymentRequested, RecordPaymentRequest
+from services.demo.wallets.nwc_service import METHODS, NwcService
 from services.payments.credentials import Credential, Lud16Credential, NwcCredential
 from services.payments.open_requests import LATE_WATCH_S
 from services.payments.simulated import SimulatedWallet
@@ -22,7 +23,6 @@ from services.payments.wallet_check import WalletCheck, check_wallet
 from services.payments.wallets import open_wallet
 from tests.services.payments.contract import MERCHANT, TIMEOUT_S
 from tests.support.lnurl_service import LnurlService
-from tests.support.nwc_service import METHODS, NwcService
 from tests.support.till import Till, a_record, until
 
 DAY_S = 86_400

@@ -1,4 +1,4 @@
-"""Runs a real LNbits with a simulated funding source, for the tests that pay and are paid by it."""
+"""Runs a real LNbits with a simulated funding source, for stories and tests that pay and are paid by it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ class LnbitsServer:
             )
         ends_s = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < ends_s:
-            assert self.process.poll() is None, f"LNbits ended: see {self.folder / 'server.log'}"
+            if self.process.poll() is not None:
+                raise RuntimeError(f"LNbits ended: see {self.folder / 'server.log'}")
             try:
                 httpx.get(f"{self.url}/api/v1/health", timeout=2, trust_env=False)
                 return
@@ -103,28 +104,29 @@ class LnbitsServer:
             self.call("PUT", "/users/api/v1/balance", {"id": keys.wallet_id, "amount": sats}, bearer)
         return keys
 
-    async def pay(self, payer: Keys, text: str) -> None:
-        """Pay an invoice out of a wallet; raises `httpx.HTTPStatusError` where LNbits refuses."""
-        async with httpx.AsyncClient(timeout=CALL_TIMEOUT_S, trust_env=False) as http:
-            answer = await http.post(
-                f"{self.url}/api/v1/payments",
-                headers={"X-Api-Key": payer.admin},
-                json={"out": True, "bolt11": text},
-            )
+    async def pay(self, payer: Keys, text: str) -> str:
+        """Pay an invoice out of a wallet and give the preimage, hex; raises `httpx.HTTPStatusError` for a refusal."""
+        headers = {"X-Api-Key": payer.admin}
+        async with httpx.AsyncClient(timeout=CALL_TIMEOUT_S, trust_env=False, headers=headers) as http:
+            answer = await http.post(f"{self.url}/api/v1/payments", json={"out": True, "bolt11": text})
             answer.raise_for_status()
+            made = await http.get(f"{self.url}/api/v1/payments/{answer.json()['payment_hash']}")
+            made.raise_for_status()
+        return str(made.json()["preimage"])
 
     def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+        """One call of its API; raises `httpx.HTTPStatusError` where it is refused."""
         answer = httpx.request(
             method, self.url + path, json=body, headers=headers, timeout=CALL_TIMEOUT_S, trust_env=False
         )
-        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
-        return answer.json()
+        return answer.raise_for_status().json()
 
 
 @contextmanager
 def lnbits_server(folder: Path) -> Iterator[LnbitsServer]:
     """A server of its own in a folder, installed and answering; stopped at the end."""
-    assert (ENVIRONMENT / ".set-up").is_file(), "LNbits is not installed: `make peers`"
+    if not (ENVIRONMENT / ".set-up").is_file():
+        raise FileNotFoundError("LNbits is not installed: `make peers`")
     server = LnbitsServer(folder, _free_port())
     try:
         server.start()

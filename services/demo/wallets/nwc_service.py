@@ -1,6 +1,6 @@
 """A small wallet service that speaks NIP-47 over a real relay; its money is a simulated wallet's.
 
-It keeps to the NIP's text, and does wrong only what a test tells it to by `faults`.
+It keeps to the NIP's text, and does wrong only what its owner, a test, tells it to by `faults`.
 """
 
 import asyncio
@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-from websockets.asyncio.client import ClientConnection, connect
-
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import UnsignedEvent, sign_event, to_json
 from schemas.nostr.nip47 import Encryption, MessageRefused, decrypt, encrypt
@@ -23,6 +21,8 @@ from schemas.nostr.secp256k1 import SecretKey
 from schemas.payments import BackendState, Method
 from services.payments.port import BackendRef, Intent, reference
 from services.payments.simulated import SimulatedWallet
+from services.relays import Publisher, RawSighting, RelayPool, Subscription
+from services.relays.reports import Completion
 
 TIMEOUT_S = 20.0
 METHODS = ("make_invoice", "lookup_invoice", "list_transactions", "get_info")
@@ -85,7 +85,9 @@ class NwcService:
     key: SecretKey = field(default_factory=lambda: SecretKey(secrets.token_bytes(32)))
     client: SecretKey = field(default_factory=lambda: SecretKey(secrets.token_bytes(32)))
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _socket: ClientConnection | None = None
+    _ready: asyncio.Event = field(default_factory=asyncio.Event)
+    _relays: Publisher = field(init=False)
+    _pool: RelayPool = field(init=False)
     _spoken: Encryption = Encryption.NIP44
 
     @property
@@ -94,27 +96,29 @@ class NwcService:
         return f"nostr+walletconnect://{self.key.public_key}?relay={self.relay}&secret={self.client.reveal().hex()}"
 
     async def __aenter__(self) -> Self:
-        self._socket = await connect(self.relay)
+        self._relays = Publisher(is_trusted=lambda _: True)
+        self._pool = RelayPool(self._hear, is_trusted=lambda _: True, on_complete=self._begin)
         tags = [] if self.encryptions is None else [("encryption", self.encryptions)]
         if self.notifies:
             tags.append(("notifications", "payment_received payment_sent"))
         await self._publish(Kind.WALLET_INFO, tuple(tags), " ".join(self.methods))
         wanted = {"kinds": [int(Kind.WALLET_REQUEST)], "#p": [self.key.public_key], "since": int(time.time()) - 5}
-        await self._socket.send(json.dumps(["REQ", "requests", wanted]))
-        ready = asyncio.Event()
-        self._keep(self._serve(self._socket, ready))
-        await asyncio.wait_for(ready.wait(), TIMEOUT_S)
+        self._pool.want({self.relay: (Subscription("requests", (wanted,)),)})
+        await asyncio.wait_for(self._ready.wait(), TIMEOUT_S)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._socket is not None:
-            await self._socket.close()
+        await self._pool.close()
+        await self._relays.close()
 
-    async def pay(self, text: str, *, is_told: bool = True) -> None:
-        """Pay an invoice as its buyer; the wallet notifies its client, unless not."""
+    async def _begin(self, _: Completion) -> None:
+        self._ready.set()
+
+    async def pay(self, text: str, *, is_told: bool = True) -> str:
+        """Pay an invoice as its buyer and give the preimage, hex; the wallet notifies its client, unless not."""
         preimage = await self.wallet.pay(text)
         entry = next(one for one in self.entries if one.text == text)
         entry.preimage = preimage.hex()
@@ -122,20 +126,14 @@ class NwcService:
             said = {"notification_type": "payment_received", "notification": await self._said(entry)}
             kind = Kind.WALLET_NOTIFICATION if self._spoken is Encryption.NIP44 else Kind.WALLET_NOTIFICATION_NIP04
             await self._say(kind, (), said, self._spoken)
+        return entry.preimage
 
     def forget(self, payment_hash: str) -> None:
         """Lose an invoice, as a wallet restored from an old backup."""
         self.entries = [one for one in self.entries if one.payment_hash != payment_hash]
 
-    async def _serve(self, socket: ClientConnection, ready: asyncio.Event) -> None:
-        async for frame in socket:
-            match json.loads(frame):
-                case ["EOSE", *_]:
-                    ready.set()
-                case ["EVENT", _, event]:
-                    self._keep(self._handle(event))
-                case _:
-                    pass
+    async def _hear(self, sighting: RawSighting) -> None:
+        self._keep(self._handle(json.loads(sighting.text)))
 
     def _keep(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -161,7 +159,7 @@ class NwcService:
             await asyncio.sleep(self.slow_s)
         said: dict[str, Any] = {"result_type": method, "error": None, "result": None}
         if isinstance(fault, str) and not isinstance(fault, Fault):
-            said["error"] = {"code": fault, "message": "as the test says"}
+            said["error"] = {"code": fault, "message": "as it was told"}
         else:
             said |= await self._carry_out(method, params, fault)
         if fault in (Fault.UNANSWERED, Fault.SLOW):
@@ -187,7 +185,12 @@ class NwcService:
             case "list_transactions":
                 return {"result": {"transactions": await self._list(params, fault)}}
             case "get_info":
-                info = {"alias": "tests", "pubkey": self.wallet.payee, "network": "regtest", "methods": self.methods}
+                info = {
+                    "alias": "small wallet",
+                    "pubkey": self.wallet.payee,
+                    "network": "regtest",
+                    "methods": self.methods,
+                }
                 return {"result": info}
             case _:
                 return {"error": {"code": "NOT_IMPLEMENTED", "message": "unknown"}}
@@ -256,9 +259,8 @@ class NwcService:
         await self._publish(kind, (("p", client), *tags), content)
 
     async def _publish(self, kind: Kind, tags: tuple[tuple[str, str], ...], content: str) -> None:
-        assert self._socket is not None
         unsigned = UnsignedEvent(
             pubkey=self.key.public_key, created_at=int(time.time()), kind=int(kind), tags=tags, content=content
         )
-        event = to_json(sign_event(unsigned, self.key))
-        await self._socket.send(f'["EVENT",{event}]')
+        event = sign_event(unsigned, self.key)
+        await self._relays.publish(self.relay, event.id, to_json(event), TIMEOUT_S)
