@@ -18,8 +18,10 @@ from schemas.payments import PaymentAxis
 from schemas.shops import ShopSettings
 from schemas.topics import TOPICS
 from schemas.values import Refusal, Waiting
+from services.payments.wallets import KINDS
 from streams.domain.buyers import Silence
 from tests.docs.documents import DOCUMENTS, ROOT, anchors, commands, links, name_of, said_commands
+from tests.support import contract_doc
 from tools import make_limits_doc, make_phrases_doc
 from tools.make_topics_doc import TARGET, render
 
@@ -92,6 +94,14 @@ def test_the_topics_page_is_the_table() -> None:
 def test_the_phrases_page_is_what_is_built_in() -> None:
     """Written by `python -m tools.make_phrases_doc`, and nothing else."""
     assert make_phrases_doc.render() == make_phrases_doc.TARGET.read_text()
+
+
+def test_the_payments_page_has_the_contracts_table() -> None:
+    """Written by `python -m tests.support.contract_doc`, and nothing else."""
+    page = contract_doc.TARGET.read_text()
+
+    assert contract_doc.render(page) == page
+    assert {run.back_end for run in contract_doc.runs()} == set(KINDS)
 
 
 def test_the_limits_page_is_the_table_and_explains_every_setting() -> None:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 
@@ -32,6 +33,7 @@ from services.payments.port import (
     preimage_for,
     reference,
 )
+from tests.support.contract_table import WORDS
 
 MERCHANT = "a1" * 32
 BUYER = "b2" * 32
@@ -107,7 +109,17 @@ class Bench:
 
 
 class PaymentBackendContract:
-    """What holds for every back-end; a subclass gives the `bench`."""
+    """What holds for every back-end; a subclass gives the `bench`, and says what is tried against whom."""
+
+    back_end: ClassVar[str]
+    """Its kind, as in `ncc wallet add`."""
+    peer: ClassVar[str]
+    """`real` where the other side is somebody's server or client, `scripted` where it is ours."""
+
+    @pytest.fixture(autouse=True)
+    def _in_the_table(self, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+        for word, said in zip(WORDS, (self.back_end, self.peer, request.function.__name__), strict=True):
+            record_property(word, said)
 
     @pytest.mark.req("PAY-08")
     async def test_a_request_agrees_with_its_intent_in_every_checked_point(self, bench: Bench) -> None:

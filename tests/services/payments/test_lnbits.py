@@ -18,6 +18,7 @@ from services.payments.lnbits import LnbitsAccount
 from services.payments.lnbits_calls import LnbitsCalls
 from services.payments.port import FROM_THE_START, Rejected, Unauthorized
 from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
+from tests.support.contract_table import REAL
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("lnbits")]
 
@@ -63,6 +64,8 @@ def account_of(url: str, key: str) -> LnbitsAccount:
 @pytest.mark.req("PAY-22")
 class TestLnbits(PaymentBackendContract):
     """The contract, with a real server and an invoice key."""
+
+    back_end, peer = "lnbits", REAL
 
 
 async def test_lnbits_cuts_part_of_a_sat_so_it_is_never_asked_for_it(server: LnbitsServer, keys: Keys) -> None:

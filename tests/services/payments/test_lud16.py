@@ -25,6 +25,7 @@ from services.payments.port import (
 from services.payments.simulated import SimulatedWallet
 from tests.services.payments.contract import MERCHANT, TIMEOUT_S, Bench, PaymentBackendContract
 from tests.services.payments.test_simulated import Clock
+from tests.support.contract_table import SCRIPTED
 from tests.support.lnurl_service import Fault, LnurlService
 
 
@@ -74,6 +75,8 @@ async def peers(tmp_path: Path) -> AsyncIterator[Peers]:
 
 class TestALightningAddress(PaymentBackendContract):
     """The contract, with a service that tells of payments (LUD-21)."""
+
+    back_end, peer = "lud16", SCRIPTED
 
     @pytest.fixture
     def bench(self, peers: Peers) -> Bench:

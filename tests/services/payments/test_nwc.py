@@ -23,6 +23,7 @@ from services.payments.port import (
 from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
 from tests.services.payments.nwc_peers import TUNING, Peers, a_backend, speaking
 from tests.services.relays.support import everyone
+from tests.support.contract_table import SCRIPTED
 
 pytestmark = pytest.mark.real
 
@@ -36,6 +37,8 @@ async def peers(relay: str, tmp_path: Path) -> AsyncIterator[Peers]:
 class TestAWalletOverNostr(PaymentBackendContract):
     """The contract, with a wallet of today: NIP-44, notifications, metadata kept."""
 
+    back_end, peer = "nwc", SCRIPTED
+
     @pytest.fixture
     def bench(self, peers: Peers) -> Bench:
         return peers.bench
@@ -43,6 +46,8 @@ class TestAWalletOverNostr(PaymentBackendContract):
 
 class TestAnOldWalletOverNostr(PaymentBackendContract):
     """The contract, with a wallet that names no encryption, tells nothing by itself and takes late payments."""
+
+    back_end, peer = "nwc", SCRIPTED
 
     @pytest.fixture
     async def bench(self, relay: str, tmp_path: Path) -> AsyncIterator[Bench]:

@@ -19,6 +19,7 @@ from services.payments.port import FROM_THE_START, Cursor, Hint, PaymentBackend,
 from services.payments.simulated import SCAN_ROWS_MAX, PayFault, PaymentRefused, SimulatedWallet
 from tests.services.payments.contract import LIFE_S, MERCHANT, TIMEOUT_S, Bench, PaymentBackendContract
 from tests.services.payments.wallet_process import an_intent
+from tests.support.contract_table import REAL
 
 OTHER_MERCHANT = "d4" * 32
 START_S = 1_760_000_000
@@ -67,9 +68,13 @@ def _bench(wallet: SimulatedWallet, clock: Clock) -> Bench:
 class TestTheSimulatedWallet(PaymentBackendContract):
     """The contract, with a wallet that refuses late payments."""
 
+    back_end, peer = "simulated", REAL
+
 
 class TestTheSimulatedWalletThatSettlesLate(PaymentBackendContract):
     """The contract, with a wallet that takes late payments, as many real ones do."""
+
+    back_end, peer = "simulated", REAL
 
     @pytest.fixture
     def wallet(self, path: Path, clock: Clock) -> Iterator[SimulatedWallet]:
