@@ -156,6 +156,6 @@ def refund(shop: Shop, event: RefundRecorded) -> None:
     shop.orders[event.order.ref] = order._replace(
         refunded_msat=refunded_msat,
         owed_msat=max(0, order.owed_msat - event.amount_msat),
-        payment=payment_after_refund(order.payment, order.paid_msat, refunded_msat),
+        payment=payment_after_refund(order.payment, order.status, order.paid_msat, refunded_msat),
         refunds=with_cause(order.refunds, event.cause),
     )

@@ -205,7 +205,7 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
             return _with(row, stamp, payment=PaymentAxis.PAID, implied_payment=True, paid_msat=paid_msat)
         case RefundRecorded():
             refunded_msat = row.refunded_msat + event.amount_msat
-            payment = payment_after_refund(row.payment, row.paid_msat, refunded_msat)
+            payment = payment_after_refund(row.payment, row.status, row.paid_msat, refunded_msat)
             owed_msat = max(0, row.owed_msat - event.amount_msat)
             return _with(row, stamp, payment=payment, refunded_msat=refunded_msat, owed_msat=owed_msat)
         case RefundOwed():

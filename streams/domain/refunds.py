@@ -1,4 +1,7 @@
-"""Refunds: what the merchant gave back is entered, never more than came in (TR-14, C-01)."""
+"""Refunds: what the merchant gave back is entered, never more than came in (TR-14, C-01).
+
+What counts towards a pending order's price is given back by cancelling it first: it would go on asking for the rest.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,15 @@ def record(decision: Decision, command: RecordRefund) -> None:
     order = decision.shop.order(command.order)
     if order is not None and command.cause in order.refunds:
         return
-    left_msat = 0 if order is None else order.paid_msat - order.refunded_msat
     if order is None:
         decision.refuse(command.order, Actor.MERCHANT, "unknown_order", "no such order", command.cause)
         return
+    counted_msat = order.credit_msat if order.status is OrderStatus.PENDING else 0
+    left_msat = order.paid_msat - order.refunded_msat - counted_msat
     if command.amount_msat > left_msat:
         detail = f"{command.amount_msat} msat, and {left_msat} of what was paid are left"
+        if counted_msat:
+            detail += f"; {counted_msat} count towards the price until the order is cancelled"
         decision.refuse(order.key, Actor.MERCHANT, "refund_too_high", detail, command.cause)
         return
     decision.emit(
@@ -39,7 +45,7 @@ def record(decision: Decision, command: RecordRefund) -> None:
         command.amount_msat,
         command.rail,
         command.reference,
-        is_all=command.amount_msat == left_msat,
+        is_all=command.amount_msat == left_msat and not counted_msat,
     )
     if command.amount_msat == left_msat and order.status in REFUNDABLE:
         moved = OrderMoved(order=order.key, actor=Actor.MERCHANT, to=OrderStatus.REFUNDED, cause=command.cause)

@@ -29,10 +29,7 @@ from schemas.values import MSAT_PER_SAT, Actor
 from streams.domain import orders, owing, wording
 from streams.domain.decision import Decision
 from streams.domain.shop import Order, Receipt, move_cause
-from streams.domain.transitions import PAID
-
-BOUGHT = PAID | {OrderStatus.COMPLETED}
-"""States whose order has its price, so that more money is a surplus."""
+from streams.domain.transitions import BOUGHT
 
 
 def observe(decision: Decision, command: ObservePayment) -> None:

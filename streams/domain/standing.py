@@ -15,15 +15,16 @@ from schemas.orders import (
     ShippingMoved,
     ShippingStatus,
 )
-from schemas.payments import PaymentAxis, PaymentImplied, PaymentSettled
+from schemas.payments import PaymentAxis, PaymentImplied, PaymentPartReceived, PaymentReversed, PaymentSettled
 from schemas.refunds import RefundRecorded
 from schemas.replies import Standing
 from schemas.values import OrderKey
 from streams.domain.shop import Order
 from streams.domain.transitions import (
-    PAID,
+    BOUGHT,
     parcels_after,
     payment_after_move,
+    payment_after_part,
     payment_after_refund,
     payment_after_settlement,
     shipping_of,
@@ -55,19 +56,25 @@ def standing_after(key: OrderKey, order: Order | None, events: Iterable[Event]) 
                 status, payment = to, payment_after_move(payment, to)
             case PaymentSettled(order=of) if of == key:
                 payment = payment_after_settlement(payment, status, event.late)
-                paid_msat += event.gross_msat
+                paid_msat += event.new_msat
+            case PaymentPartReceived(order=of) if of == key:
+                payment = payment_after_part(payment, status, event.late)
+                paid_msat += event.new_msat
+            case PaymentReversed(order=of) if of == key:
+                payment = event.payment
+                paid_msat -= event.amount_msat
             case PaymentImplied(order=of) if of == key:
                 payment = PaymentAxis.PAID
                 paid_msat += event.amount_msat
             case RefundRecorded(order=of) if of == key:
                 refunded_msat += event.amount_msat
-                payment = payment_after_refund(payment, paid_msat, refunded_msat)
+                payment = payment_after_refund(payment, status, paid_msat, refunded_msat)
             case ShippingMoved(order=of) if of == key:
                 parcels = parcels_after(parcels, event)
             case _:
                 pass
     return Standing(
         status=status,
-        paid=payment in _MONEY_CAME or status in (*PAID, OrderStatus.COMPLETED),
+        paid=payment in _MONEY_CAME or (status in BOUGHT and payment is not PaymentAxis.REVERSED),
         shipped=shipping_of(parcels) in _ON_ITS_WAY or status is OrderStatus.COMPLETED,
     )

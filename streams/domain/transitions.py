@@ -53,6 +53,8 @@ DEAD: frozenset[O] = frozenset({O.CANCELLED, O.REJECTED, O.EXPIRED, O.FAILED, O.
 """States in which no payment is expected any more; money that arrives is late (TR-15)."""
 
 PAID: frozenset[O] = frozenset({O.CONFIRMED, O.PROCESSING})
+BOUGHT = PAID | {O.COMPLETED}
+"""States whose order has its price, so that more money is a surplus."""
 """States in which the buyer has paid and the goods are owed."""
 
 
@@ -76,9 +78,9 @@ def shipping_of(parcels: tuple[Parcel, ...]) -> S:
     return min((one.status for one in parcels), key=_PROGRESS.index, default=S.NONE)
 
 
-def payment_after_refund(payment: PaymentAxis, paid_msat: int, refunded_msat: int) -> PaymentAxis:
-    """The payment axis once money was given back: over when all of it was."""
-    return PaymentAxis.REFUNDED if refunded_msat >= paid_msat else payment
+def payment_after_refund(payment: PaymentAxis, status: O, paid_msat: int, refunded_msat: int) -> PaymentAxis:
+    """The payment axis once money was given back: over when all of it was, but what a pending order asks for stands."""
+    return PaymentAxis.REFUNDED if refunded_msat >= paid_msat and status is not O.PENDING else payment
 
 
 def payment_after_move(payment: PaymentAxis, to: O) -> PaymentAxis:

@@ -233,9 +233,10 @@ class Books:
                 place = (event.order.ref, event.reason, event.cause)
                 if event.reason == "already_quoted" and (event.order.ref, event.cause) in self.rumors:
                     raise Breach(f"I9: order {event.order.ref} was refused for the message that placed it")
-                if place in self.refused_once and event.order.ref in self.orders:
+                if place in self.refused_once:
                     raise Breach(f"I9: order {event.order.ref} was refused twice for one cause, {event.reason}")
-                self.refused_once.add(place)
+                if event.order.ref in self.orders:  # an order remembers; what is none, a past one too, does not
+                    self.refused_once.add(place)
                 self.refused.add((event.reason, event.cause))
             case ReplyPromised():
                 if event.order.ref in self.on_hold:

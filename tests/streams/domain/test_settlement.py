@@ -186,6 +186,20 @@ def test_a_merchant_who_goes_on_after_a_part_answers_for_the_rest_only() -> None
     assert row(story).paid_msat == 1_000_000
 
 
+def test_a_part_is_given_back_by_cancelling_and_not_while_the_rest_is_asked_for() -> None:
+    """It counts towards the price, so the order would wait for a rest that is none; late money can go back at once."""
+    story = asked().when(paid(400))
+    story.when(refunded(400, "back")).then(MoveRefused)
+    assert "until the order is cancelled" in story.one(MoveRefused).detail
+    assert row(story).payment is PaymentAxis.PARTIAL
+    story.when(for_rest(600)).then(PaymentRequested, ReplyPromised)
+
+    story.when(moved(OrderStatus.CANCELLED, cause="enough")).when(refunded(400, "then")).then(
+        RefundRecorded, OrderMoved, ReplyPromised
+    )
+    assert (row(story).payment, row(story).owed_msat) == (PaymentAxis.REFUNDED, 0)
+
+
 def test_an_order_that_is_paid_in_part_is_not_amended() -> None:
     """Its price stands, because some of it was paid."""
     story = asked().when(part(400)).when(an_order(("tea", 2), rumor="more"), at_ms=NOW_MS + 970_000)

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.catalogue import RecordListing, RecordShippingOption
 from schemas.orders import MoveOrder, OrderStatus, PlaceOrder, ShippingStatus
-from schemas.payments import RecordPaymentFailure, intent_id
+from schemas.payments import BackendState, RecordPaymentFailure, WaivePayment, intent_id
 from schemas.refunds import RecordRefund
 from schemas.replies import ReplyPromised, Standing
 from schemas.values import Actor
@@ -49,6 +49,16 @@ def test_each_update_says_what_is_paid_and_what_left() -> None:
     assert standing(story.when(moved(OrderStatus.PROCESSING))) == ("processing", True, False)
     assert standing(story.when(parcel(ShippingStatus.SHIPPED, tracking="A"))) == ("processing", True, True)
     assert standing(story.when(moved(OrderStatus.COMPLETED))) == ("completed", True, True)
+
+
+def test_an_order_is_paid_when_its_rest_is_there_and_not_any_more_once_that_is_taken_back() -> None:
+    """A part pays nothing; what a request had before is counted once; a waiver makes it good."""
+    part, back = paid(100, state=BackendState.PARTIAL), paid(207, state=BackendState.REVERSED)
+    story = asked()
+    assert standing(story.when(part)) == ("pending", False, False)
+    assert standing(story.when(paid(207))) == ("confirmed", True, False)
+    assert standing(story.when(back)) == ("confirmed", False, False)
+    assert standing(story.when(WaivePayment(order=a_key(), cause="operator 1"))) == ("confirmed", True, False)
 
 
 def test_an_order_that_came_to_nothing_says_why_and_whether_money_is_owed_back() -> None:

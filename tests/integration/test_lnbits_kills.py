@@ -1,0 +1,111 @@
+"""Two hundred orders paid through a real LNbits while the payments role is killed every two seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.demo.people import Buyer
+from services.demo.wallets.lnbits_server import Keys, LnbitsServer, lnbits_server
+from services.payments.port import reference
+from tests.integration.test_command_line import ncc
+from tests.support.shop import Shop, invoice_of
+from tests.support.stack import RunningStack
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("lnbits")]
+
+BUYERS, ORDERS_EACH = 40, 5
+ORDERS = BUYERS * ORDERS_EACH
+KILL_EVERY_S = 2.0
+AT_ONCE = 10
+"""Buyers who order at the same time; each of them goes on to the next order when one is confirmed."""
+
+
+@asynccontextmanager
+async def kills_of(stack: RunningStack, role: str) -> AsyncGenerator[list[int]]:
+    """Kill a role every two seconds, whatever it is at; gives the processes that died."""
+    killed: list[int] = []
+
+    async def strike() -> None:
+        while True:
+            await asyncio.sleep(KILL_EVERY_S)
+            pid = stack.children()[role]["pid"]
+            if isinstance(pid, int) and pid not in killed:
+                killed.append(stack.kill(role))
+
+    striking = asyncio.ensure_future(strike())
+    try:
+        yield killed
+    finally:
+        striking.cancel()
+        await asyncio.gather(striking, return_exceptions=True)
+    await asyncio.to_thread(stack.wait_up, role, killed[-1])
+
+
+@pytest.mark.req("PAY-17")
+async def test_two_hundred_are_confirmed_once_and_the_books_are_those_of_lnbits(
+    stack: RunningStack, tmp_path: Path
+) -> None:
+    """One invoice made and shown for each order, one confirmation; what LNbits lists as settled is what is entered."""
+    with lnbits_server(tmp_path) as server:
+        payer, keys = server.new_wallet(ORDERS * 100_000), server.new_wallet()
+        async with Shop(stack, stock=ORDERS) as shop:
+            await _paid_into(shop, server, keys, tmp_path)
+            buyers = [await shop.buyer() for _ in range(BUYERS)]
+            room, bought = asyncio.Semaphore(AT_ONCE), list[tuple[Buyer, str]]()
+            async with kills_of(stack, "payments") as killed, asyncio.TaskGroup() as everybody:
+                for buyer in buyers:
+                    everybody.create_task(_buy(shop, server, payer, buyer, room, bought))
+            assert len(killed) >= 5
+
+            assert len(bought) == ORDERS
+            for buyer, order_id in bought:
+                assert len(buyer.of_order(order_id, "2")) == 1, "one request was shown"
+                assert len(buyer.of_order(order_id, "3", "confirmed")) == 1, "and confirmed once"
+            entered = await shop.until(lambda: _entered(shop), "every settlement in ClickHouse")
+            there = server.call("GET", f"/api/v1/payments?limit={ORDERS * 3}", headers={"X-Api-Key": keys.invoice})
+            settled = Counter({one["external_id"]: one["amount"] for one in there if one["status"] == "success"})
+            assert settled == entered
+            requested = [one["external_id"] for one in there if one["external_id"] in settled]
+            assert len(requested) == ORDERS, "none was made twice"
+
+
+async def _paid_into(shop: Shop, server: LnbitsServer, keys: Keys, folder: Path) -> None:
+    key_file = folder / "key"
+    key_file.write_text(keys.invoice + "\n")
+    name = f"shop-{shop.merchant.public_key[:8]}"
+    words = ("wallet", "add", name, "lnbits", "--url", server.url, "--key-file", str(key_file))
+    await asyncio.to_thread(ncc, *words, home=shop.stack.home.root)
+
+
+async def _buy(
+    shop: Shop,
+    server: LnbitsServer,
+    payer: Keys,
+    buyer: Buyer,
+    room: asyncio.Semaphore,
+    bought: list[tuple[Buyer, str]],
+) -> None:
+    """Order, pay and wait for the confirmation, one after another."""
+    for _ in range(ORDERS_EACH):
+        async with room:
+            order_id = await shop.order(buyer)
+            await server.pay(payer, invoice_of(await buyer.wait_for(order_id, "2")))
+            await buyer.wait_for(order_id, "3", "confirmed")
+            bought.append((buyer, order_id))
+
+
+async def _entered(shop: Shop) -> Counter[str] | None:
+    """What the journal has as received, msat by the name that LNbits knows each request by; None until all is there."""
+    rows: list[dict[str, Any]] = await shop.operator.sql(
+        "SELECT subject, amount_msat FROM events WHERE type = 'PaymentSettled' AND merchant = {m:String}",
+        m=shop.merchant.public_key,
+    )
+    found = Counter({reference(str(row["subject"])): int(row["amount_msat"]) for row in rows})
+    return found if len(found) == len(rows) == ORDERS else None
