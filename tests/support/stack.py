@@ -35,9 +35,12 @@ class RunningStack:
         rates: str = "USD=1000",
         relays: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
+        is_patient: bool = False,
     ) -> None:
+        """`is_patient` starts dead children again at once, however often they die."""
         self.home = Home(folder)
-        self._argv = [sys.executable, "-m", "services.cli.main", "up", "--home", str(folder), "--rates", rates]
+        program = "tests.support.patient" if is_patient else "services.cli.main"
+        self._argv = [sys.executable, "-m", program, "up", "--home", str(folder), "--rates", rates]
         self._argv += ["--partitions", str(partitions), *(arg for relay in relays for arg in ("--relay", relay))]
         self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
