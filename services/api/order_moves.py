@@ -77,6 +77,7 @@ def order_move(key: OrderKey, move: str, shipment: Shipment, cause: str) -> Comm
         "exception": ShippingStatus.EXCEPTION,
     }
     orders = {
+        "confirm": OrderStatus.CONFIRMED,
         "process": OrderStatus.PROCESSING,
         "complete": OrderStatus.COMPLETED,
         "cancel": OrderStatus.CANCELLED,

@@ -8,7 +8,7 @@ ORDER_MOVES: dict[str, dict[str, str]] = {
     "waiting": {"cancelled": "buyer merchant"},
     "pending": {
         "cancelled": "buyer merchant",
-        "confirmed": "coordinator",
+        "confirmed": "coordinator merchant",
         "expired": "coordinator",
         "failed": "coordinator",
         "processing": "merchant",

@@ -144,6 +144,12 @@ def order_waive(ref: str, home: Home = None, json_: Json = False) -> None:
     _move(home, ref, "waive", json_)
 
 
+@order_app.command("confirm")
+def order_confirm(ref: str, home: Home = None, json_: Json = False) -> None:
+    """The money came where only you can see it, like a bank transfer or cash: the order is paid by your word."""
+    _move(home, ref, "confirm", json_)
+
+
 @order_app.command("process")
 def order_process(ref: str, home: Home = None, json_: Json = False) -> None:
     """The order is being prepared."""

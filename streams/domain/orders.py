@@ -32,7 +32,7 @@ from streams.domain.shop import Order, move_cause
 from streams.domain.transitions import OPEN, ORDER_MOVES, PAID
 from streams.domain.wanted import Rejected, Wait
 
-PAID_FOR = (OrderStatus.PROCESSING, OrderStatus.COMPLETED)
+PAID_FOR = (OrderStatus.CONFIRMED, OrderStatus.PROCESSING, OrderStatus.COMPLETED)
 """Where only an order goes whose money is there, be it by the merchant's word."""
 
 REVERSED = "its payment was taken back: go on all the same with `ncc order waive`, or cancel it"
@@ -299,6 +299,8 @@ def imply_payment(decision: Decision, order: Order, cause: str) -> None:
 def status_text(command: MoveOrder, paid: bool, is_implied: bool) -> tuple[WireStatus, Phrase] | None:
     """What the buyer is told of a move, or None where the buyer made it and needs no echo (TR-12)."""
     match command.to:
+        case OrderStatus.CONFIRMED:
+            return WireStatus.CONFIRMED, Phrase.CONFIRMED_PAID
         case OrderStatus.PROCESSING if is_implied:
             return WireStatus.PROCESSING, Phrase.ACCEPTED
         case OrderStatus.PROCESSING:

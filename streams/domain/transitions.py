@@ -13,7 +13,7 @@ ORDER_MOVES: dict[tuple[O, O], frozenset[A]] = {
     (O.WAITING, O.REJECTED): frozenset({A.COORDINATOR}),
     (O.WAITING, O.PENDING): frozenset({A.COORDINATOR}),
     (O.PENDING, O.CANCELLED): frozenset({A.BUYER, A.MERCHANT}),
-    (O.PENDING, O.CONFIRMED): frozenset({A.COORDINATOR}),
+    (O.PENDING, O.CONFIRMED): frozenset({A.COORDINATOR, A.MERCHANT}),
     (O.PENDING, O.EXPIRED): frozenset({A.COORDINATOR}),
     (O.PENDING, O.FAILED): frozenset({A.COORDINATOR}),
     (O.PENDING, O.PROCESSING): frozenset({A.MERCHANT}),
@@ -26,7 +26,8 @@ ORDER_MOVES: dict[tuple[O, O], frozenset[A]] = {
 }
 """(from, to) → who may; the coordinator only by its own decisions, never by a `MoveOrder`.
 
-Where the merchant goes on with an order that is not paid, the payment is implied (TR-17).
+Where the merchant confirms an order that no back-end saw paid (TR-06, PAY-12), or goes on with it (TR-17), the
+payment is implied.
 A buyer's `completed` also needs the parcel on its way (A-28); `decide` checks that.
 """
 

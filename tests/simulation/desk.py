@@ -41,7 +41,7 @@ def _word(shop: str, key: OrderKey, cause: str, dice: Dice) -> CommandBody:
         case 5:
             return MarkReady(order=key, cause=cause)
         case 6 | 7:
-            to = OrderStatus(dice.one_of(("processing", "completed", "cancelled")))
+            to = OrderStatus(dice.one_of(("confirmed", "processing", "completed", "cancelled")))
             return MoveOrder(order=key, actor=Actor.MERCHANT, to=to, cause=cause)
         case _:
             parcel = dice.one_of((None, None, "1", "2"))

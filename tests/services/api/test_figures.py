@@ -9,7 +9,7 @@ from schemas import limits
 from schemas.goods import MarkReady
 from schemas.holds import HoldOrder, ReleaseOrder
 from schemas.limits import Limit
-from schemas.orders import MoveShipping
+from schemas.orders import MoveOrder, MoveShipping
 from schemas.payments import WaivePayment
 from services.api.app import SETTING_MAX, NewMerchant
 from services.api.goods import Goods
@@ -52,6 +52,7 @@ def test_a_text_at_the_limit_is_taken_and_one_more_is_not(
         ("release", ReleaseOrder),
         ("ready", MarkReady),
         ("waive", WaivePayment),
+        ("confirm", MoveOrder),
         ("ship", MoveShipping),
     ],
 )

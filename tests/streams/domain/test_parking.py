@@ -52,7 +52,7 @@ def test_an_early_receipt_is_a_claim_once_there_is_a_request() -> None:
 
 def test_messages_are_released_in_the_order_they_came() -> None:
     """One at a time, oldest first; each is judged as if it came now."""
-    story = given(moved(OrderStatus.CONFIRMED), cancelled(Actor.MERCHANT), TEA, an_order())
+    story = given(moved(OrderStatus.COMPLETED, Actor.BUYER), cancelled(Actor.MERCHANT), TEA, an_order())
 
     story.when(RELEASE).then(ParkedReleased, MoveRefused)
     story.when(RELEASE)

@@ -3,24 +3,27 @@
 import pytest
 
 from schemas.catalogue import RecordListing
+from schemas.dialects import gamma
 from schemas.orders import MoveRefused, OrderMoved, OrderStatus, ReachDeadline
 from schemas.payments import (
     BackendState,
     PaymentAxis,
     PaymentDropped,
+    PaymentImplied,
     PaymentPartReceived,
     PaymentReported,
     PaymentRequested,
     PaymentSettled,
     PaymentWanted,
     RecordPaymentFailure,
+    ReportPayment,
     intent_id,
 )
 from schemas.refunds import RefundOwed
 from schemas.replies import PaymentRequestReply, ReplyPromised, StatusReply
 from schemas.stock import StockCommitted, StockReleased
 from schemas.values import Actor
-from tests.support.builders import NOW_MS, OTHER_BUYER, a_key, a_listing, an_order
+from tests.support.builders import MERCHANT, NOW_MS, OTHER_BUYER, a_key, a_listing, a_rumor, an_order
 from tests.support.steps import cancelled, moved, paid, receipt, requested
 from tests.support.story import Story, given
 
@@ -159,6 +162,26 @@ def test_a_receipt_alone_never_confirms() -> None:
     story = asked().when(*(receipt(rumor=str(n)) for n in range(5)))
 
     assert (story.order().status, story.order().payment) == (OrderStatus.PENDING, PaymentAxis.REPORTED)
+
+
+@pytest.mark.req("PAY-12")
+@pytest.mark.parametrize("medium", ["fiat", "pigeon"])
+def test_money_that_only_the_merchant_sees_is_reported_by_the_buyer_and_confirmed_by_hand(medium: str) -> None:
+    """The claim is kept with its medium and moves nothing; the merchant's word confirms once."""
+    said = a_rumor(
+        17, ("p", MERCHANT), ("order", a_key().order_id), ("payment", medium, "IBAN 1", "ref 7"), ("amount", "20")
+    )
+    claim = gamma.DIALECT.read(said)
+    assert isinstance(claim, ReportPayment)
+    story = asked().when(claim)
+    assert story.one(PaymentReported).medium == medium
+    assert (story.order().status, story.order().payment) == (OrderStatus.PENDING, PaymentAxis.REPORTED)
+
+    story.when(moved(OrderStatus.CONFIRMED, cause="operator 1"))
+    assert (story.one(OrderMoved).actor, story.one(PaymentImplied).amount_msat) == (Actor.MERCHANT, 20_000)
+    assert story.one(StockCommitted).order == a_key()
+    story.when(claim, moved(OrderStatus.CONFIRMED, cause="operator 1"), moved(OrderStatus.CONFIRMED, cause="again"))
+    assert confirmations(story) == 1
 
 
 @pytest.mark.parametrize("state", [s for s in BackendState if s not in (BackendState.SETTLED, BackendState.PARTIAL)])

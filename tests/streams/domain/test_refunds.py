@@ -88,7 +88,7 @@ def test_the_same_refund_is_entered_once() -> None:
 
 
 @pytest.mark.req("TR-17")
-@pytest.mark.parametrize("to", [OrderStatus.PROCESSING, OrderStatus.COMPLETED])
+@pytest.mark.parametrize("to", [OrderStatus.CONFIRMED, OrderStatus.PROCESSING, OrderStatus.COMPLETED])
 def test_a_merchant_who_goes_on_with_an_unpaid_order_answers_for_its_money(to: OrderStatus) -> None:
     """Stock sold, request dropped, payment implied, and one update to the buyer in place of two."""
     story = given(DEAR_TEA, an_order(("tea", 2)), requested(2_000)).when(moved(to))

@@ -34,8 +34,8 @@ W, P, C, R = OrderStatus.WAITING, OrderStatus.PENDING, OrderStatus.CONFIRMED, Or
 D, X, J = OrderStatus.COMPLETED, OrderStatus.CANCELLED, OrderStatus.REJECTED
 E, F, G = OrderStatus.EXPIRED, OrderStatus.FAILED, OrderStatus.REFUNDED
 
-MERCHANTS_MOVES = {(W, X), (P, X), (P, R), (P, D), (C, R), (C, D), (C, X), (R, D), (R, X)}
-"""TR-09, TR-11, TR-12, TR-13, TR-17. To refunded an order goes with its refund (TR-14) and by no wish."""
+MERCHANTS_MOVES = {(W, X), (P, X), (P, C), (P, R), (P, D), (C, R), (C, D), (C, X), (R, D), (R, X)}
+"""TR-06, TR-09, TR-11, TR-12, TR-13, TR-17. To refunded an order goes with its refund (TR-14) and by no wish."""
 BUYERS_MOVES = {(W, X), (P, X)}
 """TR-09; TR-12 adds `completed` once the parcel is on its way."""
 BUYERS_WISHES = {(C, X), (R, X)}
