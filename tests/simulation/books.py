@@ -315,7 +315,7 @@ MOVES = {
     ("waiting", "failed"): "coordinator",
     ("waiting", "expired"): "coordinator",
     ("pending", "cancelled"): "buyer merchant",
-    ("pending", "confirmed"): "coordinator",
+    ("pending", "confirmed"): "coordinator merchant",
     ("pending", "expired"): "coordinator",
     ("pending", "failed"): "coordinator",
     ("confirmed", "processing"): "merchant",
