@@ -24,9 +24,14 @@ from schemas.freezes import FreezeMerchant
 from schemas.lnurl_served import description_hash, metadata, order_description_hash, shop_memo
 from schemas.orders import MoveOrder, OrderMoved, OrderStatus
 from schemas.payments import (
+    AnnouncePayment,
     BackendState,
+    Method,
+    NamedPayment,
     ObservePayment,
     ObserveReversal,
+    PaymentAnnounced,
+    PaymentForm,
     PaymentRequested,
     PaymentSettled,
     PaymentWanted,
@@ -37,6 +42,7 @@ from schemas.replies import PaymentOption, PaymentRequestReply
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import Actor
 from tests.support.builders import NOW_MS, NOW_S, a_key, a_listing, an_order
+from tests.support.steps import paid
 from tests.support.story import Story, given
 
 ADDRESS = "shop@shop.example"
@@ -253,3 +259,22 @@ def test_money_over_an_orders_own_address_settles_the_order() -> None:
     )
     assert not story.one(PaymentSettled).late
     assert story.one(OrderMoved).to is OrderStatus.CONFIRMED
+
+
+def test_a_payment_announced_to_the_orders_own_address_goes_to_the_merchant() -> None:
+    """Whatever the flow; the shop's bare address, or another order's, is no place for this order's money."""
+    for name, is_ours in ((OF_ORDER, True), (ADDRESS, False), (f"shop.{'0' * 32}@shop.example", False)):
+        payment = NamedPayment(medium="lightning", form=PaymentForm.ADDRESS, name=name, digest="dd" * 32)
+        story = shown().when(AnnouncePayment(order=a_key(), rumor_id="a0" * 32, amount_sats=10, payments=(payment,)))
+        assert story.none(PaymentAnnounced) is not is_ours
+
+
+def test_an_order_for_the_rest_of_its_price_leads_to_the_request_for_the_rest() -> None:
+    """The former request is used up; until the next is made the address leads nowhere."""
+    story = shown().when(paid(6))
+    assert story.when(a_wallet(1, 4_000)).one(InvoiceRefused).reason is AddressRefusal.NOT_PAYABLE
+    rest = requested().model_copy(
+        update={"intent_id": intent_id(a_key(), 1, Method.BOLT11, 2), "amount_msat": 4_000, "text": "lnbcrt40n1rest"}
+    )
+    story.when(rest)
+    assert story.when(a_wallet(2, 4_000)).one(RequestShown).text == "lnbcrt40n1rest"
