@@ -42,7 +42,10 @@ def of_order(shop: Shop, order: OrderKey) -> str | None:
 
 
 def ask(decision: Decision, command: AskInvoice) -> None:
-    """A call to the shop's address: an invoice is wanted, or the caller reads why there is none. Each call once."""
+    """A call to the shop's address: an invoice is wanted, or the caller reads why there is none. Each call once.
+
+    Amounts are whole sats, since some wallets make no invoice for anything else.
+    """
     shop = decision.shop
     if command.intent_id in shop.asked or command.intent_id in shop.calls:
         return
@@ -53,7 +56,7 @@ def ask(decision: Decision, command: AskInvoice) -> None:
     reason = _closed(shop)
     if reason is None and (address != command.address or hash_of(said) != command.description_hash):
         reason = AddressRefusal.NOT_SERVED
-    elif reason is None and not MSAT_PER_SAT <= command.amount_msat <= most_msat:
+    elif reason is None and (command.amount_msat % MSAT_PER_SAT or not 0 < command.amount_msat <= most_msat):
         reason = AddressRefusal.BAD_AMOUNT
     elif reason is None and open_ >= limits.ADDRESS_INVOICES.most:
         reason = AddressRefusal.TOO_MANY_OPEN

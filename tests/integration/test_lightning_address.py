@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,10 @@ import pytest
 from schemas.bolt11 import decode
 from schemas.lnurl import MadeInvoice, read_address, read_made, read_terms, read_verified
 from services.embedded.ports import free_port
-from tests.integration.test_command_line import ncc
-from tests.services.payments.lnbits_server import Keys, LnbitsServer, lnbits_server
 from tests.support.shop import Shop, invoice_of
 from tests.support.stack import RunningStack
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("lnbits")]
+pytestmark = pytest.mark.real
 
 
 class Wallet:
@@ -109,47 +105,3 @@ async def test_an_address_is_paid_to_and_an_orders_own_address_confirms_the_orde
 async def _confirmed(shop: Shop, order_id: str) -> dict[str, Any] | None:
     row = await shop.order_row(order_id)
     return row if row and row["status"] == "confirmed" else None
-
-
-async def test_a_real_wallet_resolves_an_orders_own_address_and_pays_it(tmp_path: Path) -> None:
-    """LNbits decodes the address and the invoice, and pays it out of another wallet of the same server."""
-    door = f"http://127.0.0.1:{free_port()}"
-    folder, key_file = tmp_path / "lnbits", tmp_path / "key"
-    folder.mkdir()
-    with (
-        lnbits_server(folder) as server,
-        RunningStack(tmp_path / "home", environment={"NCC_SERVICE_URL": door}) as stack,
-    ):
-        async with Shop(stack) as shop, httpx.AsyncClient(timeout=60, trust_env=False) as http:
-            payer, keys = server.new_wallet(1_000_000), server.new_wallet()
-            await _use_lnbits(stack, shop, server, keys, key_file)
-            await give_address(shop, "mugs", door.removeprefix("http://"))
-            buyer = await shop.buyer()
-            order_id = await shop.order(buyer)
-            (own,) = addresses_of(await buyer.wait_for(order_id, "2"))
-
-            paid = await _pay_address(http, server, payer, own)
-            assert decode(paid).description_hash is not None
-            await buyer.wait_for(order_id, "3", "confirmed")
-
-
-async def _use_lnbits(stack: RunningStack, shop: Shop, server: LnbitsServer, keys: Keys, key_file: Path) -> None:
-    """The shop is paid into a wallet of this server."""
-    key_file.write_text(keys.invoice + "\n")
-    name = f"shop-{shop.merchant.public_key[:8]}"
-    words = ("wallet", "add", name, "lnbits", "--url", server.url, "--key-file", str(key_file))
-    await asyncio.to_thread(partial(ncc, *words, home=stack.home.root))
-
-
-async def _pay_address(http: httpx.AsyncClient, server: LnbitsServer, payer: Keys, address: str) -> str:
-    """Have LNbits resolve an address and pay the only amount it takes; gives the invoice it paid."""
-    admin = {"X-Api-Key": payer.admin}
-    url = read_address(address).url("lnurlp")  # LUD-17; LNbits asks an address itself by https only
-    scanned = await http.post(f"{server.url}/api/v1/lnurlscan", headers=admin, json={"lnurl": url})
-    assert scanned.is_success, scanned.text
-    terms = scanned.json()
-    assert terms["minSendable"] == terms["maxSendable"], terms
-    body = {"lnurl": url, "amount": terms["minSendable"]}
-    answer = await http.post(f"{server.url}/api/v1/payments/lnurl", headers=admin, json=body)
-    assert answer.is_success, answer.text
-    return str(answer.json()["bolt11"])

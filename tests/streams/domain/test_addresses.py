@@ -121,6 +121,7 @@ def test_a_call_to_the_shops_address_has_an_invoice_made_for_it() -> None:
         (a_call(address="other@shop.example"), AddressRefusal.NOT_SERVED),
         (a_call(description_hash="00" * 32), AddressRefusal.NOT_SERVED),
         (a_call(amount_msat=999), AddressRefusal.BAD_AMOUNT),
+        (a_call(amount_msat=21_500), AddressRefusal.BAD_AMOUNT),
         (a_call(amount_msat=limits.ORDER_SATS.most * 1_000 + 1), AddressRefusal.BAD_AMOUNT),
     ],
 )
