@@ -380,6 +380,12 @@ DOOR_MESSAGES = Limit(
     why="Who sends is hidden until a message is opened; what is past the figure goes over relays.",
 )
 DOOR_WAITING = Limit("callers that wait at the buyers' door at once", 200, "callers", "C-12", "too_many_messages")
+ADDRESS_CALLS = Limit("calls in a minute to one shop's lightning addresses", 120, "calls", "C-12", "too_many_calls")
+ADDRESS_CALLER = Limit("calls in a minute to them from one network address", 60, "calls", "C-12", "too_many_calls")
+ADDRESS_INVOICES = Limit("unpaid invoices of a shop's lightning address", 50, "invoices", "C-12", "too_many_open")
+ADDRESS_PAYMENTS = Limit(
+    "payments over it that a shop remembers", 5_000, "payments", "PAY-19", "the oldest is forgotten"
+)
 PROOFS_SAID = Limit("payments named in one message", 8, "tags", "market spec §4", "cut")
 RECORD = Limit(
     "one Kafka record",

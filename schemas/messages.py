@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas import (
+    addresses,
     catalogue,
     freezes,
     goods,
@@ -62,6 +63,11 @@ CommandBody = Annotated[
     | payments.ReportPayment
     | payments.ReportUnnamedPayment
     | payments.AnnouncePayment
+    | addresses.AskInvoice
+    | addresses.AskRequest
+    | addresses.RecordInvoice
+    | addresses.RecordInvoiceFailure
+    | addresses.ObserveInvoice
     | preferences.RecordPreference
     | reviews.RecordReview
     | reviews.JudgeReviews
@@ -121,6 +127,12 @@ Event = Annotated[
     | payments.PaymentReversed
     | payments.PaymentImplied
     | payments.PaymentDropped
+    | addresses.InvoiceWanted
+    | addresses.InvoiceMade
+    | addresses.InvoiceRefused
+    | addresses.RequestShown
+    | addresses.AddressPaid
+    | addresses.AddressReversed
     | preferences.PreferenceRecorded
     | preferences.PaymentFlowChosen
     | reviews.ReviewRecorded

@@ -88,7 +88,10 @@ class BackendState(StrEnum):
 
 
 class RecordPaymentRequest(Value):
-    """A back-end holds a request for this intent; its text was checked against the intent (PAY-08)."""
+    """A back-end holds a request for this intent; its text was checked against the intent (PAY-08).
+
+    `is_addressed`: it commits to what the order's own lightning address says, which may lead to it.
+    """
 
     type: Literal["RecordPaymentRequest"] = "RecordPaymentRequest"
     order: OrderKey
@@ -98,6 +101,7 @@ class RecordPaymentRequest(Value):
     payment_hash: str | None
     amount_msat: int
     expires_at: int
+    is_addressed: bool = False
 
 
 class RecordPaymentFailure(Value):
@@ -198,6 +202,8 @@ class PaymentWanted(Value):
 
     The payments role makes it and answers with a command; called again, it finds the one it made.
     A `part` above 1 asks for the rest of what came only in part.
+    Where the order has a lightning address of its own, an invoice is to commit to `description_hash` if the back-end
+    can do that; the memo is then what that address says.
     """
 
     type: Literal["PaymentWanted"] = "PaymentWanted"
@@ -208,10 +214,14 @@ class PaymentWanted(Value):
     amount_msat: int
     expires_at: int
     memo: str
+    description_hash: str | None = None
 
 
 class PaymentRequested(Value):
-    """The order has its one live payment request; the buyer is told by the reply in the same record."""
+    """The order has its one live payment request; the buyer is told by the reply in the same record.
+
+    With `is_addressed` the order's own lightning address leads to it.
+    """
 
     type: Literal["PaymentRequested"] = "PaymentRequested"
     order: OrderKey
@@ -221,6 +231,7 @@ class PaymentRequested(Value):
     payment_hash: str | None
     amount_msat: int
     expires_at: int
+    is_addressed: bool = False
 
     @property
     def digest(self) -> str:

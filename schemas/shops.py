@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas import limits
+from schemas.lnurl_served import ServedAddress
 from schemas.price_rules import Coupons, DefaultSides, ExtraCost, Measure, Sum, Taxes
 from schemas.texts import Texts
 from schemas.texts.phrases import Language
@@ -61,6 +62,7 @@ class ShopSettings(Value):
     Buyers are told things in their own `language` where an order names one, else in the shop's; `texts` are the
     shop's own in place of the built-in ones (C-36).
     With `nip15` stalls' orders and plain messages of kind 4 are read, and answered the same way (STL-07).
+    `lightning_address` is one that this deployment serves for the shop, and leads to its own wallet.
     """
 
     request_ttl_s: int = Field(default=900, ge=60)
@@ -100,6 +102,7 @@ class ShopSettings(Value):
     language: Language = Language.ENGLISH
     texts: Texts = ()
     nip15: StallMessages = StallMessages.OFF
+    lightning_address: ServedAddress = ""
 
     def without_limits(self) -> ShopSettings:
         """The same rules for a crowd that is trusted: whoever measures, or sells to machines of the own house."""

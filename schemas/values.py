@@ -103,6 +103,7 @@ class Origin(StrEnum):
     PAYMENTS = "payments"
     DECIDER = "decider"
     AUDITOR = "auditor"
+    ADDRESS = "address"
 
 
 class Refusal(StrEnum):

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from schemas.addresses import (
+    AddressPaid,
+    AddressRefusal,
+    AddressReversed,
+    AskInvoice,
+    AskRequest,
+    InvoiceMade,
+    InvoiceRefused,
+    InvoiceWanted,
+    ObserveInvoice,
+    RecordInvoice,
+    RecordInvoiceFailure,
+    RequestShown,
+)
 from schemas.messages import CommandBody, Event
 from schemas.payments import (
     AnnouncePayment,
@@ -51,6 +65,9 @@ RECEIPT = ReportPayment(
     warnings=("no_order",),
 )
 PAID_TO = NamedPayment(medium="lightning", form=PaymentForm.INVOICE, name="d2" * 32, digest="d3" * 32, lock_key=None)
+CALL = "c1" * 32
+ADDRESS_HASH = "c2" * 32
+
 PAYMENT_COMMANDS: tuple[CommandBody, ...] = (
     RecordPaymentRequest.model_validate(REQUESTED),
     RecordPaymentFailure(order=ORDER, intent_id=INTENT, reason="the wallet refuses the amount"),
@@ -67,6 +84,19 @@ PAYMENT_COMMANDS: tuple[CommandBody, ...] = (
     ),
     AnnouncePayment(order=ORDER, rumor_id=RUMOR, amount_sats=30_570, payments=(PAID_TO,)),
     RecordPreference(preference=PREFERENCES[0]),
+    AskInvoice(
+        intent_id=CALL,
+        address="shop@shop.example",
+        amount_msat=21_000_000,
+        description_hash=ADDRESS_HASH,
+        expires_at=AT_S + 600,
+    ),
+    AskRequest(call_id=CALL, order_ref=ORDER.ref, amount_msat=30_570_000),
+    RecordInvoice(
+        intent_id=CALL, text="lnbc210u1…", payment_hash="d4" * 32, amount_msat=21_000_000, expires_at=AT_S + 600
+    ),
+    RecordInvoiceFailure(intent_id=CALL, reason="unsupported"),
+    ObserveInvoice(intent_id=CALL, state=BackendState.SETTLED, gross_msat=21_000_000, settled_at=AT_S + 60),
 )
 PAYMENT_EVENTS: tuple[Event, ...] = (
     PaymentWanted(
@@ -88,6 +118,27 @@ PAYMENT_EVENTS: tuple[Event, ...] = (
         said_at=AT_S + 60,
         warnings=("no_order",),
     ),
+    InvoiceWanted(
+        intent_id=CALL,
+        amount_msat=21_000_000,
+        expires_at=AT_S + 600,
+        memo="To shop@shop.example",
+        description_hash=ADDRESS_HASH,
+    ),
+    InvoiceMade(
+        intent_id=CALL, text="lnbc210u1…", payment_hash="d4" * 32, amount_msat=21_000_000, expires_at=AT_S + 600
+    ),
+    InvoiceRefused(intent_id=CALL, reason=AddressRefusal.TOO_MANY_OPEN),
+    RequestShown(
+        call_id=CALL,
+        order=ORDER,
+        intent_id=INTENT,
+        text="lnbc305700n1…",
+        amount_msat=30_570_000,
+        expires_at=AT_S + 900,
+    ),
+    AddressPaid(intent_id=CALL, gross_msat=21_000_000, settled_at=AT_S + 60),
+    AddressReversed(intent_id=CALL, amount_msat=21_000_000),
     PaymentAnnounced(order=ORDER, rumor_id=RUMOR, amount_sats=30_570, payments=(PAID_TO,)),
     PaymentSettled(order=ORDER, intent_id=INTENT, gross_msat=30_570_000, due_msat=30_570_000, settled_at=AT_S + 60),
     PaymentPartReceived(

@@ -53,6 +53,7 @@ SETTINGS: dict[str, str] = {
     "language": "What buyers are told things in where their order names no language: `en`, `de` or `es`.",
     "texts": "Texts of the shop's own in that language, in JSON by the [phrases](phrases.md) they stand for.",
     "nip15": "Whether stalls' orders and plain messages of kind 4 are read and answered: `off` or `on`.",
+    "lightning_address": "A lightning address that is served here for the shop, `name@host`; empty is none.",
 }
 """What each of a shop's settings is for."""
 

@@ -76,7 +76,7 @@ class Nip15:
                 options = [
                     {"type": _OPTION_OF[option.medium], "link": option.text}
                     for option in reply.options
-                    if option.medium in _OPTION_OF
+                    if option.medium in _OPTION_OF and "@" not in option.text  # a stall's button takes an invoice
                 ]
                 return _request(promised, reply.text, options)
             case StatusReply() if standing.status is OrderStatus.REJECTED:

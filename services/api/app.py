@@ -33,6 +33,7 @@ from services.api import (
     stock,
 )
 from services.api.causes import cause_of
+from services.api.served import refuse_address
 
 ROWS_MAX = 1_000
 REFUSALS = frozenset({"MoveRefused", "StockRefused", "AnswerRefused", "PublicationRefused"})
@@ -218,6 +219,7 @@ def make_app(services: Services) -> FastAPI:
             settings=new.settings or (known.settings if known else ShopSettings()),
             added_ms=known.added_ms if known else time.time_ns() // 1_000_000,
         )
+        refuse_address(merchant, services.merchants.all(), services.standing.service_url)
         if not services.is_signer_for(new.public_key):
             raise HTTPException(
                 status.HTTP_400_BAD_REQUEST, "no key for this merchant in the home: use `ncc merchant add`"
@@ -234,6 +236,7 @@ def make_app(services: Services) -> FastAPI:
                 status.HTTP_404_NOT_FOUND, f"there is no merchant {public_key}: `ncc merchant list` shows them"
             )
         merchant = known.model_copy(update={"settings": changed_settings(known.settings, changes)})
+        refuse_address(merchant, services.merchants.all(), services.standing.service_url)
         await services.put_merchant(merchant)
         decision = await decide(public_key, OpenShop(settings=merchant.settings), None)
         return {**merchant.model_dump(mode="json"), "decision": decision}

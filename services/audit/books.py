@@ -47,6 +47,8 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "RefundRecorded": on_money.refunded,
     "PaymentDropped": on_money.dropped,
     "PaymentSettled": on_money.settled,
+    "AddressPaid": on_money.came_over_address,
+    "AddressReversed": on_money.left_address,
     "PastOrderRecorded": on_orders.past,
     "ReplyPromised": on_money.promised,
     "ListingRecorded": on_reviews.listed,

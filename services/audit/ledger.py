@@ -124,6 +124,8 @@ class Ledger:
         """Merchant → what may be missing of a price that counts as paid."""
         self.refunded: dict[str, int] = {}
         """Order → msat given back."""
+        self.unassigned: dict[str, int] = {}
+        """Intent → msat that came over a shop's own lightning address, for no order."""
         self.frozen: dict[str, str] = {}
         """Merchant → why their effects wait."""
         self.answered: dict[str, int] = {}

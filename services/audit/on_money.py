@@ -108,6 +108,23 @@ def reversed_(ledger: Ledger, fact: Fact) -> None:
         order.intent, order.is_requested = "", False
 
 
+def came_over_address(ledger: Ledger, fact: Fact) -> None:
+    """Money came over the shop's own address: more than was there, and entered after what was there."""
+    intent, gross, before = fact["intent_id"], fact["gross_msat"], fact["before_msat"]
+    there = ledger.unassigned.get(intent, 0)
+    fits = there == before < gross and ledger.settled.get(intent) == 0
+    ledger.check("I5", fits, lambda: f"{gross} msat came over the address after {before}, and {there} were there")
+    ledger.unassigned[intent] = gross
+
+
+def left_address(ledger: Ledger, fact: Fact) -> None:
+    """It was taken back, once, and all of it."""
+    intent, amount = fact["intent_id"], fact["amount_msat"]
+    there = ledger.unassigned.pop(intent, 0)
+    ledger.check("I5", 0 < amount == there, lambda: f"{amount} msat left the address, and {there} were there")
+    ledger.settled.put(intent, REVERSED)
+
+
 def implied(ledger: Ledger, fact: Fact) -> None:
     """The merchant answers for the money, and goes on."""
     order, amount = ledger.order_of(fact), fact["amount_msat"]

@@ -9,6 +9,14 @@ from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Final, NamedTuple, assert_never
 
+from schemas.addresses import (
+    AddressPaid,
+    AddressReversed,
+    InvoiceMade,
+    InvoiceRefused,
+    InvoiceWanted,
+    RequestShown,
+)
 from schemas.catalogue import (
     CollectionRecorded,
     DeletionNoted,
@@ -212,6 +220,14 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
             return [row._replace(coordinate=coordinate, subject=preference.event_id)]
         case PaymentFlowChosen(choice=choice):
             return _choice(row, choice)
+        case InvoiceWanted() | InvoiceMade() | RequestShown():
+            return [row._replace(subject=short(event.intent_id), amount_msat=int64(event.amount_msat))]
+        case InvoiceRefused():
+            return [row._replace(subject=short(event.intent_id), reason=event.reason.value)]
+        case AddressPaid():
+            return [row._replace(subject=short(event.intent_id), amount_msat=int64(event.new_msat))]
+        case AddressReversed():
+            return [row._replace(subject=short(event.intent_id), amount_msat=int64(event.amount_msat))]
         case PaymentDropped():
             return [row._replace(subject=short(event.intent_id))]
         case ListingRecorded(listing=listing) | ListingRevised(listing=listing):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.payments import BackendState, Method, ObserveReversal, PaymentWanted
+from schemas.addresses import InvoiceWanted, ObserveInvoice, RecordInvoice, RecordInvoiceFailure
+from schemas.messages import CommandBody
+from schemas.payments import (
+    BackendState,
+    Method,
+    ObservePayment,
+    ObserveReversal,
+    PaymentWanted,
+    RecordPaymentFailure,
+    RecordPaymentRequest,
+)
 from services.payments.port import (
     BackendRef,
     Intent,
@@ -24,9 +34,9 @@ _BOLT11 = "bolt11:"
 
 @dataclass(slots=True)
 class Open:
-    """One request that is wanted or watched."""
+    """One request that is wanted or watched: an order's, or an invoice of a shop's own lightning address."""
 
-    wanted: PaymentWanted
+    wanted: PaymentWanted | InvoiceWanted
     partition: int
     offset: int
     merchant: str
@@ -44,10 +54,23 @@ class Open:
     """What of its money the journal has, and whether that settled it."""
     lost_msat: int = -1
     """What the journal had of it when its loss was said."""
+    is_plain: bool = False
+    """The back-end cannot commit to a description by its hash, so it shows the memo."""
 
     @property
     def intent_id(self) -> str:
         return self.wanted.intent_id
+
+    @property
+    def order_ref(self) -> str | None:
+        """The order it is for; None for an invoice of the shop's address, which knows no order."""
+        return self.wanted.order.ref if isinstance(self.wanted, PaymentWanted) else None
+
+    def lacks_description_hash(self) -> bool:
+        """Go on without a hash of the description where an order's request can do so; False where it cannot."""
+        can = isinstance(self.wanted, PaymentWanted) and self.wanted.description_hash is not None and not self.is_plain
+        self.is_plain |= can
+        return can
 
     def intent(self, preimage_secret: bytes, backend: PaymentBackend) -> Intent:
         """What the back-end is asked for; the secret is what its preimage is derived from, where it takes one."""
@@ -58,8 +81,66 @@ class Open:
             memo=self.wanted.memo,
             expires_at=self.wanted.expires_at,
             method=Method.BOLT11,
+            description_hash=self._description_hash(backend),
             preimage=preimage_for(preimage_secret, self.intent_id) if backend.capabilities.preset_preimage else None,
         )
+
+    def _description_hash(self, backend: PaymentBackend) -> str | None:
+        """What the invoice is to commit to; an order's may do without where the back-end cannot."""
+        if isinstance(self.wanted, InvoiceWanted):
+            return self.wanted.description_hash
+        return None if self.is_plain or not backend.capabilities.description_hash else self.wanted.description_hash
+
+    def made(self, intent: Intent, request: PaymentRequest) -> CommandBody:
+        """The command for a request that the back-end holds; it may have set a later end itself."""
+        expires_at = min(request.expires_at, self.wanted.expires_at)
+        match self.wanted:
+            case PaymentWanted(order=order):
+                return RecordPaymentRequest(
+                    order=order,
+                    intent_id=self.intent_id,
+                    medium="lightning",
+                    text=request.text,
+                    payment_hash=request.payment_hash,
+                    amount_msat=request.amount_msat,
+                    expires_at=expires_at,
+                    is_addressed=intent.description_hash is not None,
+                )
+            case InvoiceWanted():
+                return RecordInvoice(
+                    intent_id=self.intent_id,
+                    text=request.text,
+                    payment_hash=request.payment_hash or "",
+                    amount_msat=request.amount_msat,
+                    expires_at=expires_at,
+                )
+
+    def failed(self, reason: str) -> CommandBody:
+        """The command for a request that the back-end refuses for good."""
+        match self.wanted:
+            case PaymentWanted(order=order):
+                return RecordPaymentFailure(order=order, intent_id=self.intent_id, reason=reason)
+            case InvoiceWanted():
+                return RecordInvoiceFailure(intent_id=self.intent_id, reason=reason)
+
+    def observed(self, seen: Observation) -> CommandBody:
+        """The command for what a look-up found."""
+        match self.wanted:
+            case PaymentWanted(order=order):
+                return ObservePayment(
+                    order=order,
+                    intent_id=self.intent_id,
+                    state=seen.state,
+                    gross_msat=seen.gross_msat,
+                    settled_at=seen.settled_at,
+                )
+            case InvoiceWanted():
+                return ObserveInvoice(
+                    intent_id=self.intent_id,
+                    state=seen.state,
+                    gross_msat=seen.gross_msat,
+                    settled_at=seen.settled_at,
+                )
 
     def is_news(self, seen: Observation) -> bool:
         """Whether a look-up found money, or its loss, that the journal does not have."""
@@ -80,7 +161,8 @@ class Open:
         One that the journal still wants may yet be shown, whatever our clock says.
         """
         ends_s = max(self.wanted.expires_at, self.payable_until) + LATE_WATCH_S
-        return ends_s < now_s and (self.gone or self.seen_s > ends_s if self.requested else self.dropped)
+        is_unwanted = self.dropped or isinstance(self.wanted, InvoiceWanted)
+        return ends_s < now_s and (self.gone or self.seen_s > ends_s if self.requested else is_unwanted)
 
 
 def faults_of(intent: Intent, request: PaymentRequest, backend: PaymentBackend, now_s: int) -> RequestRefused | None:

@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from schemas.addresses import AddressPaid, AddressReversed, InvoiceMade, InvoiceRefused, InvoiceWanted
 from schemas.crash_points import Point, reach
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import OrderMoved, OrderStatus
 from schemas.payments import (
-    ObservePayment,
     PaymentAnnounced,
     PaymentDropped,
     PaymentPartReceived,
@@ -26,8 +26,6 @@ from schemas.payments import (
     PaymentReversed,
     PaymentSettled,
     PaymentWanted,
-    RecordPaymentFailure,
-    RecordPaymentRequest,
 )
 from schemas.values import Origin
 from services.payments.open_requests import Open, faults_of, reversal_of
@@ -36,6 +34,7 @@ from services.payments.port import (
     BackendError,
     BackendRef,
     Cursor,
+    Intent,
     Observation,
     PaymentBackend,
     PaymentRequest,
@@ -88,7 +87,12 @@ class PaymentsRole:
                 case PaymentWanted():
                     self._open[event.intent_id] = Open(event, partition, offset, record.merchant)
                     self._ensure_soon(event.intent_id, partition)
-                case PaymentRequested():
+                case InvoiceWanted():
+                    self._open[event.intent_id] = Open(event, partition, offset, record.merchant)
+                    self._ensure_soon(event.intent_id, partition)
+                case InvoiceRefused():
+                    self._forget(event.intent_id)
+                case PaymentRequested() | InvoiceMade():
                     if (entry := self._open.get(event.intent_id)) is not None:
                         entry.requested = True
                 case PaymentReported() | PaymentAnnounced():
@@ -96,7 +100,9 @@ class PaymentsRole:
                         self._look_soon(entry)
                 case PaymentPartReceived() | PaymentSettled():
                     self._note(event)
-                case PaymentReversed():
+                case AddressPaid():
+                    self._note_address(event)
+                case PaymentReversed() | AddressReversed():
                     self._forget(event.intent_id)
                 case PaymentDropped():
                     self._drop(event.intent_id)
@@ -197,7 +203,7 @@ class PaymentsRole:
                 request = await backend.ensure(intent, timeout_s=CALL_TIMEOUT_S)
                 refused = None if entry.requested else faults_of(intent, request, backend, int(time.time()))
                 if refused is None:
-                    await self._made(entry, request)
+                    await self._made(entry, intent, request)
                     return
                 refusals += 1
                 log.error("not sent", intent=entry.intent_id, reason=refused.reason.value, detail=refused.detail)
@@ -205,6 +211,8 @@ class PaymentsRole:
                     await self._failed(entry, refused.reason.value)
                     return
             except (Rejected, Unsupported) as error:
+                if isinstance(error, Unsupported) and entry.lacks_description_hash():
+                    continue
                 entry.gone = True
                 if not entry.requested:
                     await self._failed(entry, type(error).__name__.lower())
@@ -216,7 +224,7 @@ class PaymentsRole:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
 
-    async def _made(self, entry: Open, request: PaymentRequest) -> None:
+    async def _made(self, entry: Open, intent: Intent, request: PaymentRequest) -> None:
         reach(Point.PAYMENTS_MADE)
         entry.ref, entry.payable_until = request.backend_ref, request.expires_at
         self._by_ref[request.backend_ref] = entry.intent_id
@@ -225,19 +233,10 @@ class PaymentsRole:
                 self._spawn(f"cancel:{entry.intent_id}", self._cancel(entry, request.backend_ref))
             self._look_soon(entry)
             return
-        body = RecordPaymentRequest(
-            order=entry.wanted.order,
-            intent_id=entry.intent_id,
-            medium="lightning",
-            text=request.text,
-            payment_hash=request.payment_hash,
-            amount_msat=request.amount_msat,
-            expires_at=min(request.expires_at, entry.wanted.expires_at),  # a back-end may set a later end itself
-        )
-        await self._say(entry, body)
+        await self._say(entry, entry.made(intent, request))
 
     async def _failed(self, entry: Open, reason: str) -> None:
-        await self._say(entry, RecordPaymentFailure(order=entry.wanted.order, intent_id=entry.intent_id, reason=reason))
+        await self._say(entry, entry.failed(reason))
 
     async def _say(self, entry: Open, body: CommandBody, what: str = "") -> None:
         await self._say_of(entry.merchant, entry.intent_id, body, what)
@@ -315,14 +314,7 @@ class PaymentsRole:
         reach(Point.PAYMENTS_LOOKED)
         entry.seen_s = time.time()
         if entry.is_news(seen):
-            body = ObservePayment(
-                order=entry.wanted.order,
-                intent_id=entry.intent_id,
-                state=seen.state,
-                gross_msat=seen.gross_msat,
-                settled_at=seen.settled_at,
-            )
-            await self._say(entry, body, f":{seen.state}:{seen.gross_msat}")
+            await self._say(entry, entry.observed(seen), f":{seen.state}:{seen.gross_msat}")
 
     # Book-keeping
 
@@ -331,7 +323,7 @@ class PaymentsRole:
         return entry.partition in self._live and entry.merchant not in self._frozen
 
     def _of_order(self, ref: str) -> list[Open]:
-        return [entry for entry in self._open.values() if entry.wanted.order.ref == ref]
+        return [entry for entry in self._open.values() if entry.order_ref == ref]
 
     def _note(self, event: PaymentPartReceived | PaymentSettled) -> None:
         """Money is in the journal. A request that may still take some is watched; where none is due it is cancelled."""
@@ -344,6 +336,13 @@ class PaymentsRole:
             self._drop(event.intent_id)
         else:
             self._forget(event.intent_id)
+
+    def _note_address(self, event: AddressPaid) -> None:
+        """The same of an invoice of the shop's address; it is watched until all of it is there."""
+        if (entry := self._open.get(event.intent_id)) is not None:
+            entry.got_msat = event.gross_msat
+            if event.gross_msat >= entry.wanted.amount_msat:
+                self._forget(event.intent_id)
 
     def _drop(self, intent_id: str) -> None:
         """Not wanted any more: cancel it where that can be done, and watch it for late money."""

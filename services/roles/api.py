@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from schemas.market.countries import currency_codes
@@ -11,10 +11,12 @@ from schemas.market.describing import Offer
 from schemas.messages import JournalRecord
 from schemas.shops import ShopSettings
 from schemas.topics import partition_of
+from services.api.address import Addresses
 from services.api.answers import Answers
 from services.api.app import Services, make_app
 from services.api.places import Places
 from services.api.service import Door, make_door
+from services.api.shown_invoices import ShownInvoices
 from services.metrics.client import QueryClient
 from services.metrics.port import MetricsError
 from services.rates.fixed import FixedRates
@@ -72,8 +74,11 @@ async def run(stage: Stage) -> None:
     )
     serving = [serve(app, stage.settings.api_url)]
     answers = Answers(stage.home.root / "service.db") if stage.settings.service_url else None
-    if answers is not None:
-        serving.append(serve(make_door(_door(stage, sinks, tail, table, queries, answers)), stage.settings.service_url))
+    shown = ShownInvoices(stage.home.root / "addresses.db") if stage.settings.service_url else None
+    if answers is not None and shown is not None:
+        addresses = Addresses(table.all, sinks.send, _records(stage, tail), queries.rows, shown)
+        door = make_door(_door(stage, sinks, tail, table, queries, answers), addresses)
+        serving.append(serve(door, stage.settings.service_url))
     stage.ready_when(lambda: tail.started.is_set() and table.ready.is_set())
     try:
         await together(tail.run(), table.run(), *serving, sinks.failure)
@@ -82,6 +87,8 @@ async def run(stage: Stage) -> None:
         vault.close()
         if answers is not None:
             answers.close()
+        if shown is not None:
+            shown.close()
         await producer.stop()
 
 
@@ -97,7 +104,12 @@ def _door(
         except MetricsError:
             return True
 
-    def records(merchant: str) -> AbstractAsyncContextManager[AsyncIterator[JournalRecord]]:
-        return tail.watching(partition_of(merchant, stage.settings.partitions))
-
+    records = _records(stage, tail)
     return Door(lambda key: table.get(key) is not None, is_frozen, sinks, records, stage.signer, answers)
+
+
+def _records(
+    stage: Stage, tail: JournalTail
+) -> Callable[[str], AbstractAsyncContextManager[AsyncIterator[JournalRecord]]]:
+    """Every record of a merchant's partition from now on."""
+    return lambda merchant: tail.watching(partition_of(merchant, stage.settings.partitions))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
+from schemas.addresses import AskInvoice, AskRequest, ObserveInvoice, RecordInvoice, RecordInvoiceFailure
 from schemas.catalogue import (
     RecordCollection,
     RecordDeletion,
@@ -46,6 +47,7 @@ from schemas.reviews import JudgeReviews, RecordReview
 from schemas.shops import OpenShop, ShopOpened
 from schemas.stock import SetStock
 from streams.domain import (
+    addresses,
     catalogue,
     freezing,
     handing,
@@ -124,6 +126,16 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             payments.announce(decision, body)
         case RecordPaymentFailure():
             payments.record_failure(decision, body)
+        case AskInvoice():
+            addresses.ask(decision, body)
+        case AskRequest():
+            addresses.ask_request(decision, body)
+        case RecordInvoice():
+            addresses.record_invoice(decision, body)
+        case RecordInvoiceFailure():
+            addresses.record_failure(decision, body)
+        case ObserveInvoice():
+            addresses.observe(decision, body)
         case ReleaseParked():
             early = parking.release(decision, body.order)
             if early is not None:

@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import assert_never
 
 from schemas import limits
+from schemas.addresses import (
+    AddressPaid,
+    AddressReversed,
+    InvoiceMade,
+    InvoiceRefused,
+    InvoiceWanted,
+    RequestShown,
+)
 from schemas.catalogue import (
     CollectionRecorded,
     DeletionNoted,
@@ -67,7 +75,7 @@ from schemas.stock import (
     StockSet,
 )
 from schemas.values import Actor
-from streams.domain import fold_goods, fold_inbox, fold_money, fold_orders, fold_reviews
+from streams.domain import fold_addresses, fold_goods, fold_inbox, fold_money, fold_orders, fold_reviews
 from streams.domain.shop import (
     Due,
     Master,
@@ -127,6 +135,16 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             fold_money.imply(shop, event)
         case RefundRecorded():
             fold_money.refund(shop, event)
+        case InvoiceWanted():
+            fold_addresses.want(shop, event, at_ms)
+        case InvoiceMade():
+            fold_addresses.make(shop, event)
+        case InvoiceRefused() | RequestShown():
+            fold_addresses.answer(shop, event)
+        case AddressPaid():
+            fold_addresses.pay(shop, event)
+        case AddressReversed():
+            fold_addresses.take_back(shop, event)
         case PickupReady():
             fold_orders.make_ready(shop, event)
         case GoodsSet():

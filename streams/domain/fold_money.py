@@ -36,6 +36,7 @@ def want(shop: Shop, event: PaymentWanted) -> None:
             asked_msat=event.amount_msat,
             payment_hash=order.payment_hash if event.part == 1 else None,
             request_digest=order.request_digest if event.part == 1 else None,
+            request_text=None,
         )
 
 
@@ -48,6 +49,7 @@ def ask(shop: Shop, event: PaymentRequested) -> None:
             payment=payment_while_asked(order.payment, PaymentAxis.REQUESTED),
             payment_hash=event.payment_hash,
             request_digest=event.digest,
+            request_text=event.text if event.is_addressed else None,
             received=_with_receipt(order, receipt),
         )
     if event.payment_hash is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from schemas.lnurl_served import order_memo
 from schemas.orders import (
     CancellationRequested,
     Finding,
@@ -25,7 +26,7 @@ from schemas.replies import WireStatus
 from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
 from schemas.texts.phrases import Phrase
 from schemas.values import Actor, OrderKey, Refusal, Waiting
-from streams.domain import buyers, handing, owing, parking, wording
+from streams.domain import addresses, buyers, handing, owing, parking, wording
 from streams.domain.decision import Decision
 from streams.domain.pricing import quote
 from streams.domain.shop import Order, move_cause
@@ -187,7 +188,8 @@ def accept(decision: Decision, order: Order, quoted: Quote) -> None:
             revision=order.revision,
             amount_msat=quoted.total_msat,
             expires_at=quoted.valid_until,
-            memo=f"Order {order.key.ref}",
+            memo=order_memo(order.key.ref),
+            description_hash=addresses.description_hash(decision.shop, order.key),
         )
     )
 

@@ -20,7 +20,7 @@ from schemas.payments import (
 from schemas.preferences import PaymentFlow
 from schemas.replies import PaymentOption, PaymentRequestReply
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
-from streams.domain import buyers, orders, parking, payment_choice, wording
+from streams.domain import addresses, buyers, orders, parking, payment_choice, wording
 from streams.domain.decision import Decision
 from streams.domain.shop import Order, move_cause
 from streams.domain.transitions import PAID
@@ -44,11 +44,15 @@ def record_request(decision: Decision, command: RecordPaymentRequest) -> None:
             payment_hash=command.payment_hash,
             amount_msat=command.amount_msat,
             expires_at=command.expires_at,
+            is_addressed=command.is_addressed,
         )
     )
+    options = [PaymentOption(medium=command.medium, text=command.text)]
+    if command.is_addressed and (address := addresses.of_order(decision.shop, order.key)) is not None:
+        options.append(PaymentOption(medium=command.medium, text=address))
     reply = PaymentRequestReply(
         amount_sats=command.amount_msat // MSAT_PER_SAT,
-        options=(PaymentOption(medium=command.medium, text=command.text),),
+        options=tuple(options),
         expires_at=command.expires_at,
         text=_request_text(decision, order, command.amount_msat),
     )
@@ -157,6 +161,8 @@ def belongs(decision: Decision, order: Order, payment: NamedPayment) -> bool:
     """
     shop = decision.shop
     if payment.digest == order.request_digest:
+        return True
+    if order.request_text is not None and payment.name == addresses.of_order(shop, order.key):
         return True
     if order.flow is not PaymentFlow.AUTOMATIC:
         return False

@@ -7,6 +7,7 @@ known by its intent, and each time it is looked up only what is new counts, so a
 from __future__ import annotations
 
 from schemas import limits
+from schemas.lnurl_served import order_memo
 from schemas.orders import OrderStatus
 from schemas.payments import (
     BackendState,
@@ -26,7 +27,7 @@ from schemas.refunds import OwedFor
 from schemas.replies import TextReply
 from schemas.texts.phrases import Phrase
 from schemas.values import MSAT_PER_SAT, Actor
-from streams.domain import orders, owing, wording
+from streams.domain import addresses, orders, owing, wording
 from streams.domain.decision import Decision
 from streams.domain.shop import Order, Receipt, move_cause
 from streams.domain.transitions import BOUGHT
@@ -48,6 +49,8 @@ def observe(decision: Decision, command: ObservePayment) -> None:
 
 def observe_reversal(decision: Decision, command: ObserveReversal) -> None:
     """The same of a request that nobody watched any more, found by its payment hash."""
+    if (intent := addresses.of_hash(decision.shop, command.payment_hash)) is not None:
+        addresses.take_back(decision, intent)
     order = decision.shop.orders.get(decision.shop.requests.get(command.payment_hash, ""))
     if order is None:
         return
@@ -172,7 +175,8 @@ def _want_rest(decision: Decision, order: Order, missing_msat: int) -> None:
             part=part,
             amount_msat=-(-missing_msat // MSAT_PER_SAT) * MSAT_PER_SAT,
             expires_at=order.deadline_ms // 1_000,
-            memo=f"Order {order.key.ref}, rest",
+            memo=f"{order_memo(order.key.ref)}, rest",
+            description_hash=addresses.description_hash(decision.shop, order.key),
         )
     )
 

@@ -39,6 +39,16 @@ class Receipt(NamedTuple):
     is_reversed: bool = False
 
 
+class Asked(NamedTuple):
+    """An invoice of the shop's own lightning address, and what came for it."""
+
+    amount_msat: int
+    expires_at: int
+    payment_hash: str | None = None
+    paid_msat: int = 0
+    is_reversed: bool = False
+
+
 class Order(NamedTuple):
     """One order on its three axes, with what later decisions need to know of it."""
 
@@ -72,6 +82,8 @@ class Order(NamedTuple):
     payment_hash: str | None = None
     request_digest: str | None = None
     """Of its payment request, once the buyer was shown it (`request_digest`)."""
+    request_text: str | None = None
+    """The same as it was written, where the order's own lightning address leads to it."""
     held: tuple[StockLine, ...] = ()
     cancellation_requested: bool = False
     deadline_ms: int | None = None
@@ -263,6 +275,10 @@ class Shop:
     """The orders that wait for payment."""
     requests: dict[str, str] = field(default_factory=dict)
     """By payment hash, the order of each of the last invoices, so that a proof counts for its own order only."""
+    asked: dict[str, Asked] = field(default_factory=dict)
+    """By intent, the invoices of the shop's own lightning address, the oldest first."""
+    calls: tuple[str, ...] = ()
+    """The last calls to an address that were answered without one."""
     hour: int = 0
     heard: dict[str, int] = field(default_factory=dict)
     unpaid: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -150,8 +150,9 @@ def written(reply: Reply, status: OrderStatus, paid: bool = False, shipped: bool
 
 @pytest.mark.req("TJ1-01")
 def test_a_payment_request_offers_what_nip15_has_a_word_for() -> None:
-    """`ln` with the invoice; a medium without a word is not offered."""
+    """`ln` with the invoice; a medium without a word is not offered, and no lightning address behind a button."""
     options = tuple(PaymentOption(medium=medium, text=f"{medium} text") for medium in ("lightning", "bitcoin", "ecash"))
+    options += (PaymentOption(medium="lightning", text="shop.1@shop.example"),)
     reply = PaymentRequestReply(amount_sats=10, options=options, expires_at=NOW_S, text="Please pay.")
 
     assert written(reply, OrderStatus.PENDING) == {
