@@ -18,7 +18,7 @@ from services.payments.credentials import (
     Lud16Credential,
     NwcCredential,
 )
-from services.payments.lnbits_calls import BadWalletUrl, wallet_url
+from services.payments.http_calls import BadWalletUrl, wallet_url
 from services.payments.wallets import KINDS, SIMULATED
 
 LNBITS_KEY_CHARS_MAX = 128

@@ -24,7 +24,7 @@ from services.payments.credentials import (
     WalletStore,
 )
 from services.payments.lnbits import LnbitsAccount
-from services.payments.lnbits_calls import LnbitsCalls
+from services.payments.lnbits_calls import lnbits_calls
 from services.payments.lud16 import LightningAddress, Lud16Config
 from services.payments.nwc import NwcConfig, NwcWallet
 from services.payments.port import (
@@ -121,7 +121,7 @@ def open_wallet(credential: Credential, book: Path) -> OpenWallet:
     """
     match credential:
         case LnbitsCredential():
-            return LnbitsAccount(LnbitsCalls(credential.url, credential.key), credential.network or Network.BITCOIN)
+            return LnbitsAccount(lnbits_calls(credential.url, credential.key), credential.network or Network.BITCOIN)
         case NwcCredential():
             is_near = credential.is_near
             config = NwcConfig(
