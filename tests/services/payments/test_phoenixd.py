@@ -11,9 +11,11 @@ from pydantic import SecretStr
 from schemas.bolt11 import Network, decode
 from schemas.payments import BackendState
 from services.payments.phoenixd import PhoenixdNode, phoenixd_calls
-from services.payments.port import FROM_THE_START, Cursor, Rejected, Unauthorized
+from services.payments.port import FROM_THE_START, Cursor, Rejected, Unauthorized, Unknown
 from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
-from tests.support.scripted_phoenixd import FULL, LIMITED, ScriptedPhoenixd
+from tests.services.payments.node_faults import NodeFaultsContract, Peer
+from tests.support.scripted_nodes import NodeFault
+from tests.support.scripted_phoenixd import CREATE, FULL, LIMITED, LIST, ScriptedPhoenixd
 
 
 @pytest.fixture
@@ -46,6 +48,43 @@ def backend_of(node: ScriptedPhoenixd, url: str, password: str = LIMITED, doubt_
 
 class TestPhoenixd(PaymentBackendContract):
     """The contract, with the limited password."""
+
+
+class TestPhoenixdThatFails(NodeFaultsContract):
+    """The faults that every node has."""
+
+    @pytest.fixture
+    def peer(self, node: ScriptedPhoenixd, url: str, bench: Bench) -> Peer:
+        def at(other: str) -> PhoenixdNode:
+            return backend_of(node, other)
+
+        return Peer(node.ledger, bench, lambda: at(url), at, CREATE, LIST, LIMITED)
+
+
+async def test_no_second_invoice_is_made_while_a_lost_one_may_still_appear(
+    node: ScriptedPhoenixd, bench: Bench
+) -> None:
+    """phoenixd would take it: until the doubt has passed the call is unknown, then the first invoice is there."""
+    node.ledger.faults[CREATE].append(NodeFault.FAILS_AFTER)
+    node.ledger.faults[LIST] += [NodeFault.STALE] * 3
+    for _ in range(2):
+        with pytest.raises(Unknown):
+            await bench.request()
+    request = await bench.request()
+    assert [entry.text for entry in node.ledger.entries] == [request.text]
+
+
+async def test_after_the_doubt_an_invoice_that_never_was_is_made(
+    node: ScriptedPhoenixd, url: str, bench: Bench
+) -> None:
+    """A node that broke before the deed does not hold the order for ever."""
+    node.ledger.faults[CREATE].append(NodeFault.FAILS_BEFORE)
+    hasty, intent = backend_of(node, url, doubt_s=0.0), await bench.intent()
+    with pytest.raises(Unknown):
+        await hasty.ensure(intent, timeout_s=TIMEOUT_S)
+    await hasty.ensure(intent, timeout_s=TIMEOUT_S)
+    assert len(node.ledger.entries) == 1
+    await hasty.close()
 
 
 async def test_what_the_buyer_paid_counts_and_not_what_the_node_kept(node: ScriptedPhoenixd, bench: Bench) -> None:
