@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -102,10 +103,8 @@ def _lnd(url: str | None, key_file: Path | None, cert_file: Path | None) -> Cred
     if url is None or key_file is None:
         fail("an lnd needs --url https://HOST:8080 and --key-file FILE, its invoice.macaroon", 2)
     raw = _bytes(key_file)
-    try:
+    with suppress(ValueError):  # the file that LND writes is not in hex
         raw = bytes.fromhex(raw.decode("ascii"))
-    except ValueError:
-        pass  # the file that LND writes is not in hex
     try:
         read_rights(raw)
     except BadMacaroon as bad:
