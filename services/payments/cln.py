@@ -1,4 +1,4 @@
-"""Is paid into a Core Lightning (23.08 and later) over clnrest, with a rune that need not spend.
+"""Is paid into a Core Lightning (as of 26.06) over clnrest, with a rune that need not spend.
 
 Its label is our reference and unique, and the preimage is ours, so it refuses a second invoice for an intent by
 itself. Its count of payments (`pay_index`) leaves no gaps and is the cursor.

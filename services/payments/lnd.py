@@ -1,4 +1,4 @@
-"""Is paid into an LND (0.15 and later) over its REST API, with a macaroon that need not spend.
+"""Is paid into an LND (as of 0.21) over its REST API, with a macaroon that need not spend.
 
 The preimage is ours, so one intent has one payment hash and LND refuses a second invoice of it by itself; a request
 is called by that hash. LND keeps no reference of ours, and nobody but us knows which of its invoices are ours.

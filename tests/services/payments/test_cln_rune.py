@@ -7,6 +7,11 @@ import pytest
 from services.payments.cln_rune import NEEDS, SPENDS, BadRune, read_rune
 from tests.support.scripted_cln import MASTER, RUNE, a_rune
 
+READONLY = (
+    "0VIVf0M4jMlGNIwNM3sTpBextINe4_VBGZnBMM82kR49MCZtZXRob2RebGlzdHxtZXRob2ReZ2V0fG1ldGhvZD1zdW1tYXJ5Jm1ldGhvZC9saXN0"
+    "ZGF0YXN0b3Jl"
+)
+
 
 def test_a_rune_without_restrictions_may_do_everything() -> None:
     """Its own number is no restriction."""
@@ -34,6 +39,14 @@ def test_restrictions_are_read_as_lightningd_reads_them(
     rune = read_rune(a_rune(*restrictions))
     assert set(rune.may) == {one for one in may if rune.may_call(one)}
     assert rune.lacks == lacks
+
+
+def test_the_published_rune_for_reading_is_read() -> None:
+    """The example of `lightning-createrune`: lists and summaries, but not `listdatastore`."""
+    rune = read_rune(READONLY)
+    assert (rune.may, rune.lacks) == (("listinvoices",), ("invoice", "waitanyinvoice"))
+    allowed = [one for one in ("listpeers", "getinfo", "summary", "listdatastore", "help") if rune.may_call(one)]
+    assert allowed == ["listpeers", "getinfo", "summary"]
 
 
 @pytest.mark.parametrize("text", ["", "abc", "not a rune!", "é" * 60, RUNE[:20]])
