@@ -18,6 +18,7 @@ from services.payments.port import FROM_THE_START, Cursor, Rejected, Retry, Unau
 from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
 from tests.services.payments.node_faults import NodeFaultsContract, Peer
 from tests.support.certificates import self_signed
+from tests.support.contract_table import SCRIPTED
 from tests.support.scripted_cln import INVOICE, LIST, MASTER, RUNE, ScriptedCln, a_rune
 from tests.support.scripted_nodes import NodeFault
 
@@ -52,6 +53,8 @@ def backend_of(node: ScriptedCln, url: str, rune: str = RUNE, certificate: str |
 
 class TestCoreLightning(PaymentBackendContract):
     """The contract, with a rune for three calls."""
+
+    back_end, peer = "cln", SCRIPTED
 
 
 class TestCoreLightningThatFails(NodeFaultsContract):

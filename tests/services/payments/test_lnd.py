@@ -21,6 +21,7 @@ from services.payments.port import FROM_THE_START, BackendRef, Cursor, Rejected,
 from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
 from tests.services.payments.node_faults import NodeFaultsContract, Peer
 from tests.support.certificates import self_signed
+from tests.support.contract_table import SCRIPTED
 from tests.support.scripted_lnd import ADD, ADMIN, INVOICE_RIGHTS, LIST, LOOK, MACAROON, ScriptedLnd, a_macaroon
 from tests.support.scripted_nodes import NodeFault
 
@@ -58,6 +59,8 @@ def backend_of(node: ScriptedLnd, url: str, macaroon: bytes = MACAROON, certific
 
 class TestLnd(PaymentBackendContract):
     """The contract, with an invoice macaroon."""
+
+    back_end, peer = "lnd", SCRIPTED
 
 
 class TestLndThatFails(NodeFaultsContract):

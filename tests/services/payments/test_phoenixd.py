@@ -14,6 +14,7 @@ from services.payments.phoenixd import PhoenixdNode, phoenixd_calls
 from services.payments.port import FROM_THE_START, Cursor, Rejected, Unauthorized, Unknown
 from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
 from tests.services.payments.node_faults import NodeFaultsContract, Peer
+from tests.support.contract_table import SCRIPTED
 from tests.support.scripted_nodes import NodeFault
 from tests.support.scripted_phoenixd import CREATE, FULL, LIMITED, LIST, ScriptedPhoenixd
 
@@ -48,6 +49,8 @@ def backend_of(node: ScriptedPhoenixd, url: str, password: str = LIMITED, doubt_
 
 class TestPhoenixd(PaymentBackendContract):
     """The contract, with the limited password."""
+
+    back_end, peer = "phoenixd", SCRIPTED
 
 
 class TestPhoenixdThatFails(NodeFaultsContract):
