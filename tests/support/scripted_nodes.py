@@ -234,7 +234,7 @@ async def serving(ledger: Ledger, app: Starlette, tls: tuple[Path, Path] | None 
         await app(scope, receive, say)  # type: ignore[arg-type]
 
     config = uvicorn.Config(
-        dated,  # type: ignore[arg-type]
+        dated,
         host="127.0.0.1",
         port=0,
         log_config=None,
