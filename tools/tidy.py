@@ -78,7 +78,7 @@ VENDORS: Final = {
     "rich": ("services/cli/",),
     "typer": ("services/cli/",),
     "uvicorn": ("services/roles/",),
-    "websockets": ("services/relays/", "services/payments/lnbits_socket.py"),
+    "websockets": ("services/relays/", "services/payments/socket_notices.py"),
 }
 """Where each library of a vendor may be imported; tests may import any."""
 

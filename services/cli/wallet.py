@@ -24,6 +24,11 @@ from services.payments.wallets import SIMULATED, open_wallet
 
 CHECK_TIMEOUT_S = 20.0
 MOST_SATS = 21_000_000 * 100_000_000
+KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, or simulated for money that is not real."
+KEY_HELP = (
+    "lnbits: file with the wallet's invoice key. nwc: with its connection. phoenixd: with its limited password."
+    " lnd: its invoice.macaroon. cln: with a rune. - is the input."
+)
 UNPAID = (
     "SELECT count() AS n FROM orders_now WHERE merchant = {m:String} AND status IN ('waiting', 'pending')"
     " AND payment IN ('wanted', 'requested', 'reported', 'partial')"
@@ -46,12 +51,12 @@ def wallet() -> None:
 @wallet_app.command("add")
 def wallet_add(
     who: Who,
-    kind: Annotated[str, typer.Argument(help="lnbits, nwc, lud16, or simulated for money that is not real.")],
+    kind: Annotated[str, typer.Argument(help=KINDS_HELP)],
     home: Home = None,
-    url: Annotated[str | None, typer.Option(help="lnbits: the server, https://HOST.")] = None,
-    key_file: Annotated[
-        Path | None,
-        typer.Option(help="lnbits: file with the wallet's invoice key. nwc: with its connection. - is the input."),
+    url: Annotated[str | None, typer.Option(help="lnbits, phoenixd, lnd, cln: the server, https://HOST.")] = None,
+    key_file: Annotated[Path | None, typer.Option(help=KEY_HELP)] = None,
+    cert_file: Annotated[
+        Path | None, typer.Option(help="lnd, cln: the node's own TLS certificate, tls.cert or ca.pem.")
     ] = None,
     address: Annotated[str | None, typer.Option(help="lud16: the lightning address, NAME@HOST.")] = None,
     own_network: Annotated[
@@ -64,7 +69,7 @@ def wallet_add(
     stack = Stack(home or Path())
     row = find_merchant(stack, who)
     store = WalletStore.of(HomeFolder(home or Path()))
-    credential = credential_of(kind, url, key_file, address, own_network)
+    credential = credential_of(kind, url, key_file, address, own_network, cert_file)
     if not _is_open(store, row, credential):
         _refuse_while_open(stack, row, despite_open)
     found: WalletCheck | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -10,23 +11,37 @@ from pydantic import SecretStr
 from schemas.lnurl import AddressRefused, read_address
 from schemas.nostr.nip47 import ConnectionRefused, read_connection
 from services.cli.output import fail
+from services.payments.cln_rune import BadRune, read_rune
 from services.payments.credentials import (
+    CLN,
     LNBITS,
+    LND,
     NWC,
+    PHOENIXD,
+    ClnCredential,
     Credential,
     LnbitsCredential,
+    LndCredential,
     Lud16Credential,
     NwcCredential,
+    PhoenixdCredential,
 )
-from services.payments.lnbits_calls import BadWalletUrl, wallet_url
+from services.payments.http_calls import BadCertificate, BadWalletUrl, trust_in, wallet_url
+from services.payments.lnd_macaroon import BadMacaroon, read_rights
 from services.payments.wallets import KINDS, SIMULATED
 
 LNBITS_KEY_CHARS_MAX = 128
+PASSWORD_CHARS_MAX = 256
 INPUT = Path("-")
 
 
 def credential_of(
-    kind: str, url: str | None, key_file: Path | None, address: str | None, own_network: bool
+    kind: str,
+    url: str | None,
+    key_file: Path | None,
+    address: str | None,
+    own_network: bool,
+    cert_file: Path | None = None,
 ) -> Credential | None:
     """What the options name, not tried yet; None for simulated money. Ends with a sentence where they do not fit."""
     if kind not in KINDS:
@@ -37,6 +52,12 @@ def credential_of(
         return _lnbits(url, key_file)
     if kind == NWC:
         return _nwc(key_file, own_network)
+    if kind == PHOENIXD:
+        return _phoenixd(url, key_file)
+    if kind == LND:
+        return _lnd(url, key_file, cert_file)
+    if kind == CLN:
+        return _cln(url, key_file, cert_file)
     return _lud16(address, own_network)
 
 
@@ -46,10 +67,7 @@ def _lnbits(url: str | None, key_file: Path | None) -> Credential:
     key = _secret(key_file)
     if not (key.isascii() and key.isalnum() and len(key) <= LNBITS_KEY_CHARS_MAX):
         fail(f"{key_file} holds no key of an LNbits wallet: it needs one line, the invoice key from its API page", 2)
-    try:
-        return LnbitsCredential(url=wallet_url(url), key=SecretStr(key))
-    except BadWalletUrl as bad:
-        fail(f"--url {url}: {bad}", 2)
+    return LnbitsCredential(url=_url(url), key=SecretStr(key))
 
 
 def _nwc(key_file: Path | None, own_network: bool) -> Credential:
@@ -72,11 +90,69 @@ def _lud16(address: str | None, own_network: bool) -> Credential:
         fail(f"--address {address}: {refused}", 2)
 
 
+def _phoenixd(url: str | None, key_file: Path | None) -> Credential:
+    if url is None or key_file is None:
+        fail("a phoenixd needs --url http://HOST:9740 and --key-file FILE with its http-password-limited-access", 2)
+    password = _secret(key_file)
+    if not (password.isascii() and password.isprintable() and 0 < len(password) <= PASSWORD_CHARS_MAX):
+        fail(f"{key_file} holds no password: it needs one line, http-password-limited-access of phoenix.conf", 2)
+    return PhoenixdCredential(url=_url(url), password=SecretStr(password))
+
+
+def _lnd(url: str | None, key_file: Path | None, cert_file: Path | None) -> Credential:
+    if url is None or key_file is None:
+        fail("an lnd needs --url https://HOST:8080 and --key-file FILE, its invoice.macaroon", 2)
+    raw = _bytes(key_file)
+    with suppress(ValueError):  # the file that LND writes is not in hex
+        raw = bytes.fromhex(raw.decode("ascii"))
+    try:
+        read_rights(raw)
+    except BadMacaroon as bad:
+        fail(f"{key_file} holds no macaroon: {bad}; it is the file invoice.macaroon, or the same in hex", 2)
+    return LndCredential(url=_url(url), macaroon=SecretStr(raw.hex()), certificate=_certificate(cert_file))
+
+
+def _cln(url: str | None, key_file: Path | None, cert_file: Path | None) -> Credential:
+    if url is None or key_file is None:
+        fail("a cln needs --url https://HOST:3010 and --key-file FILE with a rune for clnrest", 2)
+    rune = _secret(key_file)
+    try:
+        read_rune(rune)
+    except BadRune as bad:
+        fail(f"{key_file} holds no rune: {bad}; `lightning-cli createrune` makes one", 2)
+    return ClnCredential(url=_url(url), rune=SecretStr(rune), certificate=_certificate(cert_file))
+
+
+def _url(url: str) -> str:
+    try:
+        return wallet_url(url)
+    except BadWalletUrl as bad:
+        fail(f"--url {url}: {bad}", 2)
+
+
+def _certificate(cert_file: Path | None) -> str | None:
+    if cert_file is None:
+        return None
+    try:
+        text = cert_file.read_text()
+        trust_in(text)
+    except OSError as error:
+        fail(f"the certificate {cert_file} cannot be read: {error.strerror}", 2)
+    except (UnicodeDecodeError, BadCertificate):
+        fail(f"{cert_file} holds no certificate: it needs the node's own in PEM form, as its tls.cert or ca.pem", 2)
+    return text
+
+
 def _secret(key_file: Path) -> str:
     """The line that a file, or the standard input for `-`, holds; it is never shown."""
     try:
-        return (sys.stdin.read() if key_file == INPUT else key_file.read_text()).strip()
-    except OSError as error:
-        fail(f"the key file {key_file} cannot be read: {error.strerror}", 2)
+        return _bytes(key_file).decode().strip()
     except UnicodeDecodeError:
         return ""
+
+
+def _bytes(key_file: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if key_file == INPUT else key_file.read_bytes()
+    except OSError as error:
+        fail(f"the key file {key_file} cannot be read: {error.strerror}", 2)

@@ -1,6 +1,7 @@
 """What back-ends that speak of invoices have in common: deadlines, wishes nobody need be asked, and the request."""
 
 import asyncio
+from typing import Final
 
 from schemas.payments import Method
 from services.payments.port import (
@@ -12,6 +13,10 @@ from services.payments.port import (
     Unsupported,
     reference,
 )
+
+MEMO_BYTES_MAX: Final = 600
+"""BOLT-11 has room for 639 bytes, and no back-end takes less than this of them, but phoenixd."""
+CLOCK_OFFSET_WARN_S: Final = 60
 
 
 def monotonic_s() -> float:
@@ -41,7 +46,17 @@ def refuse_impossible(intent: Intent, what: str) -> None:
         raise Rejected(f"the memo of {intent.reference} is no text") from None
 
 
-def refuse_expired(intent: Intent, now_s: int) -> None:
+def cut_memo(memo: str, bytes_max: int = MEMO_BYTES_MAX) -> str:
+    """As much of a memo as a payer can be shown, cut between two characters; never empty."""
+    return memo.encode()[:bytes_max].decode(errors="ignore") or "Payment"
+
+
+def clock_words(offset_s: int) -> tuple[str, ...]:
+    """A warning for the operator where a server's clock is too far from ours."""
+    return (f"the server's clock is {offset_s} s off ours",) if abs(offset_s) > CLOCK_OFFSET_WARN_S else ()
+
+
+def refuse_expired(intent: Intent, now_s: float) -> None:
     """Raise `Rejected` for an intent whose time is over before anything was made for it."""
     if intent.expires_at <= now_s:
         raise Rejected(f"request {intent.reference} would be expired before it exists")
@@ -53,10 +68,12 @@ def refuse_another(intent: Intent, intent_id: str, amount_msat: int) -> None:
         raise Rejected(f"reference {intent.reference} already stands for another intent or amount")
 
 
-def bolt11_request(intent: Intent, payment_hash: str, text: str, expires_at: int) -> PaymentRequest:
-    """The request that an intent's invoice is; back-ends that speak of invoices call them by their payment hash."""
+def bolt11_request(
+    intent: Intent, payment_hash: str, text: str, expires_at: int, backend_ref: BackendRef | None = None
+) -> PaymentRequest:
+    """The request that an intent's invoice is; a back-end that says no other name calls it by its payment hash."""
     return PaymentRequest(
-        backend_ref=BackendRef(payment_hash),
+        backend_ref=backend_ref or BackendRef(payment_hash),
         reference=intent.reference,
         method=Method.BOLT11,
         text=text,

@@ -24,6 +24,9 @@ from services.signer.keystore import write_private
 LNBITS: Final = "lnbits"
 NWC: Final = "nwc"
 LUD16: Final = "lud16"
+PHOENIXD: Final = "phoenixd"
+LND: Final = "lnd"
+CLN: Final = "cln"
 
 _SUFFIX: Final = ".sealed"
 _BOOK_SUFFIX: Final = ".book.db"
@@ -85,7 +88,57 @@ class Lud16Credential(BaseModel):
         return self.address
 
 
-Credential = LnbitsCredential | NwcCredential | Lud16Credential
+class PhoenixdCredential(BaseModel):
+    """A phoenixd and one of its passwords."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kind: Literal["phoenixd"] = PHOENIXD
+    url: str
+    password: SecretStr
+    network: Network | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the node is, for the operator."""
+        return self.url
+
+
+class LndCredential(BaseModel):
+    """An LND, a macaroon of its own (hex), and its TLS certificate (PEM) where no authority signed that."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kind: Literal["lnd"] = LND
+    url: str
+    macaroon: SecretStr
+    certificate: str | None = None
+    network: Network | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the node is, for the operator."""
+        return self.url
+
+
+class ClnCredential(BaseModel):
+    """A Core Lightning behind clnrest, a rune, and the TLS certificate (PEM) where no authority signed that."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kind: Literal["cln"] = CLN
+    url: str
+    rune: SecretStr
+    certificate: str | None = None
+    network: Network | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the node is, for the operator."""
+        return self.url
+
+
+Credential = LnbitsCredential | NwcCredential | Lud16Credential | PhoenixdCredential | LndCredential | ClnCredential
 """What opens one merchant's wallet."""
 
 _ANY: Final[TypeAdapter[Credential]] = TypeAdapter(Annotated[Credential, Field(discriminator="kind")])

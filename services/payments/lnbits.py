@@ -7,33 +7,29 @@ It takes whole sats only, and would quietly cut anything else (`amount_step_msat
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from functools import partial
 from typing import Any, Final
 
 from schemas.bolt11 import Network
 from schemas.payments import Method
-from services.payments.asking import left_s, monotonic_s, refuse_expired, refuse_impossible
-from services.payments.lnbits_calls import LnbitsCalls
-from services.payments.lnbits_socket import notices
+from services.payments.asking import clock_words, cut_memo, left_s, monotonic_s, refuse_expired, refuse_impossible
+from services.payments.http_calls import HttpCalls
+from services.payments.lnbits_calls import WHOM
 from services.payments.lnbits_words import (
     SCAN_OVERLAP_US,
     Invoice,
-    cursor_after,
-    expires_at,
     hint_in,
     is_ours,
     observed,
-    place_of,
     read_invoice,
     request_for,
 )
+from services.payments.making import Making
+from services.payments.node_words import text_ends_at
 from services.payments.port import (
     EXPIRY_SLACK_S,
-    BackendError,
     BackendRef,
     Capabilities,
     Cursor,
@@ -44,17 +40,16 @@ from services.payments.port import (
     Probe,
     Proof,
     Push,
-    Reference,
     Rejected,
     Retry,
     Scan,
-    Unauthorized,
     Unknown,
     Unsupported,
 )
+from services.payments.socket_notices import notices
+from services.payments.time_cursor import cursor_after, place_of
 
 PAYMENTS: Final = "/api/v1/payments"
-WHOM: Final = "LNbits"
 CAPABILITIES: Final = Capabilities(
     methods=frozenset({Method.BOLT11}),
     amount_step_msat=1_000,
@@ -67,14 +62,11 @@ CAPABILITIES: Final = Capabilities(
 )
 DOUBT_S: Final = 30.0
 """How long after a call without an answer no second one is made, though no invoice is seen: LNbits may still work."""
-MEMO_BYTES_MAX: Final = 600
-"""BOLT-11 has room for 639 bytes, LNbits for 640 characters."""
 INVOICES_MAX: Final = 100
 """Invoices of one reference that are looked at; a second one is rare, a third needs two lost answers."""
 SCAN_ROWS: Final = 500
 MOVED_ROWS: Final = 5
 """Settled payments that may move to the end of LNbits' list (somebody labels them) while it is searched."""
-CLOCK_OFFSET_WARN_S: Final = 60
 LISTEN_TIMEOUT_S: Final = 10.0
 
 
@@ -84,15 +76,13 @@ class LnbitsAccount:
     capabilities: Final = CAPABILITIES
 
     def __init__(
-        self, calls: LnbitsCalls, network: Network, clock: Callable[[], float] = time.time, doubt_s: float = DOUBT_S
+        self, calls: HttpCalls, network: Network, clock: Callable[[], float] = time.time, doubt_s: float = DOUBT_S
     ) -> None:
         """`network` is what the wallet's invoices are for: LNbits does not say it, an invoice does."""
         self.network = network
         self._calls = calls
         self._clock = clock
-        self._doubt_s = doubt_s
-        self._making: dict[Reference, asyncio.Task[list[Invoice]]] = {}
-        self._doubts: dict[Reference, float] = {}
+        self._making = Making(WHOM, self._first, self._make, doubt_s, lambda intent: refuse_expired(intent, clock()))
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -103,31 +93,21 @@ class LnbitsAccount:
         refuse_impossible(intent, "an LNbits wallet")
         if intent.amount_msat % CAPABILITIES.amount_step_msat:
             raise Rejected(f"request {intent.reference} asks for {intent.amount_msat} msat, which is no whole sat")
-        making = self._making.get(intent.reference)
-        if making is None:
-            making = asyncio.create_task(self._find_or_create(intent, timeout_s))
-            self._making[intent.reference] = making
-            making.add_done_callback(partial(self._is_made, intent.reference))
-        try:
-            async with asyncio.timeout(timeout_s):
-                invoices = await asyncio.shield(making)
-        except TimeoutError:
-            raise Unknown(f"request {intent.reference} is still being made") from None
-        return request_for(intent, invoices)
+        return request_for(intent, await self._making.one(intent, timeout_s))
 
     async def lookup(self, ref: BackendRef, *, timeout_s: float) -> Observation:
         """Tell how the invoices of a reference stand, together."""
         deadline_s = monotonic_s() + timeout_s
         invoices = await self._of(ref, timeout_s=timeout_s)
         soon_s = self._clock() + EXPIRY_SLACK_S
-        if any(one.status == "pending" and expires_at(one) > soon_s for one in invoices):
+        if any(one.status == "pending" and text_ends_at(one.bolt11) > soon_s for one in invoices):
             # Has LNbits ask its node. Not near the end: then it would declare dead what may yet be paid.
             invoices = await self._of(ref, timeout_s=left_s(deadline_s, WHOM), recheck_pending="true")
         return observed(ref, invoices, self._clock())
 
     async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
         """Give up to 500 settlements after the cursor, in the order of LNbits' own clock."""
-        place, deadline_s = place_of(cursor), monotonic_s() + timeout_s
+        place, deadline_s = place_of(cursor, "an LNbits wallet"), monotonic_s() + timeout_s
 
         async def page(offset: int, limit: int) -> tuple[list[Invoice], int]:
             wanted: dict[str, str | int] = {
@@ -138,9 +118,9 @@ class LnbitsAccount:
             }
             return await self._page({**wanted, "offset": offset, "limit": limit}, left_s(deadline_s, WHOM))
 
-        floor_us = place.at_us - SCAN_OVERLAP_US
+        floor_us = place.at - SCAN_OVERLAP_US
         offset, seen = 0, list[Invoice]()
-        if place.at_us:
+        if place.at:
             offset = max(0, await _first_since(floor_us, page) - MOVED_ROWS)
         while True:
             rows, _ = await page(offset, SCAN_ROWS)
@@ -153,12 +133,15 @@ class LnbitsAccount:
             return Scan((), cursor)
         now_s = self._clock()
         return Scan(
-            tuple(observed(BackendRef(one.external_id or ""), [one], now_s) for one in fresh), cursor_after(seen)
+            tuple(observed(BackendRef(one.external_id or ""), [one], now_s) for one in fresh),
+            cursor_after(((one.updated_us, one.name) for one in seen), SCAN_OVERLAP_US),
         )
 
     async def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
         """Hint at what settled since the cursor, then at each payment that LNbits tells of."""
-        async with aclosing(notices(self._calls)) as heard:
+        # LNbits takes the key in the address of this socket only, so a server's own access log has it.
+        path = f"/api/v1/ws/{self._calls.key.get_secret_value()}"
+        async with aclosing(notices(WHOM, self._calls.url, path, {})) as heard:
             async for message in heard:
                 if message:
                     if (hint := hint_in(message, int(self._clock()))) is not None:
@@ -189,63 +172,29 @@ class LnbitsAccount:
         if not isinstance(answer.body, dict) or "balance" not in answer.body:
             raise Retry(f"LNbits at {self._calls.host} says nothing that can be read of the wallet")
         offset_s = 0 if answer.date_s is None else answer.date_s - int(self._clock())
-        warnings = []
-        if "id" in answer.body:
-            warnings.append("this is an admin key, which may spend: give the wallet's invoice key instead")
-        if abs(offset_s) > CLOCK_OFFSET_WARN_S:
-            warnings.append(f"the server's clock is {offset_s} s off ours")
-        may = ("receive", "spend") if "id" in answer.body else ("receive",)
-        return Probe(CAPABILITIES, self.network, clock_offset_s=offset_s, warnings=tuple(warnings), may=may)
+        is_admin = "id" in answer.body
+        too_much = ("this is an admin key, which may spend: give the wallet's invoice key instead",) if is_admin else ()
+        may = ("receive", "spend") if is_admin else ("receive",)
+        warnings = too_much + clock_words(offset_s)
+        return Probe(CAPABILITIES, self.network, clock_offset_s=offset_s, warnings=warnings, may=may)
 
-    async def _find_or_create(self, intent: Intent, timeout_s: float) -> list[Invoice]:
-        deadline_s = monotonic_s() + timeout_s
-        ref = intent.reference
-        found = await self._of(ref, timeout_s=timeout_s)
-        if found:
-            self._doubts.pop(ref, None)
-            return found
-        if monotonic_s() < self._doubts.get(ref, 0.0):
-            raise Unknown(f"request {ref} may still be made by a call that got no answer")
-        now_s = int(self._clock())
-        refuse_expired(intent, now_s)
+    async def _first(self, about: Intent, *, timeout_s: float) -> Invoice | None:
+        return next(iter(await self._of(about.reference, timeout_s=timeout_s)), None)
+
+    async def _make(self, about: Intent, *, timeout_s: float) -> Invoice:
         body = {
             "out": False,
             "unit": "sat",
-            "amount": intent.amount_msat // CAPABILITIES.amount_step_msat,
-            "expiry": intent.expires_at - now_s,
-            "external_id": ref,
-            "extra": {"ncc_intent": intent.intent_id, "ncc_asked_msat": intent.amount_msat},
+            "amount": about.amount_msat // CAPABILITIES.amount_step_msat,
+            "expiry": about.expires_at - int(self._clock()),
+            "external_id": about.reference,
+            "extra": {"ncc_intent": about.intent_id, "ncc_asked_msat": about.amount_msat},
         }
-        if intent.description_hash is None:
-            body["memo"] = intent.memo.encode()[:MEMO_BYTES_MAX].decode(errors="ignore") or "Payment"
+        if about.description_hash is None:
+            body["memo"] = cut_memo(about.memo)
         else:
-            body["description_hash"] = intent.description_hash
-        rest_s = left_s(deadline_s, WHOM)
-        self._doubts[ref] = monotonic_s() + self._doubt_s
-        try:
-            answer = await self._calls.post(PAYMENTS, body, timeout_s=rest_s)
-            made = read_invoice(answer.body)
-        except Unknown as doubt:
-            made = await self._seen_after_all(ref, doubt, deadline_s)
-        except (Rejected, Retry, Unauthorized):
-            self._doubts.pop(ref, None)
-            raise
-        self._doubts.pop(ref, None)
-        return [made]
-
-    async def _seen_after_all(self, ref: Reference, doubt: Unknown, deadline_s: float) -> Invoice:
-        try:
-            found = await self._of(ref, timeout_s=left_s(deadline_s, WHOM))
-        except BackendError:
-            raise doubt from None
-        if not found:
-            raise doubt
-        return found[0]
-
-    def _is_made(self, ref: Reference, task: asyncio.Task[list[Invoice]]) -> None:
-        self._making.pop(ref, None)
-        if not task.cancelled():
-            task.exception()  # those who asked may be gone; then nobody else takes it
+            body["description_hash"] = about.description_hash
+        return read_invoice((await self._calls.post(PAYMENTS, body, timeout_s=timeout_s)).body)
 
     async def _of(self, ref: str, *, timeout_s: float, **more: str) -> list[Invoice]:
         """Every invoice of a reference, the first one first; those that LNbits calls failed as well."""

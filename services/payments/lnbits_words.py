@@ -7,34 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from schemas.bolt11 import InvoiceRefused, decode
 from schemas.payments import BackendState
 from services.payments.asking import bolt11_request, refuse_another
+from services.payments.node_words import our_reference, text_ends_at
 from services.payments.port import (
     BackendRef,
-    Cursor,
     Hint,
     Intent,
     Observation,
     PaymentRequest,
     Reference,
-    Rejected,
     Unknown,
 )
+from services.payments.time_cursor import NAME_CHARS
 
 SCAN_OVERLAP_US: Final = 5_000_000
 """How far behind its cursor a scan looks again: a settlement becomes visible later than its time says."""
-
-_REFERENCE: Final = re.compile(r"[a-z2-7]{24}", re.ASCII)
-_CURSOR: Final = re.compile(r"(\d{0,18})((?:\.[0-9a-f]{16})*)", re.ASCII)
 
 
 def _utc(moment: datetime) -> datetime:
@@ -70,15 +65,7 @@ class Invoice(BaseModel):
     @property
     def name(self) -> str:
         """What a cursor remembers of it."""
-        return self.payment_hash[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A cursor, read: everything up to `at_us` was given, but the last of it only as far as `names` tell."""
-
-    at_us: int
-    names: frozenset[str]
+        return self.payment_hash[:NAME_CHARS]
 
 
 def read_invoice(said: Any) -> Invoice:
@@ -91,12 +78,12 @@ def read_invoice(said: Any) -> Invoice:
         raise Unknown("LNbits tells of a payment in words that cannot be read") from None
 
 
-def request_for(intent: Intent, invoices: Sequence[Invoice]) -> PaymentRequest:
+def request_for(intent: Intent, first: Invoice) -> PaymentRequest:
     """The request for an intent; whether its text asks for what was asked is for the check to say (PAY-08)."""
-    first = invoices[0]
     refuse_another(intent, str(first.extra.get("ncc_intent")), _whole(first.extra.get("ncc_asked_msat")))
-    made = bolt11_request(intent, first.payment_hash, first.bolt11, expires_at(first) or intent.expires_at)
-    return replace(made, backend_ref=BackendRef(intent.reference), amount_msat=first.amount)
+    ends_at = text_ends_at(first.bolt11) or intent.expires_at
+    made = bolt11_request(intent, first.payment_hash, first.bolt11, ends_at, BackendRef(intent.reference))
+    return replace(made, amount_msat=first.amount)
 
 
 def observed(ref: BackendRef, invoices: Sequence[Invoice], now_s: float) -> Observation:
@@ -108,7 +95,7 @@ def observed(ref: BackendRef, invoices: Sequence[Invoice], now_s: float) -> Obse
         return Observation(backend_ref=ref, reference=None, state=BackendState.GONE)
     paid = [one for one in invoices if one.status == "success"]
     told = paid or list(invoices)
-    ends_at = expires_at(told[0])
+    ends_at = text_ends_at(told[0].bolt11)
     if paid:
         state = BackendState.SETTLED
     elif now_s >= ends_at:
@@ -128,20 +115,12 @@ def observed(ref: BackendRef, invoices: Sequence[Invoice], now_s: float) -> Obse
     )
 
 
-def expires_at(invoice: Invoice) -> int:
-    """When an invoice's own text says that it ends; 0 for a text that is none, which the check refuses later."""
-    try:
-        return decode(invoice.bolt11).expires_at
-    except InvoiceRefused:
-        return 0
-
-
 def _whole(said: Any) -> int:
     return said if isinstance(said, int) else 0
 
 
 def is_ours(invoice: Invoice) -> bool:
-    return _REFERENCE.fullmatch(invoice.external_id or "") is not None
+    return our_reference(invoice.external_id) is not None
 
 
 def hint_in(message: str, now_s: int) -> Hint | None:
@@ -151,18 +130,5 @@ def hint_in(message: str, now_s: int) -> Hint | None:
         ref, amount = payment["external_id"], payment["amount"]
     except (ValueError, KeyError, TypeError):
         return None
-    is_ours = isinstance(ref, str) and _REFERENCE.fullmatch(ref) and isinstance(amount, int) and amount > 0
+    is_ours = our_reference(ref) is not None and isinstance(amount, int) and amount > 0
     return Hint(BackendRef(ref), at=now_s) if is_ours else None
-
-
-def place_of(cursor: Cursor) -> Place:
-    found = _CURSOR.fullmatch(cursor)
-    if found is None:
-        raise Rejected("this is no cursor of an LNbits wallet")
-    return Place(int(found[1] or 0), frozenset(found[2].split(".")[1:]))
-
-
-def cursor_after(seen: Sequence[Invoice]) -> Cursor:
-    at_us = max(one.updated_us for one in seen)
-    names = sorted({one.name for one in seen if one.updated_us >= at_us - SCAN_OVERLAP_US})
-    return Cursor(".".join((str(at_us), *names)))

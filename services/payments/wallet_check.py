@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 
 from schemas.bolt11 import InvoiceRefused, Network, decode
@@ -10,6 +11,7 @@ from schemas.payments import Method
 from services.payments.port import (
     Intent,
     PaymentBackend,
+    Preimage,
     Probe,
     RequestRefused,
     check_request,
@@ -53,6 +55,7 @@ async def check_wallet(backend: PaymentBackend, merchant: str, now_s: int, timeo
         memo="Trial of this wallet, not to be paid",
         expires_at=now_s + TRIAL_LIFE_S,
         method=Method.BOLT11,
+        preimage=Preimage(secrets.token_bytes(32)) if backend.capabilities.preset_preimage else None,
     )
     request = await backend.ensure(intent, timeout_s=timeout_s)
     try:

@@ -12,21 +12,33 @@ from typing import Final, NoReturn, assert_never
 
 from schemas.bolt11 import Network
 from services.payments import lud16, nwc
+from services.payments.cln import ClnNode
+from services.payments.cln_words import cln_calls
 from services.payments.credentials import (
+    CLN,
     LNBITS,
+    LND,
     LUD16,
     NWC,
+    PHOENIXD,
     BadCredential,
+    ClnCredential,
     Credential,
     LnbitsCredential,
+    LndCredential,
     Lud16Credential,
     NwcCredential,
+    PhoenixdCredential,
     WalletStore,
 )
+from services.payments.http_calls import BadCertificate
 from services.payments.lnbits import LnbitsAccount
-from services.payments.lnbits_calls import LnbitsCalls
+from services.payments.lnbits_calls import lnbits_calls
+from services.payments.lnd import LndNode
+from services.payments.lnd_words import lnd_calls
 from services.payments.lud16 import LightningAddress, Lud16Config
 from services.payments.nwc import NwcConfig, NwcWallet
+from services.payments.phoenixd import PhoenixdNode, phoenixd_calls
 from services.payments.port import (
     BackendRef,
     Capabilities,
@@ -44,10 +56,10 @@ from services.payments.port import (
 from services.payments.simulated import SimulatedWallet
 
 SIMULATED: Final = "simulated"
-KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16)
+KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN)
 """What a merchant's configuration may name."""
 
-OpenWallet = LnbitsAccount | NwcWallet | LightningAddress
+OpenWallet = LnbitsAccount | NwcWallet | LightningAddress | PhoenixdNode | LndNode | ClnNode
 """Back-ends that hold connections, which somebody has to close."""
 
 
@@ -104,7 +116,7 @@ class Wallets:
             return NoWallet(f"this home has no {kind} wallet for it (`ncc wallet add`)")
         try:
             return open_wallet(credential, self._store.book(merchant))
-        except (Rejected, Unauthorized) as error:
+        except (Rejected, Unauthorized, BadCertificate) as error:
             return NoWallet(str(error))
 
     def _close(self, backend: PaymentBackend) -> None:
@@ -117,16 +129,23 @@ class Wallets:
 def open_wallet(credential: Credential, book: Path) -> OpenWallet:
     """The back-end that a credential opens, to be closed by whoever opens it; `book` is used where one is kept.
 
-    Raises `BackendError` for a credential that opens nothing.
+    Raises `BackendError` or `BadCertificate` for a credential that opens nothing.
     """
+    network = credential.network or Network.BITCOIN
     match credential:
         case LnbitsCredential():
-            return LnbitsAccount(LnbitsCalls(credential.url, credential.key), credential.network or Network.BITCOIN)
+            return LnbitsAccount(lnbits_calls(credential.url, credential.key), network)
+        case PhoenixdCredential():
+            return PhoenixdNode(phoenixd_calls(credential.url, credential.password), network)
+        case LndCredential():
+            return LndNode(lnd_calls(credential.url, credential.macaroon, credential.certificate), network)
+        case ClnCredential():
+            return ClnNode(cln_calls(credential.url, credential.rune, credential.certificate), network)
         case NwcCredential():
             is_near = credential.is_near
             config = NwcConfig(
                 credential.connection.get_secret_value(),
-                network=credential.network or Network.BITCOIN,
+                network=network,
                 is_trusted_relay=lambda _: is_near,
             )
             return nwc.account_from(config)

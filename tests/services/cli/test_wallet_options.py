@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
 import typer
 
 from services.cli.wallet_options import credential_of
-from services.payments.credentials import LnbitsCredential, Lud16Credential, NwcCredential
+from services.payments.credentials import (
+    ClnCredential,
+    LnbitsCredential,
+    LndCredential,
+    Lud16Credential,
+    NwcCredential,
+    PhoenixdCredential,
+)
+from tests.support.certificates import self_signed
+from tests.support.scripted_cln import RUNE
+from tests.support.scripted_lnd import MACAROON
 
 SECRET = "71" * 32
 CONNECTION = (
@@ -37,21 +47,67 @@ def test_each_kind_is_read_from_its_own_options(tmp_path: Path) -> None:
     assert credential_of("simulated", None, None, None, False) is None
 
 
+def test_a_nodes_credential_is_read_from_its_files(tmp_path: Path) -> None:
+    """A password, a macaroon as LND writes it or in hex, a rune; and the certificate that the node made itself."""
+    certificate, _ = self_signed(tmp_path / "tls")
+    phoenixd = credential_of("phoenixd", "http://127.0.0.1:9740", _file(tmp_path, "11m1"), None, False)
+    assert isinstance(phoenixd, PhoenixdCredential)
+    assert (phoenixd.place, phoenixd.password.get_secret_value()) == ("http://127.0.0.1:9740", "11m1")
+    binary = tmp_path / "invoice.macaroon"
+    binary.write_bytes(MACAROON)
+    for key_file in (binary, _file(tmp_path, MACAROON.hex())):
+        lnd = credential_of("lnd", "https://node.example:8080/", key_file, None, False, certificate)
+        assert isinstance(lnd, LndCredential)
+        assert (lnd.macaroon.get_secret_value(), lnd.certificate) == (MACAROON.hex(), certificate.read_text())
+    cln = credential_of("cln", "https://node.example:3010", _file(tmp_path, RUNE), None, False)
+    assert isinstance(cln, ClnCredential)
+    assert (cln.rune.get_secret_value(), cln.certificate) == (RUNE, None)
+
+
+def test_a_certificate_that_is_none_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before the node is called with it."""
+    for path in (_file(tmp_path, RUNE), tmp_path / "nowhere"):
+        with pytest.raises(typer.Exit):
+            credential_of("cln", "https://node.example", _file(tmp_path, RUNE), None, False, path)
+    assert capsys.readouterr().err.count("certificate") >= 2
+
+
 def test_a_connection_is_read_from_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that it need not stand in a file at all."""
-    monkeypatch.setattr("sys.stdin", StringIO(CONNECTION + "\n"))
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(CONNECTION.encode() + b"\n")))
     nwc = credential_of("nwc", None, Path("-"), None, False)
     assert isinstance(nwc, NwcCredential)
     assert nwc.connection.get_secret_value() == CONNECTION
 
 
 @pytest.mark.parametrize(
+    ("kind", "url", "words"),
+    [
+        ("phoenixd", "http://node.example", "without https"),
+        ("lnd", "https://node.example", "no macaroon"),
+        ("cln", "https://node.example", "no rune"),
+    ],
+)
+def test_what_opens_no_node_is_said_without_being_shown(
+    kind: str, url: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A password over an open line, a key of another kind."""
+    with pytest.raises(typer.Exit) as ended:
+        credential_of(kind, url, _file(tmp_path, SECRET + "!"), None, False)
+    said = capsys.readouterr()
+    assert (ended.value.exit_code, words in " ".join(said.err.split()), SECRET in said.err) == (2, True, False)
+
+
+@pytest.mark.parametrize(
     ("kind", "text", "address", "words"),
     [
-        ("gold", None, None, "lnbits, nwc, lud16"),
+        ("gold", None, None, "lnbits, nwc, lud16, phoenixd, lnd, cln"),
         ("lnbits", None, None, "--url"),
         ("nwc", None, None, "--key-file"),
         ("nwc", f"nostr+walletconnect://nobody?secret={SECRET}", None, "public key"),
+        ("phoenixd", None, None, "limited-access"),
+        ("lnd", None, None, "invoice.macaroon"),
+        ("cln", None, None, "rune"),
         ("lud16", None, None, "--address"),
         ("lud16", None, "no address", "no address"),
     ],

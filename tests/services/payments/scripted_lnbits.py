@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from schemas.bolt11 import Network, encode
 from services.payments.lnbits import LnbitsAccount
-from services.payments.lnbits_calls import LnbitsCalls
+from services.payments.lnbits_calls import lnbits_calls
 
 KEY = "5ecre7" * 5
 NODE_SECRET = b"\x07" * 32
@@ -44,7 +44,7 @@ class ScriptedLnbits(httpx.AsyncBaseTransport):
 
     def account(self, clock: Callable[[], float] = time.time, doubt_s: float = 30.0) -> LnbitsAccount:
         """A back-end on top of this server."""
-        calls = LnbitsCalls("https://lnbits.example", SecretStr(KEY), self)
+        calls = lnbits_calls("https://lnbits.example", SecretStr(KEY), self)
         return LnbitsAccount(calls, Network.BITCOIN, clock, doubt_s)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

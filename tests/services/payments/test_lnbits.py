@@ -15,7 +15,7 @@ from schemas.bolt11 import Network, decode
 from schemas.payments import BackendState
 from services.demo.wallets.lnbits_server import Keys, LnbitsServer, lnbits_server
 from services.payments.lnbits import LnbitsAccount
-from services.payments.lnbits_calls import LnbitsCalls
+from services.payments.lnbits_calls import lnbits_calls
 from services.payments.port import FROM_THE_START, Rejected, Unauthorized
 from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
 from tests.support.contract_table import REAL
@@ -58,7 +58,7 @@ def bench(server: LnbitsServer, payer: Keys, account: LnbitsAccount) -> Bench:
 
 
 def account_of(url: str, key: str) -> LnbitsAccount:
-    return LnbitsAccount(LnbitsCalls(url, SecretStr(key)), Network.BITCOIN)
+    return LnbitsAccount(lnbits_calls(url, SecretStr(key)), Network.BITCOIN)
 
 
 @pytest.mark.req("PAY-22")

@@ -20,8 +20,9 @@ from structlog.testing import capture_logs
 from schemas.bolt11 import Network, decode
 from schemas.payments import BackendState, Method, RecordPaymentRequest, intent_id
 from schemas.values import OrderKey
-from services.payments.lnbits import MEMO_BYTES_MAX
-from services.payments.lnbits_calls import ANSWER_BYTES_MAX, BadWalletUrl, LnbitsCalls, wallet_url
+from services.payments.asking import MEMO_BYTES_MAX
+from services.payments.http_calls import ANSWER_BYTES_MAX, BadWalletUrl, wallet_url
+from services.payments.lnbits_calls import lnbits_calls
 from services.payments.lnbits_words import read_invoice
 from services.payments.port import (
     FROM_THE_START,
@@ -50,7 +51,7 @@ from tests.services.payments.scripted_lnbits import (
     server_error,
     time_out,
 )
-from tests.services.test_frozen_effects import Till
+from tests.support.till import Till
 
 TIMEOUT_S = 5.0
 
@@ -216,7 +217,7 @@ async def test_a_look_up_that_fails_says_nothing_of_the_payment(
 
 async def test_a_server_that_is_not_reached_did_nothing() -> None:
     """A refused connection is proof: the call may be made again."""
-    calls = LnbitsCalls("http://127.0.0.1:9", SecretStr(KEY))
+    calls = lnbits_calls("http://127.0.0.1:9", SecretStr(KEY))
     with pytest.raises(Retry):
         await calls.post("/api/v1/payments", {}, timeout_s=TIMEOUT_S)
     await calls.close()

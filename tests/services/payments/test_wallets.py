@@ -12,16 +12,22 @@ from pydantic import SecretStr, ValidationError
 
 from schemas.bolt11 import Network
 from services.home import Home
+from services.payments.cln import ClnNode
 from services.payments.credentials import (
     BadCredential,
+    ClnCredential,
     LnbitsCredential,
+    LndCredential,
     Lud16Credential,
     NwcCredential,
+    PhoenixdCredential,
     WalletStore,
 )
 from services.payments.lnbits import LnbitsAccount
+from services.payments.lnd import LndNode
 from services.payments.lud16 import LightningAddress
 from services.payments.nwc import NwcWallet
+from services.payments.phoenixd import PhoenixdNode
 from services.payments.port import FROM_THE_START, BackendRef, PaymentBackend, Unauthorized
 from services.payments.simulated import SimulatedAccount, SimulatedWallet
 from services.payments.wallet_check import check_wallet
@@ -31,6 +37,11 @@ from tests.services.payments.scripted_lnbits import KEY, ScriptedLnbits
 
 OTHER = "d4" * 32
 NODE = "b889ff5b1513b641e2a139f661a661364979c5beee91842f8f0ef42ab558e9d4"
+NODES = (
+    PhoenixdCredential(url="http://127.0.0.1:9740", password=SecretStr("7171"), network=Network.TESTNET),
+    LndCredential(url="https://127.0.0.1:8080", macaroon=SecretStr("7171"), network=Network.SIGNET),
+    ClnCredential(url="https://127.0.0.1:3010", rune=SecretStr("7171"), network=Network.REGTEST),
+)
 CREDENTIAL = LnbitsCredential(url="https://lnbits.example", key=SecretStr(KEY), network=Network.BITCOIN)
 
 
@@ -103,6 +114,7 @@ def test_every_kind_of_credential_is_kept_whole_and_sealed(home: Home, store: Wa
     for credential in (
         NwcCredential(connection=SecretStr(connection), is_near=True, network=Network.SIGNET),
         Lud16Credential(address="shop@example.com", network=Network.BITCOIN),
+        *NODES,
     ):
         store.put(MERCHANT, credential)
         assert store.get(MERCHANT) == credential
@@ -122,6 +134,7 @@ async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_g
         CREDENTIAL,
         NwcCredential(connection=SecretStr(connection), network=Network.SIGNET),
         Lud16Credential(address="shop@example.com", network=Network.TESTNET),
+        *NODES,
     ):
         kinds[MERCHANT] = credential.kind
         assert isinstance(wallets.backend_of(MERCHANT), NoWallet)
@@ -129,8 +142,15 @@ async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_g
         backend = wallets.backend_of(MERCHANT)
         assert backend.network is credential.network
         given.append(backend)
-    assert [type(backend) for backend in given] == [LnbitsAccount, NwcWallet, LightningAddress]
-    assert {"simulated", "lnbits", "nwc", "lud16"} == set(KINDS)
+    assert [type(backend) for backend in given] == [
+        LnbitsAccount,
+        NwcWallet,
+        LightningAddress,
+        PhoenixdNode,
+        LndNode,
+        ClnNode,
+    ]
+    assert {"simulated", "lnbits", "nwc", "lud16", "phoenixd", "lnd", "cln"} == set(KINDS)
     await wallets.close()
 
 

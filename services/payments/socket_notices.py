@@ -1,14 +1,14 @@
-"""Hears what an LNbits wallet says of its payments while it happens."""
+"""Hears over a WebSocket what a wallet's server says of its payments while it happens."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from services.payments.lnbits_calls import LnbitsCalls
 from services.payments.port import Retry
 
 OPEN_TIMEOUT_S: Final = 10.0
@@ -17,15 +17,16 @@ MESSAGES_WAITING_MAX: Final = 64
 """What is not taken in time waits with the server; a look-up finds what is lost."""
 
 
-async def notices(calls: LnbitsCalls) -> AsyncGenerator[str, None]:
+async def notices(whom: str, url: str, path: str, headers: Mapping[str, str]) -> AsyncGenerator[str, None]:
     """Give one empty text once connected, then each message; raise `Retry` where the connection ends.
 
-    LNbits takes the key in the address of this socket only, so a server's own access log has it.
+    `url` is the server's as `wallet_url` gives it. No message of ours quotes `path`: it may hold a key.
     """
-    address = f"ws{calls.url.removeprefix('http')}/api/v1/ws/{calls.key.get_secret_value()}"
+    host = urlsplit(url).netloc
     try:
         async with connect(
-            address,
+            f"ws{url.removeprefix('http')}{path}",
+            additional_headers=headers,
             open_timeout=OPEN_TIMEOUT_S,
             max_size=MESSAGE_BYTES_MAX,
             max_queue=MESSAGES_WAITING_MAX,
@@ -36,5 +37,5 @@ async def notices(calls: LnbitsCalls) -> AsyncGenerator[str, None]:
                 if isinstance(message, str):
                     yield message
     except (OSError, TimeoutError, WebSocketException) as error:
-        raise Retry(f"LNbits at {calls.host} is not heard: {type(error).__name__}") from None
-    raise Retry(f"LNbits at {calls.host} ended the connection")
+        raise Retry(f"{whom} at {host} is not heard: {type(error).__name__}") from None
+    raise Retry(f"{whom} at {host} ended the connection")
