@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from schemas.lnurl_served import ServedAddress
 from schemas.messages import Command, CommandBody, Event, JournalRecord
 from schemas.texts import Text
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 """Anything that has a UTF-8 form."""
 HEX = "0123456789abcdef"
+SERVED = get_args(ServedAddress)[1]
+"""What tells a lightning address from other texts."""
 
 
 def members(union: object) -> tuple[type[BaseModel], ...]:
@@ -90,7 +93,7 @@ def _of_scalar(kind: Any, metadata: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     if kind is bool:
         return st.booleans()
     if kind is int:
-        least = _bound(metadata, "ge", -(2**40))
+        least = max(_bound(metadata, "ge", -(2**40)), _bound(metadata, "gt", -(2**40)) + 1)
         return st.integers(least, max(least, _bound(metadata, "le", 2**53)))
     if kind is Decimal:
         least, most = _bound(metadata, "ge", -(10**18)), _bound(metadata, "le", 10**18)
@@ -101,6 +104,8 @@ def _of_scalar(kind: Any, metadata: tuple[Any, ...]) -> st.SearchStrategy[Any]:
 
 
 def _text(metadata: tuple[Any, ...]) -> st.SearchStrategy[str]:
+    if SERVED in metadata:
+        return st.sampled_from(["", "tea@shop.example", "a_1-b@127.0.0.1:8080"])
     pattern = next((m.pattern for m in metadata if getattr(m, "pattern", None)), None)
     if pattern == r"^[0-9a-f]{64}$":
         return st.sampled_from(["a1", "b1", "b2", "c1"]).map(lambda two: two * 32) | st.text(
