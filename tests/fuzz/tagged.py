@@ -23,7 +23,7 @@ def read_tags(tape: Tape, most: int = TAGS_MAX) -> tuple[tuple[tuple[str, ...], 
     lines = [tuple(line.split("\t")[:ELEMENTS_MAX]) for line in head.split("\n") if line]
     tags = lines[:most]
     if lines and repeats > 1:
-        size = sum(len(text) for text in lines[-1]) + 8
+        size = sum(len(text.replace("#", str(repeats))) for text in lines[-1]) + 8
         count = min(repeats, most - len(tags), CHARACTERS_MAX // size)
         tags += [tuple(text.replace("#", str(number)) for text in lines[-1]) for number in range(count)]
     return tuple(tags), content
