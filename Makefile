@@ -46,7 +46,7 @@ check: setup  ## format, lint, types, tidy and the fast tests
 
 test: check peers  ## everything: set-up, check, and the tests with real parts
 	@echo 'test    real parts'
-	@.venv/bin/python -m pytest -q -m real -n $(WORKERS) --dist loadgroup
+	@.venv/bin/python -m pytest -q -m real -n $(WORKERS) --dist loadscope
 
 demo: setup  ## one order through the whole stack (WALLET=lnbits, STAY=1), or STORY=market: every answer
 	@$(if $(filter lnbits,$(WALLET)),tools/peers.sh lnbits)

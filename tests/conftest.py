@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
 import pytest
 from rich.console import Console
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import contract_table
 
-SHARED = ("stack", "broker")
+ROOT = Path(__file__).parents[1]
+SHARED = {
+    "stack": re.compile(r"\bstack: RunningStack\b"),
+    "broker": re.compile(r"\b(broker: EmbeddedKafka|kafka: Kafka)\b"),
+}
+"""What a file's tests ask for by this, one process starts once for all of them."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name each test's group for `--dist loadgroup`; what a group shares is then started once."""
-    for item in items:
-        used = getattr(item, "fixturenames", ())
-        group = next((shared for shared in SHARED if shared in used), str(item.path))
-        item.add_marker(pytest.mark.xdist_group(group))
+class Together(LoadScopeScheduling):  # type: ignore[misc,unused-ignore]
+    """Gives all tests of a group to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid.partition("::")[0])
+
+
+@cache
+def group_of(path: str) -> str:
+    """The group of a test file."""
+    said = (ROOT / path).read_text()
+    return next((group for group, asked in SHARED.items() if asked.search(said)), path)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Whatever `--dist` says; grouping by marks needs names that pytest does not let plugins change any more."""
+    return Together(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

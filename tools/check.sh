@@ -33,7 +33,7 @@ step lint 'Run `.venv/bin/ruff check --fix`, then mend the rest by hand.' "$bin/
 step tidy 'Each line above says what to do.' "$bin/python" -m tools.tidy
 rm -f build/contract.json  # what the tests saw of the payment contract gathers there anew
 step tests 'Run the failing test alone: `.venv/bin/python -m pytest PATH::NAME`.' "$bin/python" -m pytest -q -m 'not real' \
-    -n auto --maxprocesses 4 --dist loadgroup
+    -n auto --maxprocesses 4 --dist loadscope
 types_status=0
 wait "$types" || types_status=$?
 step types 'Each line above names a file and what its types say.' types_result

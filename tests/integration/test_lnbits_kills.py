@@ -1,11 +1,15 @@
-"""Two hundred orders paid through a real LNbits while the payments role is killed every two seconds."""
+"""Orders paid through a real LNbits while the payments role is killed every two seconds of its life.
+
+Forty of them in the tests; `NCC_PAID_ORDERS=200` is the whole proof, and takes four minutes.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +22,26 @@ from tests.integration.test_command_line import ncc
 from tests.support.shop import Shop, invoice_of
 from tests.support.stack import RunningStack
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("lnbits")]
+pytestmark = pytest.mark.real
 
-BUYERS, ORDERS_EACH = 40, 5
+ORDERS_EACH = 5
+BUYERS = int(os.environ.get("NCC_PAID_ORDERS", "40")) // ORDERS_EACH
 ORDERS = BUYERS * ORDERS_EACH
-KILL_EVERY_S = 2.0
+LIFE_S = 2.0
 AT_ONCE = 10
 """Buyers who order at the same time; each of them goes on to the next order when one is confirmed."""
 
 
 @asynccontextmanager
 async def kills_of(stack: RunningStack, role: str) -> AsyncGenerator[list[int]]:
-    """Kill a role every two seconds, whatever it is at; gives the processes that died."""
+    """Kill a role two seconds after it came up, whatever it is at, again and again; gives the processes that died."""
     killed: list[int] = []
 
     async def strike() -> None:
         while True:
-            await asyncio.sleep(KILL_EVERY_S)
-            with suppress(AssertionError, ProcessLookupError):  # it is dead at the moment
-                killed.append(stack.kill(role))
+            await asyncio.sleep(LIFE_S)
+            killed.append(stack.kill(role))
+            await asyncio.to_thread(stack.wait_up, role, killed[-1])
 
     striking = asyncio.ensure_future(strike())
     try:
@@ -48,7 +53,7 @@ async def kills_of(stack: RunningStack, role: str) -> AsyncGenerator[list[int]]:
 
 
 @pytest.mark.req("PAY-17")
-async def test_two_hundred_are_confirmed_once_and_the_books_are_those_of_lnbits(
+async def test_all_are_confirmed_once_and_the_books_are_those_of_lnbits(
     tmp_path: Path,
 ) -> None:
     """One invoice made and shown for each order, one confirmation; what LNbits lists as settled is what is entered."""
@@ -62,7 +67,7 @@ async def test_two_hundred_are_confirmed_once_and_the_books_are_those_of_lnbits(
             async with kills_of(stack, "payments") as killed, asyncio.TaskGroup() as everybody:
                 for buyer in buyers:
                     everybody.create_task(_buy(shop, server, payer, buyer, room, bought))
-            assert len(killed) >= 5
+            assert len(killed) >= 3
 
             assert len(bought) == ORDERS
             for buyer, order_id in bought:

@@ -13,7 +13,7 @@ from tests.integration.test_command_line import ncc, ncc_json
 from tests.support.shop import Shop, invoice_of
 from tests.support.stack import RunningStack
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("lnbits")]
+pytestmark = pytest.mark.real
 
 
 @pytest.mark.req("PAY-22")

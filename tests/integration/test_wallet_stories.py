@@ -10,7 +10,7 @@ from services.demo import story
 from services.payments.wallets import KINDS, SIMULATED
 from tests.support.stack import RunningStack
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("lnbits")]
+pytestmark = pytest.mark.real
 
 
 @pytest.mark.parametrize("wallet", ["lnbits", "nwc"])

@@ -20,7 +20,7 @@ from services.payments.port import FROM_THE_START, Rejected, Unauthorized
 from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
 from tests.support.contract_table import REAL
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("lnbits")]
+pytestmark = pytest.mark.real
 
 LIFE_S = 20
 FUNDS_SATS = 90_000_000
