@@ -22,13 +22,13 @@ from services.signer.keystore import Keystore
 from streams.kafka import Kafka
 from tests.integration.test_hostile_input import a_key, hostile_texts, signed
 from tests.support import cluster
-from tests.support.cluster import AT_MS, PARTITIONS, Worker, covered, merchant_in, offers, orders, until
+from tests.support.cluster import PARTITIONS, Worker, covered, merchant_in, now_ms, offers, orders, until
 
 pytestmark = pytest.mark.real
 
 COUNT = 10_000
 ANN = merchant_in(0)
-HEADERS: tuple[tuple[str, bytes], ...] = (("received_ms", str(AT_MS).encode()), ("relay", b"wss://relay.example"))
+HEADERS: tuple[tuple[str, bytes], ...] = (("received_ms", str(now_ms()).encode()), ("relay", b"wss://relay.example"))
 
 
 def poison_commands() -> list[bytes]:
@@ -125,11 +125,11 @@ async def test_poison_among_ten_thousand_events_costs_nothing_but_itself(kafka: 
     poison = poison_events(merchant)
     count = COUNT - len(poison)
     tags = (("d", "tea"), ("title", "Tea"), ("price", "10", "SAT"))
-    at_s = AT_MS // 1_000 - count
+    at_s = now_ms() // 1_000 - count
     good = [signed(merchant, Kind.PRODUCT, tags, "", at=at_s + n) for n in range(count)]
 
     producer = await kafka.producer()
-    shop = Merchant(public_key=merchant.public_key, name="shop", added_ms=AT_MS)
+    shop = Merchant(public_key=merchant.public_key, name="shop", added_ms=now_ms())
     await producer.write(MERCHANTS, merchant.public_key, shop)
     waiting = list(poison.values())
     for number, event in enumerate(good):

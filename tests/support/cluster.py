@@ -36,8 +36,11 @@ from tests.support.steps import cancelled, paid, requested
 
 PARTITIONS = 4
 START_S = 30
-AT_MS = time.time_ns() // 1_000_000
-"""When everything here is said: now, so that no deadline is over before a decider looks at it."""
+
+
+def now_ms() -> int:
+    """When it is said: now, and not when this file was read, so that no deadline is over before a decider looks."""
+    return time.time_ns() // 1_000_000
 
 
 def merchant_in(partition: int, number: int = 0) -> str:
@@ -68,7 +71,7 @@ def orders(merchant: str, numbers: Iterable[int], crowd: str = "b1" * 32) -> lis
 
 def said(merchant: str, body: CommandBody) -> Command:
     """A command to this merchant's shop."""
-    return a_command(body, AT_MS, merchant=merchant)
+    return a_command(body, now_ms(), merchant=merchant)
 
 
 def _listing(merchant: str, stock: int | None, d: str) -> Any:
@@ -100,7 +103,7 @@ def a_record(
     """A journal record, silent unless told otherwise."""
     covers = seq - 1 if covers is None else covers
     return JournalRecord(
-        seq=seq, covers=covers, merchant=merchant, at_ms=AT_MS, cause=cause or f"c{seq}", events=events
+        seq=seq, covers=covers, merchant=merchant, at_ms=now_ms(), cause=cause or f"c{seq}", events=events
     )
 
 
