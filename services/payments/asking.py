@@ -32,8 +32,11 @@ def left_s(deadline_s: float, whom: str) -> float:
     return left
 
 
-def refuse_impossible(intent: Intent, what: str) -> None:
-    """Raise `Unsupported` or `Rejected` for an intent that no `what` (`a wallet connection`) need be asked about."""
+def refuse_impossible(intent: Intent, what: str, step_msat: int = 1) -> None:
+    """Raise `Unsupported` or `Rejected` for an intent that no `what` (`a wallet connection`) need be asked about.
+
+    `step_msat` is 1,000 for a back-end that knows no parts of a sat.
+    """
     if intent.method is not Method.BOLT11:
         raise Unsupported(f"{what} cannot be paid by {intent.method}")
     if intent.amount_msat <= 0:
@@ -44,6 +47,8 @@ def refuse_impossible(intent: Intent, what: str) -> None:
         intent.memo.encode()
     except UnicodeEncodeError:
         raise Rejected(f"the memo of {intent.reference} is no text") from None
+    if intent.amount_msat % step_msat:
+        raise Rejected(f"request {intent.reference} asks for {intent.amount_msat} msat, which is no whole sat")
 
 
 def cut_memo(memo: str, bytes_max: int = MEMO_BYTES_MAX) -> str:

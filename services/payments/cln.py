@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 from schemas.bolt11 import Network
@@ -46,6 +46,7 @@ from services.payments.port import (
     Unknown,
     Unsupported,
 )
+from services.payments.receiving import OnlyReceives
 
 INVOICE: Final = "/v1/invoice"
 LIST: Final = "/v1/listinvoices"
@@ -71,8 +72,13 @@ WAIT_SLACK_S: Final = 10.0
 _INDEX: Final = re.compile(r"\d{0,18}", re.ASCII)
 
 
-class ClnNode:
+class ClnNode(OnlyReceives):
     """One Core Lightning: a `PaymentBackend` whose rune need only allow three calls."""
+
+    # lightningd can only delete an invoice, and then nobody could tell what became of it.
+    no_notices = "Core Lightning is waited on, it sends no notices"
+    no_cancel = "Core Lightning cannot cancel an invoice and keep it"
+    no_refund = "this Core Lightning only receives"
 
     capabilities: Final = CAPABILITIES
 
@@ -128,26 +134,12 @@ class ClnNode:
             if one.reference is not None:
                 yield Hint(BackendRef(one.reference), at=one.settled_at or 0)
 
-    async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
-        """Refuse: clnrest has no webhooks."""
-        raise Unsupported("Core Lightning is waited on, it sends no notices")
-
-    async def cancel(self, ref: BackendRef, *, timeout_s: float) -> None:
-        """Refuse: lightningd can only delete an invoice, and then nobody could tell what became of it."""
-        raise Unsupported("Core Lightning cannot cancel an invoice and keep it")
-
-    async def refund(
-        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
-    ) -> Observation:
-        """Refuse: this rune is for receiving."""
-        raise Unsupported("this Core Lightning only receives")
-
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell what the rune allows, by what stands in it, and the node's clock, by a call that it needs."""
         rune, offset_s = _rune(self._calls), 0
         if not rune.lacks:
             answer = await self._calls.ask(LIST, {"label": "ncc"}, timeout_s=timeout_s)
-            offset_s = 0 if answer.date_s is None else answer.date_s - int(self._clock())
+            offset_s = answer.clock_offset_s(self._clock())
         narrow = "give one that is restricted to method=invoice|method=listinvoices|method=waitanyinvoice"
         too_much = (f"this rune may spend: {narrow}",) if rune.may_spend else ()
         return Probe(

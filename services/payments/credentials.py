@@ -33,18 +33,21 @@ _BOOK_SUFFIX: Final = ".book.db"
 _NONCE_BYTES: Final = 12
 
 
-class LnbitsCredential(BaseModel):
-    """A wallet of an LNbits server; it neither prints its key nor says it in an error.
+class _Wallet(BaseModel):
+    """What opens a wallet; it neither prints a secret nor says it in an error.
 
-    `network`, here and below, is what the wallet's invoices are for, as one of them said; None before its trial.
+    `network` is what the wallet's invoices are for, as one of them said; None before its trial.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    kind: Literal["lnbits"] = LNBITS
-    url: str
-    key: SecretStr
     network: Network | None = None
+
+
+class _Server(_Wallet):
+    """A wallet at a server of its owner's choice."""
+
+    url: str
 
     @property
     def place(self) -> str:
@@ -52,15 +55,46 @@ class LnbitsCredential(BaseModel):
         return self.url
 
 
-class NwcCredential(BaseModel):
-    """A wallet connection (NIP-47), secret as a whole; `is_near` lets its relays be in our own network, without TLS."""
+class _Node(_Server):
+    """A node's own server; `certificate` (PEM) is its TLS certificate, where no authority signed that."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    certificate: str | None = None
+
+
+class LnbitsCredential(_Server):
+    """A wallet of an LNbits server."""
+
+    kind: Literal["lnbits"] = LNBITS
+    key: SecretStr
+
+
+class PhoenixdCredential(_Server):
+    """A phoenixd and one of its passwords."""
+
+    kind: Literal["phoenixd"] = PHOENIXD
+    password: SecretStr
+
+
+class LndCredential(_Node):
+    """An LND and a macaroon of its own (hex)."""
+
+    kind: Literal["lnd"] = LND
+    macaroon: SecretStr
+
+
+class ClnCredential(_Node):
+    """A Core Lightning behind clnrest, and a rune."""
+
+    kind: Literal["cln"] = CLN
+    rune: SecretStr
+
+
+class NwcCredential(_Wallet):
+    """A wallet connection (NIP-47), secret as a whole; `is_near` lets its relays be in our own network, without TLS."""
 
     kind: Literal["nwc"] = NWC
     connection: SecretStr
     is_near: bool = False
-    network: Network | None = None
 
     @property
     def place(self) -> str:
@@ -72,70 +106,17 @@ class NwcCredential(BaseModel):
         return ", ".join(urlsplit(relay).netloc for relay in relays)
 
 
-class Lud16Credential(BaseModel):
+class Lud16Credential(_Wallet):
     """A lightning address, which is public; `is_near` lets its server be in our own network, without TLS."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: Literal["lud16"] = LUD16
     address: str
     is_near: bool = False
-    network: Network | None = None
 
     @property
     def place(self) -> str:
         """The address."""
         return self.address
-
-
-class PhoenixdCredential(BaseModel):
-    """A phoenixd and one of its passwords."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    kind: Literal["phoenixd"] = PHOENIXD
-    url: str
-    password: SecretStr
-    network: Network | None = None
-
-    @property
-    def place(self) -> str:
-        """Where the node is, for the operator."""
-        return self.url
-
-
-class LndCredential(BaseModel):
-    """An LND, a macaroon of its own (hex), and its TLS certificate (PEM) where no authority signed that."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    kind: Literal["lnd"] = LND
-    url: str
-    macaroon: SecretStr
-    certificate: str | None = None
-    network: Network | None = None
-
-    @property
-    def place(self) -> str:
-        """Where the node is, for the operator."""
-        return self.url
-
-
-class ClnCredential(BaseModel):
-    """A Core Lightning behind clnrest, a rune, and the TLS certificate (PEM) where no authority signed that."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    kind: Literal["cln"] = CLN
-    url: str
-    rune: SecretStr
-    certificate: str | None = None
-    network: Network | None = None
-
-    @property
-    def place(self) -> str:
-        """Where the node is, for the operator."""
-        return self.url
 
 
 Credential = LnbitsCredential | NwcCredential | Lud16Credential | PhoenixdCredential | LndCredential | ClnCredential

@@ -49,6 +49,10 @@ class Answer:
     body: Any
     date_s: int | None
 
+    def clock_offset_s(self, now_s: float) -> int:
+        """How far the server's clock is ahead of ours; 0 where it did not tell."""
+        return 0 if self.date_s is None else self.date_s - int(now_s)
+
 
 type Judge = Callable[[str, int, Any], BackendError]
 """What an answer that is none means: a beginning for the message, the status, and the body where that is JSON."""

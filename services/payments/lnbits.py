@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
 from typing import Any, Final
 
 from schemas.bolt11 import Network
@@ -40,13 +39,12 @@ from services.payments.port import (
     Probe,
     Proof,
     Push,
-    Rejected,
     Retry,
     Scan,
     Unknown,
-    Unsupported,
 )
-from services.payments.socket_notices import notices
+from services.payments.receiving import OnlyReceives
+from services.payments.socket_notices import hints, notices
 from services.payments.time_cursor import cursor_after, place_of
 
 PAYMENTS: Final = "/api/v1/payments"
@@ -70,8 +68,13 @@ MOVED_ROWS: Final = 5
 LISTEN_TIMEOUT_S: Final = 10.0
 
 
-class LnbitsAccount:
+class LnbitsAccount(OnlyReceives):
     """One LNbits wallet: a `PaymentBackend` that needs no more than the wallet's invoice key."""
+
+    # A webhook of LNbits is neither signed nor sent again, and only held invoices can be cancelled.
+    no_notices = "LNbits is listened to, it sends no notices here"
+    no_cancel = "LNbits cannot cancel an invoice"
+    no_refund = "this LNbits wallet only receives"
 
     capabilities: Final = CAPABILITIES
 
@@ -90,9 +93,7 @@ class LnbitsAccount:
 
     async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
         """Give the first invoice of the intent's reference, made by the first call that found none."""
-        refuse_impossible(intent, "an LNbits wallet")
-        if intent.amount_msat % CAPABILITIES.amount_step_msat:
-            raise Rejected(f"request {intent.reference} asks for {intent.amount_msat} msat, which is no whole sat")
+        refuse_impossible(intent, "an LNbits wallet", CAPABILITIES.amount_step_msat)
         return request_for(intent, await self._making.one(intent, timeout_s))
 
     async def lookup(self, ref: BackendRef, *, timeout_s: float) -> Observation:
@@ -137,41 +138,24 @@ class LnbitsAccount:
             cursor_after(((one.updated_us, one.name) for one in seen), SCAN_OVERLAP_US),
         )
 
-    async def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
+    def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
         """Hint at what settled since the cursor, then at each payment that LNbits tells of."""
         # LNbits takes the key in the address of this socket only, so a server's own access log has it.
         path = f"/api/v1/ws/{self._calls.key.get_secret_value()}"
-        async with aclosing(notices(WHOM, self._calls.url, path, {})) as heard:
-            async for message in heard:
-                if message:
-                    if (hint := hint_in(message, int(self._clock()))) is not None:
-                        yield hint
-                    continue
-                while (scan := await self.scan(cursor, timeout_s=LISTEN_TIMEOUT_S)).observations:
-                    cursor = scan.cursor
-                    for one in scan.observations:
-                        yield Hint(one.backend_ref, at=one.settled_at or 0)
-
-    async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
-        """Refuse: no invoice is made with a webhook, which LNbits would neither sign nor send again."""
-        raise Unsupported("LNbits is listened to, it sends no notices here")
-
-    async def cancel(self, ref: BackendRef, *, timeout_s: float) -> None:
-        """Refuse: LNbits cancels held invoices only."""
-        raise Unsupported("LNbits cannot cancel an invoice")
-
-    async def refund(
-        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
-    ) -> Observation:
-        """Refuse: an invoice key only receives."""
-        raise Unsupported("this LNbits wallet only receives")
+        heard = notices(WHOM, self._calls.url, path, {})
+        return hints(
+            heard,
+            cursor,
+            lambda after: self.scan(after, timeout_s=LISTEN_TIMEOUT_S),
+            lambda message: hint_in(message, int(self._clock())),
+        )
 
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell whether the key opens a wallet, whether it may do more than it needs to, and the server's clock."""
         answer = await self._calls.get("/api/v1/wallet", timeout_s=timeout_s)
         if not isinstance(answer.body, dict) or "balance" not in answer.body:
             raise Retry(f"LNbits at {self._calls.host} says nothing that can be read of the wallet")
-        offset_s = 0 if answer.date_s is None else answer.date_s - int(self._clock())
+        offset_s = answer.clock_offset_s(self._clock())
         is_admin = "id" in answer.body
         too_much = ("this is an admin key, which may spend: give the wallet's invoice key instead",) if is_admin else ()
         may = ("receive", "spend") if is_admin else ("receive",)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final
 
@@ -47,8 +47,8 @@ from services.payments.port import (
     Retry,
     Scan,
     Unknown,
-    Unsupported,
 )
+from services.payments.receiving import OnlyReceives
 
 INVOICES: Final = "/v1/invoices"
 CAPABILITIES: Final = Capabilities(
@@ -73,8 +73,11 @@ _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _INDEX: Final = re.compile(r"\d{0,18}", re.ASCII)
 
 
-class LndNode:
+class LndNode(OnlyReceives):
     """One LND: a `PaymentBackend` that needs no more than its invoice macaroon."""
+
+    no_notices = "LND is listened to, it sends no notices"
+    no_refund = "this LND only receives"
 
     capabilities: Final = CAPABILITIES
 
@@ -135,10 +138,6 @@ class LndNode:
                 if told.state is BackendState.SETTLED:
                     yield Hint(BackendRef(told.payment_hash), at=told.settled_at or 0)
 
-    async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
-        """Refuse: LND has no webhooks."""
-        raise Unsupported("LND is listened to, it sends no notices")
-
     async def cancel(self, ref: BackendRef, *, timeout_s: float) -> None:
         """Have LND take nothing more for an invoice; one that was paid, or is not there, stays as it is."""
         if _HASH.fullmatch(ref) is None:
@@ -149,19 +148,13 @@ class LndNode:
         except Rejected:
             return
 
-    async def refund(
-        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
-    ) -> Observation:
-        """Refuse: an invoice macaroon only receives."""
-        raise Unsupported("this LND only receives")
-
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell what the macaroon allows, by what stands in it, and the node's clock, by a call that it needs."""
         rights = _rights(self._calls)
         offset_s = 0
         if not rights.lacks:
             answer = await self._calls.get(INVOICES, {"num_max_invoices": 1}, timeout_s=timeout_s)
-            offset_s = 0 if answer.date_s is None else answer.date_s - int(self._clock())
+            offset_s = answer.clock_offset_s(self._clock())
         too_much = ("this macaroon may spend: give LND's invoice.macaroon instead",) if rights.may_spend else ()
         return Probe(
             CAPABILITIES,

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -60,6 +60,7 @@ from services.payments.port import (
     Unknown,
     Unsupported,
 )
+from services.payments.receiving import OnlyReceives
 
 TERMS_FRESH_S: Final = 60.0
 """How long a service's terms are used again: a shop's orders come in bursts."""
@@ -103,8 +104,12 @@ def account_from(
     return LightningAddress(config, clock=clock, fetch=fetch or SafeFetch(is_trusted=config.is_trusted), poll_s=poll_s)
 
 
-class LightningAddress:
+class LightningAddress(OnlyReceives):
     """An address that is paid to: a `PaymentBackend`. Belongs to one event loop; whoever made it closes it."""
+
+    no_notices = "a lightning address sends no notices"
+    no_cancel = "a lightning address cannot cancel an invoice"
+    no_refund = "a lightning address only receives"
 
     def __init__(self, config: Lud16Config, *, clock: Callable[[], int], fetch: SafeFetch, poll_s: float) -> None:
         try:
@@ -199,20 +204,6 @@ class LightningAddress:
             await self._poll(due, POLL_TIMEOUT_S)
             if not self._book.settled_after(index, 1):
                 await asyncio.sleep(self._poll_s / 5)
-
-    async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
-        """Refuse: a lightning address sends no notices."""
-        raise Unsupported("a lightning address sends no notices")
-
-    async def cancel(self, ref: BackendRef, *, timeout_s: float) -> None:
-        """Refuse: nobody can take an address's invoice back."""
-        raise Unsupported("a lightning address cannot cancel an invoice")
-
-    async def refund(
-        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
-    ) -> Observation:
-        """Refuse: an address only receives."""
-        raise Unsupported("a lightning address only receives")
 
     async def probe(self, *, timeout_s: float) -> Probe:
         """Ask for the terms, and tell whether payments are told of; `proof` is none where they are not."""

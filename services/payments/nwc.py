@@ -65,6 +65,7 @@ from services.payments.port import (
     Unknown,
     Unsupported,
 )
+from services.payments.receiving import OnlyReceives
 
 LIFE_MAX_S: Final = 86_400
 """The longest a request lives: how far before an intent's end its invoice may have been made."""
@@ -122,8 +123,13 @@ def account_from(
     return NwcWallet(line, config, clock=clock, poll_s=poll_s, late_s=late_s)
 
 
-class NwcWallet:
+class NwcWallet(OnlyReceives):
     """A wallet that is asked over Nostr: a `PaymentBackend`. Belongs to one event loop; whoever made it closes it."""
+
+    # NIP-47 cancels hold invoices only; a wallet tells over its relays (`listen`).
+    no_notices = "a wallet connection knows no webhooks"
+    no_cancel = "a wallet connection cannot cancel an invoice"
+    no_refund = "a wallet connection is used to receive only"
 
     def __init__(
         self, line: WalletLine, config: NwcConfig, *, clock: Callable[[], int], poll_s: float, late_s: float
@@ -238,20 +244,6 @@ class NwcWallet:
                 async for payment_hash in _until_missed(notices, self._poll_s):
                     if _is_news(heard, payment_hash):
                         yield Hint(BackendRef(payment_hash), at=self._clock())
-
-    async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
-        """Refuse: a wallet tells over its relays; see `listen`."""
-        raise Unsupported("a wallet connection knows no webhooks")
-
-    async def cancel(self, ref: BackendRef, *, timeout_s: float) -> None:
-        """Refuse: NIP-47 cancels hold invoices only."""
-        raise Unsupported("a wallet connection cannot cancel an invoice")
-
-    async def refund(
-        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
-    ) -> Observation:
-        """Refuse: the connection is for being paid, and had better not be able to pay."""
-        raise Unsupported("a wallet connection is used to receive only")
 
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell what the wallet's info event and `get_info` say, and what the operator should know of it."""

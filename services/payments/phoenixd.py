@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
 from typing import Any, Final
 
 import httpx
@@ -56,9 +55,9 @@ from services.payments.port import (
     Scan,
     Unauthorized,
     Unknown,
-    Unsupported,
 )
-from services.payments.socket_notices import notices
+from services.payments.receiving import OnlyReceives
+from services.payments.socket_notices import hints, notices
 from services.payments.time_cursor import cursor_after, place_of
 
 WHOM: Final = "phoenixd"
@@ -84,9 +83,8 @@ LISTEN_TIMEOUT_S: Final = 10.0
 
 
 def phoenixd_calls(url: str, password: SecretStr, transport: httpx.AsyncBaseTransport | None = None) -> HttpCalls:
-    """The calls of one phoenixd, with one of its two passwords; it reads no user name."""
-    said = b64encode(f":{password.get_secret_value()}".encode()).decode()
-    return HttpCalls(WHOM, url, password, {"Authorization": f"Basic {said}"}, judge, transport=transport)
+    """The calls of one phoenixd, with one of its two passwords."""
+    return HttpCalls(WHOM, url, password, _credential(password), judge, transport=transport)
 
 
 def judge(said: str, code: int, body: Any) -> BackendError:
@@ -102,8 +100,13 @@ def judge(said: str, code: int, body: Any) -> BackendError:
     return Unknown(said)
 
 
-class PhoenixdNode:
+class PhoenixdNode(OnlyReceives):
     """One phoenixd: a `PaymentBackend` that needs no more than its limited-access password."""
+
+    # A webhook of phoenixd is not sent again.
+    no_notices = "phoenixd is listened to, it sends no notices here"
+    no_cancel = "phoenixd cannot cancel an invoice"
+    no_refund = "this phoenixd only receives"
 
     capabilities: Final = CAPABILITIES
 
@@ -122,9 +125,7 @@ class PhoenixdNode:
 
     async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
         """Give the first invoice of the intent's reference, made by the first call that found none."""
-        refuse_impossible(intent, "a phoenixd")
-        if intent.amount_msat % CAPABILITIES.amount_step_msat:
-            raise Rejected(f"request {intent.reference} asks for {intent.amount_msat} msat, which is no whole sat")
+        refuse_impossible(intent, "a phoenixd", CAPABILITIES.amount_step_msat)
         made = await self._making.one(intent, timeout_s)
         refuse_another(intent, intent.intent_id, made.amount_msat)
         ends_at = text_ends_at(made.text) or intent.expires_at
@@ -160,34 +161,15 @@ class PhoenixdNode:
             cursor_after(((row.completed_ms, row.name) for row in seen), SCAN_OVERLAP_MS),
         )
 
-    async def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
+    def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
         """Hint at what settled since the cursor, then at each payment that phoenixd tells of."""
-        said = b64encode(f":{self._calls.key.get_secret_value()}".encode()).decode()
-        headers = {"Authorization": f"Basic {said}"}
-        async with aclosing(notices(WHOM, self._calls.url, "/websocket", headers)) as heard:
-            async for message in heard:
-                if message:
-                    if (hint := hint_in(message, int(self._clock()))) is not None:
-                        yield hint
-                    continue
-                while (scan := await self.scan(cursor, timeout_s=LISTEN_TIMEOUT_S)).observations:
-                    cursor = scan.cursor
-                    for one in scan.observations:
-                        yield Hint(one.backend_ref, at=one.settled_at or 0)
-
-    async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
-        """Refuse: no invoice is made with a webhook, which phoenixd would not send again."""
-        raise Unsupported("phoenixd is listened to, it sends no notices here")
-
-    async def cancel(self, ref: BackendRef, *, timeout_s: float) -> None:
-        """Refuse: phoenixd has no such call."""
-        raise Unsupported("phoenixd cannot cancel an invoice")
-
-    async def refund(
-        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
-    ) -> Observation:
-        """Refuse: a limited password only receives."""
-        raise Unsupported("this phoenixd only receives")
+        heard = notices(WHOM, self._calls.url, "/websocket", _credential(self._calls.key))
+        return hints(
+            heard,
+            cursor,
+            lambda after: self.scan(after, timeout_s=LISTEN_TIMEOUT_S),
+            lambda message: hint_in(message, int(self._clock())),
+        )
 
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell the node's network, key and clock, and whether the password may spend."""
@@ -195,7 +177,7 @@ class PhoenixdNode:
         answer = await self._calls.get("/getinfo", timeout_s=timeout_s)
         if not isinstance(answer.body, dict) or not isinstance(answer.body.get("nodeId"), str):
             raise Retry(f"phoenixd at {self._calls.host} says nothing that can be read of itself")
-        offset_s = 0 if answer.date_s is None else answer.date_s - int(self._clock())
+        offset_s = answer.clock_offset_s(self._clock())
         spends = await self._may_spend(left_s(deadline_s, WHOM))
         too_much = ("this password may spend: give phoenixd's http-password-limited-access instead",) if spends else ()
         return Probe(
@@ -248,3 +230,9 @@ class PhoenixdNode:
             return [read_incoming(one) for one in answer.body]
         except (TypeError, Unknown):
             raise Retry(f"phoenixd at {self._calls.host} lists payments in words that cannot be read") from None
+
+
+def _credential(password: SecretStr) -> dict[str, str]:
+    """How a call says its password; phoenixd reads no user name."""
+    said = b64encode(f":{password.get_secret_value()}".encode()).decode()
+    return {"Authorization": f"Basic {said}"}

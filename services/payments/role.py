@@ -84,10 +84,7 @@ class PaymentsRole:
         """Note what a record wants or settles."""
         for event in record.events:
             match event:
-                case PaymentWanted():
-                    self._open[event.intent_id] = Open(event, partition, offset, record.merchant)
-                    self._ensure_soon(event.intent_id, partition)
-                case InvoiceWanted():
+                case PaymentWanted() | InvoiceWanted():
                     self._open[event.intent_id] = Open(event, partition, offset, record.merchant)
                     self._ensure_soon(event.intent_id, partition)
                 case InvoiceRefused():

@@ -11,7 +11,7 @@ import hmac
 import re
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -39,6 +39,7 @@ from services.payments.port import (
     Scan,
     Unsupported,
 )
+from services.payments.receiving import OnlyReceives
 from services.payments.simulated_file import Row, WalletFile, insert, last_settle_index, select
 
 NETWORK: Final = Network.REGTEST
@@ -188,8 +189,11 @@ class SimulatedWallet:
             raise Rejected(f"request {intent.reference} cannot be written: {error}") from error
 
 
-class SimulatedAccount:
+class SimulatedAccount(OnlyReceives):
     """A merchant's account in a simulated wallet: a `PaymentBackend` with preset preimages."""
+
+    no_notices = "the simulated wallet sends no notices"
+    no_refund = "the simulated wallet only receives"
 
     network = NETWORK
 
@@ -246,10 +250,6 @@ class SimulatedAccount:
                 if not rows:
                     await bell.wait()
 
-    async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
-        """Refuse: this wallet sends no notices; see `listen`."""
-        raise Unsupported("the simulated wallet sends no notices")
-
     async def cancel(self, ref: BackendRef, *, timeout_s: float) -> None:
         """Make an open invoice unpayable; one that is settled, cancelled or unknown stays as it is."""
         await self._wallet.file.write(
@@ -259,12 +259,6 @@ class SimulatedAccount:
             ),
             timeout_s,
         )
-
-    async def refund(
-        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
-    ) -> Observation:
-        """Refuse: this wallet only receives."""
-        raise Unsupported("the simulated wallet only receives")
 
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell what this wallet can do, after a look into the file."""

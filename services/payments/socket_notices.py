@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Final
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from services.payments.port import Retry
+from services.payments.port import Cursor, Hint, Retry, Scan
 
 OPEN_TIMEOUT_S: Final = 10.0
 MESSAGE_BYTES_MAX: Final = 1_000_000
@@ -39,3 +40,22 @@ async def notices(whom: str, url: str, path: str, headers: Mapping[str, str]) ->
     except (OSError, TimeoutError, WebSocketException) as error:
         raise Retry(f"{whom} at {host} is not heard: {type(error).__name__}") from None
     raise Retry(f"{whom} at {host} ended the connection")
+
+
+async def hints(
+    heard: AsyncGenerator[str, None],
+    cursor: Cursor,
+    scan: Callable[[Cursor], Awaitable[Scan]],
+    read: Callable[[str], Hint | None],
+) -> AsyncGenerator[Hint, None]:
+    """Hint at what settled since the cursor, as soon as `notices` are connected, then at what each of them tells."""
+    async with aclosing(heard) as messages:
+        async for message in messages:
+            if message:
+                if (hint := read(message)) is not None:
+                    yield hint
+                continue
+            while (found := await scan(cursor)).observations:
+                cursor = found.cursor
+                for one in found.observations:
+                    yield Hint(one.backend_ref, at=one.settled_at or 0)

@@ -40,14 +40,15 @@ def record(decision: Decision, command: RecordRefund) -> None:
             cause=command.cause,
         )
     )
+    is_all = command.amount_msat == left_msat and not counted_msat
     text = wording.refunded(
         decision.voice(order.key),
         command.amount_msat,
         command.rail,
         command.reference,
-        is_all=command.amount_msat == left_msat and not counted_msat,
+        is_all=is_all,
     )
-    if command.amount_msat == left_msat and order.status in REFUNDABLE:
+    if is_all and order.status in REFUNDABLE:
         moved = OrderMoved(order=order.key, actor=Actor.MERCHANT, to=OrderStatus.REFUNDED, cause=command.cause)
         decision.emit(moved)
         decision.tell_status(order.key, order.dialect, order.answers, WireStatus.CANCELLED, text)
