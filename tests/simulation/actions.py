@@ -353,6 +353,7 @@ ACTIONS: dict[str, Act] = {
     "buyer_move": _buyer_move,
     "merchant_move": _merchant_move,
     "operator_move": desk.operator_move,
+    "give_back": desk.give_back,
     "parcel": _parcel,
     "listing": _listing,
     "option": _option,

@@ -24,17 +24,29 @@ def operator_move(world: World, action: Action, dice: Dice) -> None:
     world.command(shop, _word(shop, key, digest(action.salt)[:32], dice))
 
 
+def give_back(world: World, action: Action, dice: Dice) -> None:
+    """Money given back, all that is left or some: mostly for an order that was cancelled after it was paid."""
+    books = world.books
+    held = [ref for ref, msat in books.received.items() if msat > books.returned[ref]]
+    owed = [ref for ref in held if books.status.get(ref) == OrderStatus.CANCELLED.value]
+    chosen = owed if owed and dice.chance(70) else held
+    if chosen:
+        ref = chosen[-1 - action.a % len(chosen)]
+        left_msat = books.received[ref] - books.returned[ref]
+        amount_msat = left_msat if dice.chance(60) else dice.one_of((1_000, 5_000, left_msat + 1_000))
+        key, cause = books.keys[ref], digest(action.salt)[:32]
+        refund = RecordRefund(order=key, amount_msat=amount_msat, rail="cash", cause=cause)
+        world.command(key.merchant, refund)
+
+
 def _word(shop: str, key: OrderKey, cause: str, dice: Dice) -> CommandBody:
-    match dice.below(11):
-        case 10:
+    match dice.below(10):
+        case 3:
             return WaivePayment(order=key, cause=cause)
         case 0 | 1:
             return HoldOrder(order=key, cause=cause)
         case 2:
             return ReleaseOrder(order=key, cause=cause)
-        case 3:
-            amount_msat = dice.one_of((1_000, 5_000, 10_000, 25_000))
-            return RecordRefund(order=key, amount_msat=amount_msat, rail="cash", cause=cause)
         case 4:
             box = SealedDetails(key_id=f"goods-{cause[:8]}", box="c2VhbGVk") if dice.chance(80) else None
             return SetGoods(coordinate=f"30402:{shop}:song", sealed=box, cause=cause)

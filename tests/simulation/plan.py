@@ -14,7 +14,7 @@ from typing import NamedTuple
 from schemas.shops import ShopSettings, Switchable
 from tests.simulation.clock import Dice
 
-VERSION = 2
+VERSION = 3
 """Part of every draw: another version of the plan makes other histories of the same seeds."""
 
 
@@ -73,7 +73,8 @@ CALM: dict[str, int] = {
     "receipt": 12,
     "buyer_move": 16,
     "merchant_move": 30,
-    "operator_move": 10,
+    "operator_move": 24,
+    "give_back": 10,
     "parcel": 34,
     "listing": 16,
     "option": 4,
