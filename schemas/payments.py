@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -19,6 +20,15 @@ class Method(StrEnum):
     BITCOIN = "bitcoin"
     CASHU = "cashu"
     FIAT = "fiat"
+
+
+MEDIUM: Final[Mapping[Method, str]] = {
+    Method.BOLT11: "lightning",
+    Method.BITCOIN: "bitcoin",
+    Method.CASHU: "ecash",
+    Method.FIAT: "fiat",
+}
+"""Its word in a `payment` tag (market spec §4)."""
 
 
 def intent_id(order: OrderKey, revision: int, method: Method = Method.BOLT11, part: int = 1) -> str:

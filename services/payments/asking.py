@@ -32,12 +32,12 @@ def left_s(deadline_s: float, whom: str) -> float:
     return left
 
 
-def refuse_impossible(intent: Intent, what: str, step_msat: int = 1) -> None:
+def refuse_impossible(intent: Intent, what: str, step_msat: int = 1, method: Method = Method.BOLT11) -> None:
     """Raise `Unsupported` or `Rejected` for an intent that no `what` (`a wallet connection`) need be asked about.
 
-    `step_msat` is 1,000 for a back-end that knows no parts of a sat.
+    `step_msat` is 1,000 for a back-end that knows no parts of a sat, `method` what it is paid over.
     """
-    if intent.method is not Method.BOLT11:
+    if intent.method is not method:
         raise Unsupported(f"{what} cannot be paid by {intent.method}")
     if intent.amount_msat <= 0:
         raise Rejected(f"request {intent.reference} asks for nothing")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from schemas.addresses import InvoiceWanted, ObserveInvoice, RecordInvoice, RecordInvoiceFailure
 from schemas.messages import CommandBody
 from schemas.payments import (
+    MEDIUM,
     BackendState,
     Method,
     ObservePayment,
@@ -21,6 +22,7 @@ from services.payments.port import (
     Observation,
     PaymentBackend,
     PaymentRequest,
+    RequestFault,
     RequestRefused,
     check_request,
     preimage_for,
@@ -80,10 +82,15 @@ class Open:
             amount_msat=self.wanted.amount_msat,
             memo=self.wanted.memo,
             expires_at=self.wanted.expires_at,
-            method=Method.BOLT11,
+            method=self._method(backend),
             description_hash=self._description_hash(backend),
             preimage=preimage_for(preimage_secret, self.intent_id) if backend.capabilities.preset_preimage else None,
         )
+
+    def _method(self, backend: PaymentBackend) -> Method:
+        """What the back-end is paid over; an invoice that somebody asked for is one whatever it may be."""
+        is_invoice = isinstance(self.wanted, InvoiceWanted) or not backend.capabilities.methods
+        return Method.BOLT11 if is_invoice else min(backend.capabilities.methods)
 
     def _description_hash(self, backend: PaymentBackend) -> str | None:
         """What the invoice is to commit to; an order's may do without where the back-end cannot."""
@@ -99,7 +106,7 @@ class Open:
                 return RecordPaymentRequest(
                     order=order,
                     intent_id=self.intent_id,
-                    medium="lightning",
+                    medium=MEDIUM[request.method],
                     text=request.text,
                     payment_hash=request.payment_hash,
                     amount_msat=request.amount_msat,
@@ -167,16 +174,24 @@ class Open:
 
 def faults_of(intent: Intent, request: PaymentRequest, backend: PaymentBackend, now_s: int) -> RequestRefused | None:
     """Why nobody may be shown a back-end's request (PAY-08); None for a good one."""
-    checked = check_request(
-        intent,
-        request.text,
-        now_s,
-        backend.network,
-        None,
-        request.payment_hash,
-        custom_expiry=backend.capabilities.custom_expiry,
-    )
-    return checked if isinstance(checked, RequestRefused) else None
+    if request.method is not intent.method:
+        return RequestRefused(RequestFault.METHOD, f"the request is to be paid by {request.method}")
+    match request.method:
+        case Method.BOLT11:
+            checked = check_request(
+                intent,
+                request.text,
+                now_s,
+                backend.network,
+                None,
+                request.payment_hash,
+                custom_expiry=backend.capabilities.custom_expiry,
+            )
+            return checked if isinstance(checked, RequestRefused) else None
+        case Method.BITCOIN | Method.CASHU | Method.FIAT:
+            return RequestRefused(
+                RequestFault.UNREADABLE, f"nothing here reads a request to be paid by {request.method}"
+            )
 
 
 def reversal_of(seen: Observation) -> ObserveReversal | None:

@@ -185,7 +185,10 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a back-end can do; flows ask these flags, never its name. `amount_step_msat` is 1 or 1000."""
+    """What a back-end can do; flows ask these flags, never its name.
+
+    `methods` has one of them for now: what its requests are to be paid over. `amount_step_msat` is 1 or 1000.
+    """
 
     methods: frozenset[Method]
     amount_step_msat: int
@@ -327,6 +330,7 @@ def preimage_for(deployment_secret: bytes, intent: str) -> Preimage:
 class RequestFault(StrEnum):
     """What is wrong with a request that a back-end returned; the words are stable."""
 
+    METHOD = "method"
     UNREADABLE = "unreadable"
     NETWORK = "network"
     AMOUNT = "amount"
