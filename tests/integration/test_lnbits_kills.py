@@ -61,7 +61,7 @@ async def test_all_are_confirmed_once_and_the_books_are_those_of_lnbits(
     with RunningStack(tmp_path / "home", is_patient=True) as stack, lnbits_server(tmp_path / "lnbits") as server:
         payer, keys = server.new_wallet(ORDERS * 100_000), server.new_wallet()
         async with Shop(stack, stock=ORDERS) as shop:
-            await _paid_into(shop, server, keys, tmp_path)
+            await paid_into(shop, server, keys, tmp_path)
             buyers = [await shop.buyer() for _ in range(BUYERS)]
             room, bought = asyncio.Semaphore(AT_ONCE), list[tuple[Buyer, str]]()
             async with kills_of(stack, "payments") as killed, asyncio.TaskGroup() as everybody:
@@ -81,7 +81,8 @@ async def test_all_are_confirmed_once_and_the_books_are_those_of_lnbits(
             assert len(requested) == ORDERS, "none was made twice"
 
 
-async def _paid_into(shop: Shop, server: LnbitsServer, keys: Keys, folder: Path) -> None:
+async def paid_into(shop: Shop, server: LnbitsServer, keys: Keys, folder: Path) -> None:
+    """The shop is paid into this wallet from now on."""
     key_file = folder / "key"
     key_file.write_text(keys.invoice + "\n")
     name = f"shop-{shop.merchant.public_key[:8]}"

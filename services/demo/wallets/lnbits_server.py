@@ -145,6 +145,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "LNBITS_EXTENSIONS_PATH": str(folder / "extensions"),
         "LNBITS_CALLBACK_URL_RULES": "[]",
         "LNBITS_CALLBACK_ALLOW_PRIVATE_IPS": "true",
+        "LNBITS_LNURL_ALLOW_PRIVATE_IPS": "true",
         "LNBITS_RATE_LIMIT_NO": "1000000",
         "LNBITS_MAX_INCOMING_PAYMENT_AMOUNT_SATS": str(SATS_MAX),
         "LNBITS_MAX_OUTGOING_PAYMENT_AMOUNT_SATS": str(SATS_MAX),
