@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from schemas import limits
 from schemas.payments import BackendState
 from schemas.values import OrderKey, Value
 
@@ -87,6 +88,46 @@ class ObserveInvoice(Value):
     settled_at: int | None = None
 
 
+class Closing(StrEnum):
+    """What became of money over the address that is no order's."""
+
+    KEPT = "kept"
+    RETURNED = "returned"
+
+
+class AssignmentRefusal(StrEnum):
+    """Why money over the address stays where it is; the words are stable."""
+
+    UNKNOWN_PAYMENT = "unknown_payment"
+    NO_MONEY = "no_money"
+    ALREADY_ASSIGNED = "already_assigned"
+    ALREADY_CLOSED = "already_closed"
+    UNKNOWN_ORDER = "unknown_order"
+    NO_PRICE = "no_price"
+
+
+class AssignPayment(Value):
+    """The merchant says for which order the money over the address came."""
+
+    type: Literal["AssignPayment"] = "AssignPayment"
+    intent_id: IntentId
+    order: OrderKey
+    cause: str = Field(max_length=128)
+
+
+class ClosePayment(Value):
+    """The merchant says that the money over the address is for no order: it is kept, or was given back.
+
+    `reference` is how it is found where it was given back.
+    """
+
+    type: Literal["ClosePayment"] = "ClosePayment"
+    intent_id: IntentId
+    closing: Closing
+    reference: str = Field(default="", max_length=limits.REFUND_REFERENCE.most)
+    cause: str = Field(max_length=128)
+
+
 class InvoiceWanted(Value):
     """A call to the shop's address is owed an invoice, valid until `expires_at` (unix seconds).
 
@@ -158,3 +199,52 @@ class AddressReversed(Value):
     type: Literal["AddressReversed"] = "AddressReversed"
     intent_id: IntentId
     amount_msat: int
+
+
+class AddressClaimed(Value):
+    """A buyer shows the preimage of an invoice of the address that is not paid yet: once it is, the money is theirs.
+
+    The first who does so counts.
+    """
+
+    type: Literal["AddressClaimed"] = "AddressClaimed"
+    intent_id: IntentId
+    order: OrderKey
+    rumor_id: str
+
+
+class AddressAssigned(Value):
+    """What came over the address, `amount_msat`, is for this order; it is entered there in the same record.
+
+    With `is_request` the order waits for money, and the invoice is its request from now on: the one it had was
+    dropped. `cause` names the command, or the buyer's message that shows the preimage.
+    """
+
+    type: Literal["AddressAssigned"] = "AddressAssigned"
+    intent_id: IntentId
+    order: OrderKey
+    amount_msat: int
+    payment_hash: str | None
+    is_request: bool
+    cause: str
+
+
+class AddressClosed(Value):
+    """What came over the address, `amount_msat`, is for no order, and out of the queue."""
+
+    type: Literal["AddressClosed"] = "AddressClosed"
+    intent_id: IntentId
+    amount_msat: int
+    closing: Closing
+    reference: str
+    cause: str
+
+
+class AssignmentRefused(Value):
+    """Money over the address stays where it is, and why."""
+
+    type: Literal["AssignmentRefused"] = "AssignmentRefused"
+    intent_id: IntentId
+    reason: AssignmentRefusal
+    detail: str
+    cause: str

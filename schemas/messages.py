@@ -68,6 +68,8 @@ CommandBody = Annotated[
     | addresses.RecordInvoice
     | addresses.RecordInvoiceFailure
     | addresses.ObserveInvoice
+    | addresses.AssignPayment
+    | addresses.ClosePayment
     | preferences.RecordPreference
     | reviews.RecordReview
     | reviews.JudgeReviews
@@ -133,6 +135,10 @@ Event = Annotated[
     | addresses.RequestShown
     | addresses.AddressPaid
     | addresses.AddressReversed
+    | addresses.AddressClaimed
+    | addresses.AddressAssigned
+    | addresses.AddressClosed
+    | addresses.AssignmentRefused
     | preferences.PreferenceRecorded
     | preferences.PaymentFlowChosen
     | reviews.ReviewRecorded

@@ -5,11 +5,19 @@ from __future__ import annotations
 from decimal import Decimal
 
 from schemas.addresses import (
+    AddressAssigned,
+    AddressClaimed,
+    AddressClosed,
     AddressPaid,
     AddressRefusal,
     AddressReversed,
     AskInvoice,
     AskRequest,
+    AssignmentRefusal,
+    AssignmentRefused,
+    AssignPayment,
+    ClosePayment,
+    Closing,
     InvoiceMade,
     InvoiceRefused,
     InvoiceWanted,
@@ -76,6 +84,8 @@ PAYMENT_COMMANDS: tuple[CommandBody, ...] = (
     ),
     ObserveReversal(payment_hash="d2" * 32),
     WaivePayment(order=ORDER, cause="operator 7"),
+    AssignPayment(intent_id=CALL, order=ORDER, cause="operator 8"),
+    ClosePayment(intent_id=CALL, closing=Closing.RETURNED, reference="transfer 7", cause="operator 9"),
     RECEIPT,
     ReportUnnamedPayment(
         buyer=BUYER,
@@ -139,6 +149,24 @@ PAYMENT_EVENTS: tuple[Event, ...] = (
     ),
     AddressPaid(intent_id=CALL, gross_msat=21_000_000, settled_at=AT_S + 60),
     AddressReversed(intent_id=CALL, amount_msat=21_000_000),
+    AddressClaimed(intent_id=CALL, order=ORDER, rumor_id=RUMOR),
+    AddressAssigned(
+        intent_id=CALL,
+        order=ORDER,
+        amount_msat=21_000_000,
+        payment_hash="d4" * 32,
+        is_request=True,
+        cause="operator 8",
+    ),
+    AddressClosed(
+        intent_id=CALL, amount_msat=21_000_000, closing=Closing.RETURNED, reference="transfer 7", cause="operator 9"
+    ),
+    AssignmentRefused(
+        intent_id=CALL,
+        reason=AssignmentRefusal.NO_PRICE,
+        detail="the order has no price yet",
+        cause="operator 8",
+    ),
     PaymentAnnounced(order=ORDER, rumor_id=RUMOR, amount_sats=30_570, payments=(PAID_TO,)),
     PaymentSettled(order=ORDER, intent_id=INTENT, gross_msat=30_570_000, due_msat=30_570_000, settled_at=AT_S + 60),
     PaymentPartReceived(

@@ -21,6 +21,7 @@ from schemas.shops import OpenShop, ShopSettings
 from schemas.values import OrderKey, Origin, PublicKey, SealedDetails
 from services.api import (
     applications,
+    books,
     catalogue,
     drafts,
     goods,
@@ -36,7 +37,7 @@ from services.api.causes import cause_of
 from services.api.served import refuse_address
 
 ROWS_MAX = 1_000
-REFUSALS = frozenset({"MoveRefused", "StockRefused", "AnswerRefused", "PublicationRefused"})
+REFUSALS = frozenset({"MoveRefused", "StockRefused", "AnswerRefused", "PublicationRefused", "AssignmentRefused"})
 """Events that say why what a person asked for was not done."""
 QUARANTINE_IDS_MAX = 100_000
 SETTING_MAX = 1_000_000_000_000
@@ -288,6 +289,7 @@ def make_app(services: Services) -> FastAPI:
 
     reviews.add_routes(app, guarded, queries.rows)
     order_moves.add_routes(app, guarded, decide, key_of_order)
+    books.add_routes(app, guarded, decide, queries.rows, key_of_order)
     goods.add_routes(app, guarded, decide, queries.rows, services.seal, is_hosted)
     stock.add_routes(app, guarded, decide, queries.rows, is_hosted)
     shelf = catalogue.Shelf(queries.rows)

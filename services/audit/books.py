@@ -49,6 +49,8 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "PaymentSettled": on_money.settled,
     "AddressPaid": on_money.came_over_address,
     "AddressReversed": on_money.left_address,
+    "AddressAssigned": on_money.assigned,
+    "AddressClosed": on_money.closed,
     "PastOrderRecorded": on_orders.past,
     "ReplyPromised": on_money.promised,
     "ListingRecorded": on_reviews.listed,

@@ -125,6 +125,26 @@ def left_address(ledger: Ledger, fact: Fact) -> None:
     ledger.settled.put(intent, REVERSED)
 
 
+def assigned(ledger: Ledger, fact: Fact) -> None:
+    """It is an order's: all of it, once; a pending order has it for its request."""
+    intent, amount = fact["intent_id"], fact["amount_msat"]
+    there = ledger.unassigned.pop(intent, 0)
+    ledger.check("I5", 0 < amount == there, lambda: f"{amount} msat are an order's, and {there} were at the address")
+    if not fact["is_request"]:
+        return
+    order = ledger.order_of(fact)
+    is_free = order.status == "pending" and not order.intent
+    ledger.check("I3", is_free, lambda: f"{order.name} has two live intents")
+    order.intent, order.is_requested = intent, True
+
+
+def closed(ledger: Ledger, fact: Fact) -> None:
+    """It is no order's: all of it, once."""
+    amount, there = fact["amount_msat"], ledger.unassigned.pop(fact["intent_id"], 0)
+    ledger.check("I5", 0 < amount == there, lambda: f"{amount} msat were closed, and {there} were at the address")
+    ledger.settled.put(fact["intent_id"], REVERSED)
+
+
 def implied(ledger: Ledger, fact: Fact) -> None:
     """The merchant answers for the money, and goes on."""
     order, amount = ledger.order_of(fact), fact["amount_msat"]

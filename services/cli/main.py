@@ -32,6 +32,8 @@ MODULES: Final = {
     "quarantine": "quarantine",
     "audit": "audit",
     "wallet": "wallet",
+    "payments": "books",
+    "ledger": "books",
     "signer": "signer",
     "topics": "running",
     "run": "running",

@@ -10,8 +10,12 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Final, NamedTuple, assert_never
 
 from schemas.addresses import (
+    AddressAssigned,
+    AddressClaimed,
+    AddressClosed,
     AddressPaid,
     AddressReversed,
+    AssignmentRefused,
     InvoiceMade,
     InvoiceRefused,
     InvoiceWanted,
@@ -226,8 +230,15 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
             return [row._replace(subject=short(event.intent_id), reason=event.reason.value)]
         case AddressPaid():
             return [row._replace(subject=short(event.intent_id), amount_msat=int64(event.new_msat))]
-        case AddressReversed():
+        case AddressReversed() | AddressAssigned():
             return [row._replace(subject=short(event.intent_id), amount_msat=int64(event.amount_msat))]
+        case AddressClosed():
+            closed = row._replace(subject=short(event.intent_id), amount_msat=int64(event.amount_msat))
+            return [closed._replace(reason=event.closing.value)]
+        case AddressClaimed():
+            return [row._replace(subject=short(event.intent_id))]
+        case AssignmentRefused():
+            return [row._replace(subject=short(event.intent_id), reason=event.reason.value)]
         case PaymentDropped():
             return [row._replace(subject=short(event.intent_id))]
         case ListingRecorded(listing=listing) | ListingRevised(listing=listing):

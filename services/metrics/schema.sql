@@ -380,6 +380,40 @@ SELECT merchant, order_ref, buyer, at, amount_msat, reason AS rail, subject AS r
 FROM events FINAL
 WHERE type = 'RefundRecorded';
 
+-- name: unassigned_payments
+-- One row for each payment over a shop's own lightning address that nobody has said anything of yet.
+CREATE OR REPLACE VIEW unassigned_payments AS
+SELECT merchant, subject AS intent_id, min(at) AS paid_at, sumIf(amount_msat, type = 'AddressPaid') AS amount_msat
+FROM events FINAL
+WHERE type IN ('AddressPaid', 'AddressReversed', 'AddressAssigned', 'AddressClosed')
+GROUP BY merchant, subject
+HAVING countIf(type != 'AddressPaid') = 0;
+
+-- name: ledger
+-- Money in double entry: two rows for each fact that moves any, of one sum, so that every account's rows add up to
+-- nothing over all accounts. wallet: what back-ends hold; orders: what is there for orders; address: what came over the
+-- shop's own address and is nobody's; paid_out: what was given back; borne: what the merchant answers for; kept.
+CREATE OR REPLACE VIEW ledger AS
+SELECT merchant, at, partition, sequence, position, type AS cause, order_ref, subject, account, msat
+FROM
+(
+    SELECT merchant, at, partition, sequence, position, type, order_ref, subject, amount_msat,
+        multiIf(
+            type IN ('PaymentSettled', 'PaymentPartReceived'), ['wallet', 'orders'],
+            type = 'PaymentReversed', ['orders', 'wallet'],
+            type = 'PaymentImplied', ['borne', 'orders'],
+            type = 'RefundRecorded', ['orders', 'paid_out'],
+            type = 'AddressPaid', ['wallet', 'address'],
+            type IN ('AddressReversed', 'AddressAssigned'), ['address', 'wallet'],
+            reason = 'kept', ['address', 'kept'],
+            ['address', 'paid_out']) AS accounts
+    FROM events FINAL
+    WHERE line = 0 AND amount_msat != 0 AND type IN
+        ('PaymentSettled', 'PaymentPartReceived', 'PaymentReversed', 'PaymentImplied', 'RefundRecorded',
+         'AddressPaid', 'AddressReversed', 'AddressAssigned', 'AddressClosed')
+)
+ARRAY JOIN accounts AS account, [amount_msat, -amount_msat] AS msat;
+
 -- name: payment_requests
 -- One row for each payment request a buyer was sent.
 CREATE OR REPLACE VIEW payment_requests AS

@@ -170,7 +170,7 @@ def observe(decision: Decision, command: ObserveInvoice) -> None:
 def take_back(decision: Decision, intent_id: str) -> None:
     """The money of an invoice of the address is gone."""
     known = decision.shop.asked.get(intent_id)
-    if known is not None and known.paid_msat and not known.is_reversed:
+    if known is not None and known.is_waiting and not known.is_reversed:
         decision.emit(AddressReversed(intent_id=intent_id, amount_msat=known.paid_msat))
 
 

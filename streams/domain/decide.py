@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from schemas.addresses import AskInvoice, AskRequest, ObserveInvoice, RecordInvoice, RecordInvoiceFailure
+from schemas.addresses import (
+    AskInvoice,
+    AskRequest,
+    AssignPayment,
+    ClosePayment,
+    ObserveInvoice,
+    RecordInvoice,
+    RecordInvoiceFailure,
+)
 from schemas.catalogue import (
     RecordCollection,
     RecordDeletion,
@@ -48,6 +56,7 @@ from schemas.shops import OpenShop, ShopOpened
 from schemas.stock import SetStock
 from streams.domain import (
     addresses,
+    assigning,
     catalogue,
     freezing,
     handing,
@@ -135,7 +144,11 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
         case RecordInvoiceFailure():
             addresses.record_failure(decision, body)
         case ObserveInvoice():
-            addresses.observe(decision, body)
+            assigning.observe(decision, body)
+        case AssignPayment():
+            assigning.assign(decision, body)
+        case ClosePayment():
+            assigning.close(decision, body)
         case ReleaseParked():
             early = parking.release(decision, body.order)
             if early is not None:

@@ -6,8 +6,12 @@ from typing import assert_never
 
 from schemas import limits
 from schemas.addresses import (
+    AddressAssigned,
+    AddressClaimed,
+    AddressClosed,
     AddressPaid,
     AddressReversed,
+    AssignmentRefused,
     InvoiceMade,
     InvoiceRefused,
     InvoiceWanted,
@@ -145,10 +149,18 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             fold_addresses.pay(shop, event)
         case AddressReversed():
             fold_addresses.take_back(shop, event)
+        case AddressClaimed():
+            fold_addresses.claim(shop, event)
+        case AddressAssigned():
+            fold_addresses.assign(shop, event)
+        case AddressClosed():
+            fold_addresses.close(shop, event)
         case PickupReady():
             fold_orders.make_ready(shop, event)
         case GoodsSet():
             fold_orders.set_goods(shop, event)
+        case AssignmentRefused():
+            fold_addresses.refuse(shop, event)
         case PaymentDropped():
             pass
         case OrderMoved():

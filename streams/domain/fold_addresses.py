@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from schemas import limits
 from schemas.addresses import (
+    AddressAssigned,
+    AddressClaimed,
+    AddressClosed,
     AddressPaid,
     AddressReversed,
+    AssignmentRefused,
     InvoiceMade,
     InvoiceRefused,
     InvoiceWanted,
     RequestShown,
 )
+from streams.domain.fold_money import with_receipt
 from streams.domain.fold_orders import with_cause
 from streams.domain.shop import Asked, Shop
 
@@ -26,7 +31,8 @@ def want(shop: Shop, event: InvoiceWanted, at_ms: int) -> None:
             del shop.asked[intent_id]
     shop.asked[event.intent_id] = Asked(event.amount_msat, event.expires_at)
     while len(shop.asked) > limits.ADDRESS_PAYMENTS.most:
-        del shop.asked[next(iter(shop.asked))]
+        others = [name for name in shop.asked if name != event.intent_id]
+        del shop.asked[next((name for name in others if not shop.asked[name].is_waiting), others[0])]
 
 
 def make(shop: Shop, event: InvoiceMade) -> None:
@@ -52,3 +58,39 @@ def take_back(shop: Shop, event: AddressReversed) -> None:
     """The money is gone for good."""
     known = shop.asked.get(event.intent_id, Asked(event.amount_msat, 0))
     shop.asked[event.intent_id] = known._replace(paid_msat=0, is_reversed=True)
+
+
+def claim(shop: Shop, event: AddressClaimed) -> None:
+    """Whose it will be is known before it is there."""
+    known = shop.asked.get(event.intent_id)
+    if known is not None:
+        shop.asked[event.intent_id] = known._replace(order=event.order, is_claimed=True, cause=event.rumor_id)
+
+
+def assign(shop: Shop, event: AddressAssigned) -> None:
+    """The invoice is the order's: its proof too, and its loss."""
+    known = shop.asked.get(event.intent_id, Asked(event.amount_msat, 0, event.payment_hash))
+    shop.asked[event.intent_id] = known._replace(
+        paid_msat=event.amount_msat, order=event.order, is_claimed=False, cause=event.cause
+    )
+    if event.payment_hash is not None:
+        shop.requests[event.payment_hash] = event.order.ref
+    order = shop.orders.get(event.order.ref)
+    if order is None:
+        return
+    received = with_receipt(order, order.receipt(event.intent_id)._replace(payment_hash=event.payment_hash))
+    order = order._replace(received=received)
+    if event.is_request:
+        order = order._replace(intent_id=event.intent_id, asked_msat=event.amount_msat, request_text=None)
+    shop.orders[event.order.ref] = order
+
+
+def close(shop: Shop, event: AddressClosed) -> None:
+    """Nobody need say anything more of it."""
+    known = shop.asked.get(event.intent_id, Asked(event.amount_msat, 0))
+    shop.asked[event.intent_id] = known._replace(is_closed=True, is_claimed=False, cause=event.cause)
+
+
+def refuse(shop: Shop, event: AssignmentRefused) -> None:
+    """The word is not heard twice."""
+    shop.calls = with_cause(shop.calls, event.cause)

@@ -50,7 +50,7 @@ def ask(shop: Shop, event: PaymentRequested) -> None:
             payment_hash=event.payment_hash,
             request_digest=event.digest,
             request_text=event.text if event.is_addressed else None,
-            received=_with_receipt(order, receipt),
+            received=with_receipt(order, receipt),
         )
     if event.payment_hash is None:
         return
@@ -96,11 +96,12 @@ def _enriched(order: Order, event: PaymentSettled | PaymentPartReceived) -> Orde
     return order._replace(
         paid_msat=order.paid_msat + event.new_msat,
         credit_msat=order.credit_msat + (0 if event.late else event.new_msat),
-        received=_with_receipt(order, receipt),
+        received=with_receipt(order, receipt),
     )
 
 
-def _with_receipt(order: Order, receipt: Receipt) -> tuple[Receipt, ...]:
+def with_receipt(order: Order, receipt: Receipt) -> tuple[Receipt, ...]:
+    """What the order's last requests have received, with this one."""
     others = tuple(one for one in order.received if one.intent_id != receipt.intent_id)
     return (*others, receipt)[-CAUSES_MAX:]
 
@@ -116,7 +117,7 @@ def take_back(shop: Shop, event: PaymentReversed) -> None:
         paid_msat=order.paid_msat - event.amount_msat,
         credit_msat=event.credit_msat,
         owed_msat=event.owed_msat,
-        received=_with_receipt(order, receipt),
+        received=with_receipt(order, receipt),
         settled=with_cause(order.settled, event.intent_id),
     )
 

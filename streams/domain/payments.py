@@ -20,9 +20,9 @@ from schemas.payments import (
 from schemas.preferences import PaymentFlow
 from schemas.replies import PaymentOption, PaymentRequestReply
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
-from streams.domain import addresses, buyers, orders, parking, payment_choice, wording
+from streams.domain import addresses, assigning, buyers, orders, parking, payment_choice, wording
 from streams.domain.decision import Decision
-from streams.domain.shop import Order, move_cause
+from streams.domain.shop import Order, Shop, move_cause
 from streams.domain.transitions import PAID
 
 
@@ -94,13 +94,14 @@ def report(decision: Decision, command: ReportPayment) -> None:
             order=order.key,
             rumor_id=command.rumor_id,
             medium=command.medium,
-            proof=verdict(order, command.preimage_hashes),
+            proof=verdict(decision.shop, order, command.preimage_hashes),
             amount=command.amount,
             currency=command.currency,
             said_at=command.said_at,
             warnings=command.warnings,
         )
     )
+    assigning.claim(decision, order, command.preimage_hashes, command.rumor_id)
 
 
 def report_unnamed(decision: Decision, command: ReportUnnamedPayment) -> None:
@@ -179,11 +180,13 @@ def belongs(decision: Decision, order: Order, payment: NamedPayment) -> bool:
             return False
 
 
-def verdict(order: Order, preimage_hashes: tuple[str, ...]) -> ProofVerdict:
-    """What preimages with these hashes prove for an order."""
+def verdict(shop: Shop, order: Order, preimage_hashes: tuple[str, ...]) -> ProofVerdict:
+    """What preimages with these hashes prove for an order: its own invoice's do, and those of the shop's address."""
     if not preimage_hashes:
         return ProofVerdict.NONE
-    return ProofVerdict.FITS if order.payment_hash in preimage_hashes else ProofVerdict.WRONG
+    fits = order.payment_hash in preimage_hashes
+    fits = fits or any(addresses.of_hash(shop, name) is not None for name in preimage_hashes)
+    return ProofVerdict.FITS if fits else ProofVerdict.WRONG
 
 
 def proves_another(decision: Decision, order: Order, preimage_hashes: tuple[str, ...]) -> bool:

@@ -40,7 +40,7 @@ def observe(decision: Decision, command: ObservePayment) -> None:
         return
     match command.state:
         case BackendState.SETTLED | BackendState.PARTIAL:
-            _receive(decision, order, command)
+            receive(decision, order, command)
         case BackendState.REVERSED:
             _take_back(decision, order, order.receipt(command.intent_id))
         case _:
@@ -59,7 +59,7 @@ def observe_reversal(decision: Decision, command: ObserveReversal) -> None:
             _take_back(decision, order, receipt)
 
 
-def _receive(decision: Decision, order: Order, command: ObservePayment) -> None:
+def receive(decision: Decision, order: Order, command: ObservePayment) -> None:
     """Enter what is new of a request's money; a request that was closed is heard again only where it grew."""
     known, is_final = order.receipt(command.intent_id), command.state is BackendState.SETTLED
     is_closed = command.intent_id in order.settled

@@ -47,6 +47,18 @@ class Asked(NamedTuple):
     payment_hash: str | None = None
     paid_msat: int = 0
     is_reversed: bool = False
+    order: OrderKey | None = None
+    is_claimed: bool = False
+    """Which order its money is for; where that is only claimed, money has to come first."""
+    is_closed: bool = False
+    """Its money is for no order, by the merchant's word."""
+    cause: str = ""
+    """Of the last word on that."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is money that nobody has said anything of."""
+        return self.paid_msat > 0 and not self.is_closed and (self.order is None or self.is_claimed)
 
 
 class Order(NamedTuple):
@@ -278,7 +290,7 @@ class Shop:
     asked: dict[str, Asked] = field(default_factory=dict)
     """By intent, the invoices of the shop's own lightning address, the oldest first."""
     calls: tuple[str, ...] = ()
-    """The last calls to an address that were answered without one."""
+    """The last calls to an address that were answered without one, and causes of the last assignments refused."""
     hour: int = 0
     heard: dict[str, int] = field(default_factory=dict)
     unpaid: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+from schemas.addresses import AddressAssigned, AddressClosed, AddressPaid, AddressReversed
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
 from schemas.messages import Event
 from schemas.orders import OrderMoved, OrderPlaced, OrderQuoted, OrderRejected, OrderStatus, OrderWaiting
@@ -39,6 +40,7 @@ class Auditor:
         self.wanted: set[tuple[str, int, int]] = set()
         self.sums: dict[str, int] = {}
         self.received: Counter[str] = Counter()
+        self.at_address: Counter[str] = Counter()
         self.credit: Counter[str] = Counter()
         self.short = 0
         self.requested: set[str] = set()
@@ -128,6 +130,17 @@ class Auditor:
                     self.paid.pop(ref, None)
             case ShopOpened():
                 self.short = event.settings.short_accepted_sats * 1_000
+            case AddressPaid():
+                assert event.before_msat == self.at_address[event.intent_id], "a part was forgotten"
+                self.at_address[event.intent_id] = event.gross_msat
+            case AddressReversed() | AddressClosed():
+                assert 0 < event.amount_msat == self.at_address.pop(event.intent_id), "left the address twice"
+            case AddressAssigned():
+                assert 0 < event.amount_msat == self.at_address.pop(event.intent_id), "left the address twice"
+                if event.is_request:
+                    assert self.status[event.order.ref] == "pending"
+                    assert event.order.ref not in self.live, "two live intents"
+                    self.live[event.order.ref] = event.intent_id
             case PaymentDropped():
                 assert self.live.pop(event.order.ref) == event.intent_id
             case PaymentSettled():
