@@ -7,19 +7,19 @@ from collections.abc import Callable
 from schemas import topics
 from schemas.freezes import FreezeMerchant
 from schemas.inbox import AnswerMessage
+from schemas.lnurl_served import order_address
 from schemas.messages import CommandBody
 from schemas.publishing import KeepDraft, PublishApp, PublishOffer, PublishRelays, WithdrawOffer
 from schemas.shops import OpenShop
-from schemas.values import SealedDetails
-from tests.simulation import desk
+from schemas.values import OrderKey, SealedDetails
+from tests.simulation import address, desk
 from tests.simulation.clock import Dice
 from tests.simulation.outside import CHARACTERS, HONEST
 from tests.simulation.people import GOODS, HOSTILE, PARCELS, WISHES
-from tests.simulation.plan import Action
+from tests.simulation.plan import ADDRESS, LATE_S, Action
 from tests.simulation.signers import digest
 from tests.simulation.world import World
 
-LATE_S = 3_000
 """How long after its expiry an invoice may still be paid here; the payments role watches for an hour."""
 FLOOD = 40
 INSTANCES_MAX = 2
@@ -86,7 +86,10 @@ def _claim(world: World, action: Action, dice: Dice) -> None:
         preimage = dice.one_of((known, known, digest(action.salt)))
         world.say(people.proof(merchant, buyer, order_id, text, preimage), dice)
     else:
-        where = dice.one_of((("lightning", text), ("lightning", text), ("lightning", "a@example.com"), ("ecash", "x")))
+        key = OrderKey(merchant=world.crypto.key(merchant), buyer=world.crypto.key(buyer), order_id=order_id)
+        own = ("lightning", order_address(ADDRESS, key.ref))
+        lightning = ("lightning", text)
+        where = dice.one_of((lightning, lightning, own, ("lightning", "a@example.com"), ("ecash", "x")))
         world.say(people.announced(merchant, buyer, order_id, where), dice)
 
 
@@ -354,6 +357,7 @@ ACTIONS: dict[str, Act] = {
     "merchant_move": _merchant_move,
     "operator_move": desk.operator_move,
     "give_back": desk.give_back,
+    "over_address": address.over_address,
     "parcel": _parcel,
     "listing": _listing,
     "option": _option,

@@ -10,10 +10,21 @@ from collections import Counter
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
+from schemas.addresses import (
+    AddressAssigned,
+    AddressClaimed,
+    AddressClosed,
+    AddressPaid,
+    AddressReversed,
+    AssignmentRefused,
+    InvoiceMade,
+    InvoiceRefused,
+)
 from schemas.catalogue import ListingRecorded, Withdrawn
 from schemas.goods import GoodsSet
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
 from schemas.inbox import AnswerPromised, AnswerRefused, MessageDeleted, MessageReceived
+from schemas.lnurl_served import order_address
 from schemas.messages import Event, JournalRecord
 from schemas.orders import (
     CancellationRequested,
@@ -46,6 +57,7 @@ from schemas.reviews import ReviewInvited, ReviewJudged, ReviewReceived
 from schemas.shops import ShopSettings
 from schemas.values import OrderKey
 from services.audit.books import Books as AuditBooks
+from tests.simulation.plan import ADDRESS
 
 RATE_AGE_MAX_MS = 900_000
 REQUEST_TTL_S = ShopSettings().request_ttl_s
@@ -82,6 +94,10 @@ class Books:
         self.settled: dict[str, PaymentSettled] = {}
         self.got: Counter[str] = Counter()
         """By intent, what came for it."""
+        self.made: dict[str, tuple[str, str]] = {}
+        """By intent, whose address an invoice was made for, and its text."""
+        self.at_address: dict[str, int] = {}
+        """By intent, what came over the address and is nobody's yet."""
         self.reversed: set[str] = set()
         self.refused: set[tuple[str, str]] = set()
         self.refused_once: set[tuple[str, str, str]] = set()
@@ -200,6 +216,28 @@ class Books:
                 self.reversed.add(event.intent_id)
                 self.received[event.order.ref] -= event.amount_msat
                 self._go(self.payment, "payment", event.order.ref, event.payment.value)
+            case InvoiceMade():
+                self.made[event.intent_id] = (merchant, event.text)
+                self.coverage["address asked"] += 1
+            case InvoiceRefused():
+                self.coverage[f"address {event.reason.value}"] += 1
+            case AddressPaid():
+                self.at_address[event.intent_id] = self.got[event.intent_id] = event.gross_msat
+            case AddressReversed():
+                self.reversed.add(event.intent_id)
+                self.at_address.pop(event.intent_id)
+                self.coverage["address reversed"] += 1
+            case AddressClaimed():
+                self.coverage["address claimed"] += 1
+            case AddressAssigned():
+                self._leave_address(event.intent_id, event.amount_msat)
+                self.got[event.intent_id] = 0
+                self.coverage["address assigned" if event.is_request else "address assigned late"] += 1
+            case AddressClosed():
+                self._leave_address(event.intent_id, event.amount_msat)
+                self.coverage[f"address {event.closing.value}"] += 1
+            case AssignmentRefused():
+                self.coverage[f"reason {event.reason.value}"] += 1
             case RefundOwed():
                 self.coverage[f"refund owed {event.reason.value}"] += 1
             case OrderHeld():
@@ -290,12 +328,19 @@ class Books:
         self.parcel[ref] = "shipped" if set(parcels.values()) <= {"shipped", "delivered"} else "processing"
 
     def _check_announced(self, event: PaymentAnnounced) -> None:
-        """No merchant here has an address or a mint that buyers name, so what is taken is the order's own invoice."""
+        """No merchant here has a mint that buyers name: what is taken is the order's own invoice, or its address."""
         shown = self.shown.get(event.order.ref)
-        digest = hashlib.sha256(shown.text.encode()).hexdigest() if shown else ""
+        named = {hashlib.sha256(shown.text.encode()).hexdigest()} if shown else set()
+        if shown and shown.is_addressed:
+            named.add(hashlib.sha256(order_address(ADDRESS, event.order.ref).encode()).hexdigest())
         enough = shown is not None and event.amount_sats * 1_000 >= shown.amount_msat
-        if not enough or any(payment.digest != digest for payment in event.payments):
+        if not enough or any(payment.digest not in named for payment in event.payments):
             raise Breach(f"I5: a payment for order {event.order.ref} was taken note of that is not for its request")
+
+    def _leave_address(self, intent_id: str, amount_msat: int) -> None:
+        """I5: money over the address leaves it once, and all of it."""
+        if self.at_address.pop(intent_id, 0) != amount_msat or amount_msat <= 0:
+            raise Breach(f"I5: money over the address left it twice, or another sum: intent {intent_id[:8]}")
 
     def _newer(self, coordinate: str, created_at: int) -> None:
         """A listing's versions only become newer, and none comes back from before its deletion."""

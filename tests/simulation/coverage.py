@@ -76,6 +76,9 @@ def expected() -> list[str]:
     names += ["order held", "order released", "withheld status", "payment implied", "refund", "goods set"]
     names += [f"dialect {dialect}" for dialect in ("gamma", "k15", "k14")]
     names += ["told text", "several parcels", "paid in part", "taken back"]
+    names += [
+        f"address {what}" for what in ("asked", "paid", "claimed", "assigned", "assigned late", "kept", "returned")
+    ]
     names += [f"refund owed {reason.value}" for reason in OwedFor]
     names += [f"order {status.value}→refunded" for status in (OrderStatus.CONFIRMED, OrderStatus.CANCELLED)]
     names += ["message of buyer", "message of merchant", "message about an order", "message taken back"]

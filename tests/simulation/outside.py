@@ -215,7 +215,7 @@ class Wallet:
         """An invoice: cheap text, or a real BOLT-11 one."""
         now = self.clock.now_ms // 1_000
         if not self.is_real:
-            return f"sim:{payment_hash}:{amount_msat}:{now}:{intent.expires_at}"
+            return f"sim:{payment_hash}:{amount_msat}:{now}:{intent.expires_at}:{intent.description_hash or ''}"
         return encode(
             network=Network.REGTEST,
             amount_msat=amount_msat,
@@ -223,8 +223,8 @@ class Wallet:
             payment_hash=payment_hash,
             payment_secret=digest("secret", payment_hash),
             secret=bytes.fromhex(digest("node")),
-            description=intent.memo,
-            description_hash=None,
+            description=None if intent.description_hash else intent.memo,
+            description_hash=intent.description_hash,
             expiry_s=max(1, intent.expires_at - now),
             min_final_cltv=18,
         )
@@ -235,15 +235,15 @@ def cheap_decode(text: str) -> Invoice:
     kind, _, rest = text.partition(":")
     if kind != "sim":
         raise InvoiceRefused(InvoiceFault.BECH32, "drawn")
-    payment_hash, amount, made, expires = rest.split(":")
+    payment_hash, amount, made, expires, description_hash = rest.split(":")
     return Invoice(
         network=Network.REGTEST,
         amount_msat=int(amount),
         timestamp=int(made),
         payment_hash=payment_hash,
         payment_secret="00" * 32,
-        description="",
-        description_hash=None,
+        description=None if description_hash else "",
+        description_hash=description_hash or None,
         expiry_s=int(expires) - int(made),
         min_final_cltv=18,
         payee="02" * 33,
@@ -260,7 +260,11 @@ class Account:
 
     network = Network.REGTEST
     capabilities = Capabilities(
-        methods=frozenset({Method.BOLT11}), amount_step_msat=1, custom_expiry=True, preset_preimage=True
+        methods=frozenset({Method.BOLT11}),
+        amount_step_msat=1,
+        custom_expiry=True,
+        preset_preimage=True,
+        description_hash=True,
     )
 
     def __init__(self, wallet: Wallet, merchant: str, loop: Any) -> None:

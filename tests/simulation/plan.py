@@ -18,6 +18,11 @@ VERSION = 3
 """Part of every draw: another version of the plan makes other histories of the same seeds."""
 
 
+ADDRESS = "shop@shop.example"
+LATE_S = 3_000
+"""How long after a request's end people still pay it; it is watched for an hour."""
+
+
 class Action(NamedTuple):
     """One thing that happens; `salt` seeds whatever it has to draw itself."""
 
@@ -52,9 +57,13 @@ class Config:
 
     @property
     def settings(self) -> ShopSettings:
-        """The rules of every shop in it: half of them ask for reviews, a fifth take no orders in chat messages."""
+        """The rules of every shop in it: half of them ask for reviews, a fifth take no orders in chat messages.
+
+        A third have a lightning address that is served here.
+        """
         off = () if self.seed % 5 else (Switchable.K14,)
-        return ShopSettings(invite_review=self.seed % 2 == 0, dialects_off=off)
+        address = "" if self.seed % 3 else ADDRESS
+        return ShopSettings(invite_review=self.seed % 2 == 0, dialects_off=off, lightning_address=address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,7 @@ CALM: dict[str, int] = {
     "letter": 16,
     "unsay": 5,
     "answer": 8,
+    "over_address": 40,
     "pass": 60,
     "wait": 6,
 }

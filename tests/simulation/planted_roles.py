@@ -32,6 +32,7 @@ from streams.outbox import OutboxTopic
 from streams.partition import Partition
 from tests.simulation.planted import DOMAIN, Bug, Change
 from tests.simulation.planted_goods import GOODS
+from tests.simulation.planted_money import MONEY
 
 # The decider
 
@@ -311,4 +312,4 @@ ROLES: tuple[Bug, ...] = (
     Bug("swallow", "some messages are never sent", _swallow_once_sent),
 )
 
-BUGS: tuple[Bug, ...] = (*DOMAIN, *GOODS, *ROLES)
+BUGS: tuple[Bug, ...] = (*DOMAIN, *GOODS, *MONEY, *ROLES)

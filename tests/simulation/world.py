@@ -138,7 +138,7 @@ class World:
         if recipient != rumor.pubkey:
             order = next((tag[1] for tag in rumor.tags if tag[0] == "order"), "")
             place = (self._name_of[rumor.pubkey], self._name_of[recipient], order)
-            self.invoices.extend((tag[2], place) for tag in rumor.tags if tag[0] == "payment")
+            self.invoices.extend((t[2], place) for t in rumor.tags if t[0] == "payment" and "@" not in t[2])
 
     # Running
 
@@ -313,7 +313,7 @@ class World:
         dice = Dice(self.config.seed + 5)
         people = self.people(dice)
         for name, row in zip(self.names, self.rows, strict=True):
-            if dice.chance(40):
+            if dice.chance(40) or self.settings.lightning_address:
                 self.command(row.public_key, OpenShop(settings=self.settings))
             self.offer(name, "tea", dice.one_of((2, 3, 6, 50)), dice)
             if dice.chance(25):

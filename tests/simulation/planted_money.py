@@ -1,0 +1,54 @@
+"""Bugs to plant where money over a shop's address finds its order; see `tests.simulation.planted`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streams.domain import addresses, assigning
+from tests.simulation.planted import Bug, Change
+
+
+def _assign_again() -> list[Change]:
+    """What is an order's already can be another's."""
+    right = assigning._unavailable
+
+    def wrong(known: Any) -> Any:
+        return right(known._replace(order=None, is_closed=False) if known is not None else None)
+
+    return [(assigning, "_unavailable", wrong)]
+
+
+def _count_again() -> list[Change]:
+    """Every look-up of an invoice of the address brings its money anew."""
+    right = addresses.observe
+
+    def wrong(decision: Any, command: Any) -> None:
+        known = decision.shop.asked.get(command.intent_id)
+        if known is not None:
+            decision.shop.asked[command.intent_id] = known._replace(paid_msat=0)
+        right(decision, command)
+        if known is not None:
+            decision.shop.asked[command.intent_id] = known
+
+    return [(addresses, "observe", wrong)]
+
+
+def _pay_by_preimage() -> list[Change]:
+    """A preimage alone is money."""
+    right = assigning._unassignable
+
+    def wrong(known: Any, order: Any) -> Any:
+        return right(known._replace(paid_msat=known.paid_msat or known.amount_msat) if known else None, order)
+
+    def assign(decision: Any, order: Any, intent_id: str, known: Any, cause: str) -> None:
+        right_assign(decision, order, intent_id, known._replace(paid_msat=known.paid_msat or known.amount_msat), cause)
+
+    right_assign = assigning._assign
+    return [(assigning, "_unassignable", wrong), (assigning, "_assign", assign)]
+
+
+MONEY: tuple[Bug, ...] = (
+    Bug("assign again", "money over the address is entered for two orders", _assign_again),
+    Bug("count again", "money over the address counts as often as it is seen", _count_again),
+    Bug("pay by preimage", "a preimage of the address's invoice is taken for money", _pay_by_preimage),
+)
