@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 
 from schemas.bolt11 import decode
 from schemas.lnurl import MadeInvoice, read_address, read_made, read_terms, read_verified
+from services.demo.people import Buyer
 from services.embedded.ports import free_port
+from tests.integration.test_command_line import ncc, ncc_json
 from tests.support.shop import Shop, invoice_of
 from tests.support.stack import RunningStack
 
@@ -100,6 +103,44 @@ async def test_an_address_is_paid_to_and_an_orders_own_address_confirms_the_orde
             assert (row["payment"], row["paid_msat"], row["owed_msat"]) == ("paid", due_msat, 0)
             assert await wallet.is_settled(made)
             assert await reason_of(http, read_address(own).url("http")) == "not_payable"
+            await _settle_the_queue(shop, buyer, wallet, address)
+            await _balance(shop)
+
+
+async def _settle_the_queue(shop: Shop, buyer: Buyer, wallet: Wallet, address: str) -> None:
+    """What came for nobody is kept; what a buyer paid before the shop had answered is entered for the order."""
+    home = shop.stack.home.root
+    (kept,) = await shop.until(lambda: _waiting(shop), "the payment in the queue")
+    assert await asyncio.to_thread(ncc, "payments", "close", kept[:12], "kept", home=home)
+    order_id = await shop.order(buyer)
+    due_msat = decode(invoice_of(await buyer.wait_for(order_id, "2"))).amount_msat or 0
+    await shop.pay((await wallet.ask(address, due_msat // 1_000)).text)
+    (paid,) = await shop.until(lambda: _waiting(shop, kept), "the buyer's payment in the queue")
+    await shop.until(lambda: shop.order_row(order_id), "the order in ClickHouse")
+    assert "AddressAssigned" in await asyncio.to_thread(ncc, "payments", "assign", paid[:12], order_id, home=home)
+    await buyer.wait_for(order_id, "3", "confirmed")
+    await shop.until(lambda: _confirmed(shop, order_id), "its confirmation in ClickHouse")
+    assert "No payment waits" in await asyncio.to_thread(ncc, "payments", "list", home=home)
+    assert "no payment waits as" in await asyncio.to_thread(ncc, "payments", "close", paid, "kept", home=home, code=1)
+
+
+async def _balance(shop: Shop) -> None:
+    """Every fact stands on two accounts: they add up to nothing, and to what the orders and the wallet say."""
+    home, name = shop.stack.home.root, f"shop-{shop.merchant.public_key[:8]}"
+    accounts = await asyncio.to_thread(ncc_json, "ledger", name, home=home)
+    held = {row["account"]: int(row["msat"]) for row in accounts}
+    assert sum(held.values()) == held["address"] == 0
+    assert held["kept"] == -21_000
+    sql = "SELECT sum(paid_msat) AS msat FROM orders_now WHERE merchant = {m:String}"
+    (row,) = await shop.operator.sql(sql, m=shop.merchant.public_key)
+    assert -held["orders"] == int(row["msat"]) == held["wallet"] - 21_000
+    assert "AddressAssigned" in await asyncio.to_thread(ncc, "ledger", name, "--entries", home=home)
+
+
+async def _waiting(shop: Shop, but: str = "") -> list[str] | None:
+    sql = "SELECT intent_id FROM unassigned_payments WHERE merchant = {m:String} AND intent_id != {b:String}"
+    rows = await shop.operator.sql(sql, m=shop.merchant.public_key, b=but)
+    return [str(row["intent_id"]) for row in rows] or None
 
 
 async def _confirmed(shop: Shop, order_id: str) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ import pytest
 from services.demo.people import Buyer
 from services.demo.wallets.lnbits_server import Keys, LnbitsServer, lnbits_server
 from services.payments.port import reference
-from tests.integration.test_command_line import ncc
+from tests.integration.test_command_line import ncc, ncc_json
 from tests.support.shop import Shop, invoice_of
 from tests.support.stack import RunningStack
 
@@ -77,6 +77,9 @@ async def test_all_are_confirmed_once_and_the_books_are_those_of_lnbits(
             there = server.call("GET", f"/api/v1/payments?limit={ORDERS * 3}", headers={"X-Api-Key": keys.invoice})
             settled = Counter({one["external_id"]: one["amount"] for one in there if one["status"] == "success"})
             assert settled == entered
+            accounts = await asyncio.to_thread(ncc_json, "ledger", home=stack.home.root)
+            held = {row["account"]: int(row["msat"]) for row in accounts if row["merchant"] == shop.merchant.public_key}
+            assert held == {"wallet": sum(settled.values()), "orders": -sum(settled.values())}
             requested = [one["external_id"] for one in there if one["external_id"] in settled]
             assert len(requested) == ORDERS, "none was made twice"
 
