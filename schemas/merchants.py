@@ -20,6 +20,7 @@ class Merchant(Value):
     name: str = Field(min_length=1, max_length=64)
     relays: tuple[str, ...] = ()
     wallet: str = "simulated"
+    spare_wallet: str | None = None
     settings: ShopSettings = ShopSettings()
     added_ms: int
 

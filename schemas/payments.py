@@ -101,6 +101,7 @@ class RecordPaymentRequest(Value):
     """A back-end holds a request for this intent; its text was checked against the intent (PAY-08).
 
     `is_addressed`: it commits to what the order's own lightning address says, which may lead to it.
+    `is_spare`: the merchant's spare wallet holds it.
     """
 
     type: Literal["RecordPaymentRequest"] = "RecordPaymentRequest"
@@ -112,6 +113,7 @@ class RecordPaymentRequest(Value):
     amount_msat: int
     expires_at: int
     is_addressed: bool = False
+    is_spare: bool = False
 
 
 class RecordPaymentFailure(Value):
@@ -230,7 +232,7 @@ class PaymentWanted(Value):
 class PaymentRequested(Value):
     """The order has its one live payment request; the buyer is told by the reply in the same record.
 
-    With `is_addressed` the order's own lightning address leads to it.
+    With `is_addressed` the order's own lightning address leads to it; with `is_spare` the spare wallet holds it.
     """
 
     type: Literal["PaymentRequested"] = "PaymentRequested"
@@ -242,6 +244,7 @@ class PaymentRequested(Value):
     amount_msat: int
     expires_at: int
     is_addressed: bool = False
+    is_spare: bool = False
 
     @property
     def digest(self) -> str:

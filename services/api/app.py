@@ -88,6 +88,7 @@ class NewMerchant(BaseModel):
     name: str = Field(min_length=1, max_length=64)
     relays: tuple[str, ...] = ()
     wallet: str = "simulated"
+    spare_wallet: str | None = None
     settings: ShopSettings | None = None
 
     @field_validator("settings")
@@ -217,6 +218,7 @@ def make_app(services: Services) -> FastAPI:
             name=new.name,
             relays=new.relays,
             wallet=new.wallet,
+            spare_wallet=new.spare_wallet if known is None or _says_spare(new) else known.spare_wallet,
             settings=new.settings or (known.settings if known else ShopSettings()),
             added_ms=known.added_ms if known else time.time_ns() // 1_000_000,
         )
@@ -352,6 +354,10 @@ def make_app(services: Services) -> FastAPI:
         return await queries.rows(query.sql, query.params)
 
     return app
+
+
+def _says_spare(new: NewMerchant) -> bool:
+    return "spare_wallet" in new.model_fields_set
 
 
 def changed_settings(settings: ShopSettings, changes: dict[str, Any]) -> ShopSettings:

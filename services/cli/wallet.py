@@ -16,7 +16,7 @@ from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail, fields, table
 from services.cli.wallet_options import credential_of
 from services.home import Home as HomeFolder
-from services.payments.credentials import BadCredential, Credential, WalletStore, is_same_wallet
+from services.payments.credentials import BadCredential, Credential, WalletStore, is_same_wallet, spare_of
 from services.payments.port import BackendError
 from services.payments.simulated import PaymentRefused, SimulatedWallet
 from services.payments.wallet_check import WalletCheck, check_wallet
@@ -43,6 +43,11 @@ Despite = Annotated[
 ]
 
 
+Spare = Annotated[
+    bool, typer.Option("--spare", help="The shop's second wallet, for orders that come while its own does not answer.")
+]
+
+
 @wallet_app.callback()
 def wallet() -> None:
     """Give a shop its wallet, try it, take it away; and pay as a buyer would where the money is simulated."""
@@ -63,6 +68,7 @@ def wallet_add(
         bool, typer.Option("--own-network", help="nwc, lud16: its server is in your own network, TLS or not.")
     ] = False,
     despite_open: Despite = False,
+    spare: Spare = False,
     json_: Json = False,
 ) -> None:
     """Have a shop paid into this wallet from its next order on; the wallet is tried first."""
@@ -70,21 +76,23 @@ def wallet_add(
     row = find_merchant(stack, who)
     store = WalletStore.of(HomeFolder(home or Path()))
     credential = credential_of(kind, url, key_file, address, own_network, cert_file)
-    if not _is_open(store, row, credential):
+    if not spare and not _is_open(store, row, credential):
         _refuse_while_open(stack, row, despite_open)
     found: WalletCheck | None = None
+    place = spare_of(row["public_key"]) if spare else row["public_key"]
     if credential is not None:
-        found = _checked(store, credential, row)
+        found = _checked(store, credential, row, place)
         credential = credential.model_copy(update={"network": found.network})
-        store.put(row["public_key"], credential)
-    stack.post("/merchants", {name: row[name] for name in ("public_key", "name", "relays")} | {"wallet": kind})
+        store.put(place, credential)
+    _say_wallet(stack, row, {"spare_wallet" if spare else "wallet": kind})
     if credential is None:
-        store.remove(row["public_key"])
+        store.remove(place)
     shown = _shown(row["name"], kind, credential, found)
     if json_:
         as_json(shown)
     else:
-        fields(f"{row['name']} is paid into this wallet now", shown)
+        when = "while its own does not answer" if spare else "now"
+        fields(f"{row['name']} is paid into this wallet {when}", shown)
 
 
 @wallet_app.command("check")
@@ -109,19 +117,13 @@ def wallet_list(home: Home = None, json_: Json = False) -> None:
     rows = []
     store = WalletStore.of(HomeFolder(home or Path()))
     for row in Stack(home or Path()).get("/merchants"):
-        try:
-            credential = store.get(row["public_key"])
-        except BadCredential:
-            credential = None
-        is_missing = row["wallet"] != SIMULATED and (credential is None or credential.kind != row["wallet"])
-        at, network = (credential.place, credential.network or "") if credential else ("", "")
-        state = "missing" if is_missing else "here" if credential else "not needed"
-        names = ("shop", "public_key", "kind", "at", "network", "credential")
-        rows.append(dict(zip(names, (row["name"], row["public_key"], row["wallet"], at, network, state), strict=True)))
+        rows.append(_listed(store, row, row["public_key"], row["wallet"], "always"))
+        if row["spare_wallet"]:
+            rows.append(_listed(store, row, spare_of(row["public_key"]), row["spare_wallet"], "spare"))
     if json_:
         as_json(rows)
         return
-    columns = ("shop", "kind", "at", "network", "credential")
+    columns = ("shop", "kind", "used", "at", "network", "credential")
     table(
         "Wallets",
         columns,
@@ -130,12 +132,41 @@ def wallet_list(home: Home = None, json_: Json = False) -> None:
     )
 
 
+def _listed(store: WalletStore, row: dict[str, Any], place: str, kind: str, used: str) -> dict[str, Any]:
+    """One wallet of a shop, as it is listed."""
+    try:
+        credential = store.get(place)
+    except BadCredential:
+        credential = None
+    is_missing = kind != SIMULATED and (credential is None or credential.kind != kind)
+    at, network = (credential.place, credential.network or "") if credential else ("", "")
+    return {
+        "shop": row["name"],
+        "public_key": row["public_key"],
+        "kind": kind,
+        "used": used,
+        "at": at,
+        "network": network,
+        "credential": "missing" if is_missing else "here" if credential else "not needed",
+    }
+
+
 @wallet_app.command("remove")
-def wallet_remove(who: Who, home: Home = None, despite_open: Despite = False, json_: Json = False) -> None:
+def wallet_remove(
+    who: Who, home: Home = None, despite_open: Despite = False, spare: Spare = False, json_: Json = False
+) -> None:
     """Destroy the credential of a shop's wallet; its orders then wait until another wallet is added."""
     stack = Stack(home or Path())
     row = find_merchant(stack, who)
     _refuse_while_open(stack, row, despite_open)
+    if spare:
+        _say_wallet(stack, row, {"spare_wallet": None})
+        WalletStore.of(HomeFolder(home or Path())).remove(spare_of(row["public_key"]))
+        if json_:
+            as_json({"shop": row["name"], "removed": True})
+        else:
+            OUT.print(f"{row['name']} has no spare wallet now")
+        return
     was_there = WalletStore.of(HomeFolder(home or Path())).remove(row["public_key"])
     if not was_there:
         fail(f"{row['name']} has no credential here: `ncc wallet list` shows which shops have one")
@@ -198,11 +229,16 @@ def _kept(store: WalletStore, row: dict[str, Any]) -> Credential | None:
     return credential
 
 
-def _checked(store: WalletStore, credential: Credential, row: dict[str, Any]) -> WalletCheck:
+def _say_wallet(stack: Stack, row: dict[str, Any], what: dict[str, Any]) -> None:
+    """Have the merchant's configuration name another wallet, or spare one."""
+    stack.post("/merchants", {name: row[name] for name in ("public_key", "name", "relays", "wallet")} | what)
+
+
+def _checked(store: WalletStore, credential: Credential, row: dict[str, Any], place: str = "") -> WalletCheck:
     """What a live try found; ends with a sentence where the wallet cannot be used."""
 
     async def check() -> WalletCheck:
-        backend = open_wallet(credential, store.book(row["public_key"]))
+        backend = open_wallet(credential, store.book(place or row["public_key"]))
         try:
             return await check_wallet(backend, row["public_key"], int(time.time()), CHECK_TIMEOUT_S)
         finally:

@@ -129,6 +129,11 @@ class BadCredential(ValueError):
     """A sealed file that does not open here; the message is for the operator and quotes nothing of it."""
 
 
+def spare_of(merchant: str) -> str:
+    """The name under which a merchant's spare wallet is kept (C-27)."""
+    return f"{merchant}-spare"
+
+
 def is_same_wallet(one: Credential, other: Credential) -> bool:
     """Whether two credentials open the same wallet in the same way, whatever is known of its network."""
     return one.model_copy(update={"network": None}) == other.model_copy(update={"network": None})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from schemas.addresses import InvoiceWanted, ObserveInvoice, RecordInvoice, RecordInvoiceFailure
@@ -22,6 +23,7 @@ from services.payments.port import (
     Observation,
     PaymentBackend,
     PaymentRequest,
+    Preimage,
     RequestFault,
     RequestRefused,
     check_request,
@@ -56,6 +58,10 @@ class Open:
     """What of its money the journal has, and whether that settled it."""
     lost_msat: int = -1
     """What the journal had of it when its loss was said."""
+    is_spare: bool = False
+    """Made at the merchant's spare wallet, or to be."""
+    is_refused: bool = False
+    """The wallet refused it for good, so it is the spare one's."""
     is_plain: bool = False
     """The back-end cannot commit to a description by its hash, so it shows the memo."""
 
@@ -84,8 +90,13 @@ class Open:
             expires_at=self.wanted.expires_at,
             method=self._method(backend),
             description_hash=self._description_hash(backend),
-            preimage=preimage_for(preimage_secret, self.intent_id) if backend.capabilities.preset_preimage else None,
+            preimage=self._preimage(preimage_secret) if backend.capabilities.preset_preimage else None,
         )
+
+    def _preimage(self, secret: bytes) -> Preimage:
+        """One wallet's is not the other's: both may hold a request for this intent, of which one is shown."""
+        name = hashlib.sha256(f"{self.intent_id}:spare".encode()).hexdigest() if self.is_spare else self.intent_id
+        return preimage_for(secret, name)
 
     def _method(self, backend: PaymentBackend) -> Method:
         """What the back-end is paid over; an invoice that somebody asked for is one whatever it may be."""
@@ -112,6 +123,7 @@ class Open:
                     amount_msat=request.amount_msat,
                     expires_at=expires_at,
                     is_addressed=intent.description_hash is not None,
+                    is_spare=self.is_spare,
                 )
             case InvoiceWanted():
                 return RecordInvoice(

@@ -28,12 +28,11 @@ from schemas.payments import (
     PaymentWanted,
 )
 from schemas.values import Origin
+from services.payments.listening import CALL_TIMEOUT_S, PAUSE_FIRST_S, PAUSE_MAX_S, Listeners
 from services.payments.open_requests import Open, faults_of, reversal_of
 from services.payments.port import (
-    FROM_THE_START,
     BackendError,
     BackendRef,
-    Cursor,
     Intent,
     Observation,
     PaymentBackend,
@@ -42,10 +41,8 @@ from services.payments.port import (
     Unauthorized,
     Unsupported,
 )
+from services.payments.ways import Ways
 
-CALL_TIMEOUT_S = 10.0
-PAUSE_FIRST_S = 0.2
-PAUSE_MAX_S = 20.0
 SWEEP_EVERY_S = 15.0
 SWEEP_MAX = 200
 """Look-ups a sweep; hints carry the rest, so a sweep only has to find what hints lost."""
@@ -63,17 +60,22 @@ class PaymentsRole:
         backend_of: Callable[[str], PaymentBackend],
         preimage_secret: bytes,
         send: Callable[[Command], Awaitable[None]],
+        spare_of: Callable[[str], PaymentBackend | None] = lambda _: None,
+        notify: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._backend_of = backend_of
+        """`spare_of` gives the wallet that stands in for a merchant's own; for `notify` see `Ways`."""
+        self._ways = Ways(backend_of, spare_of, time.monotonic, notify)
         self._preimage_secret = preimage_secret
         self._send = send
         self._open: dict[str, Open] = {}
         self._by_ref: dict[BackendRef, str] = {}
         self._live: set[int] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._listeners: dict[str, asyncio.Task[None]] = {}
         self._frozen: dict[str, int] = {}
         """Merchants whose effects wait, each with its partition."""
+        self._listeners = Listeners(
+            self._ways, self._heed, lambda merchant: merchant in self._frozen, self._say_reversed
+        )
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def begin(self, partition: int) -> int | None:
@@ -90,8 +92,7 @@ class PaymentsRole:
                 case InvoiceRefused():
                     self._forget(event.intent_id)
                 case PaymentRequested() | InvoiceMade():
-                    if (entry := self._open.get(event.intent_id)) is not None:
-                        entry.requested = True
+                    self._note_request(event)
                 case PaymentReported() | PaymentAnnounced():
                     for entry in self._of_order(event.order.ref):
                         self._look_soon(entry)
@@ -141,9 +142,7 @@ class PaymentsRole:
     async def thaw(self, partition: int, merchant: str) -> None:
         """Do what is owed now that everything was read: make, cancel, and look for money that came meanwhile."""
         self._frozen.pop(merchant, None)
-        if (listener := self._listeners.pop(merchant, None)) is not None:
-            listener.cancel()  # hints that came meanwhile were not followed; a new one reads what it missed
-            self._listen(merchant)
+        self._listeners.listen_anew(merchant)
         for entry in [entry for entry in self._open.values() if entry.merchant == merchant]:
             self._ensure_soon(entry.intent_id, partition)
             if entry.dropped:
@@ -171,10 +170,11 @@ class PaymentsRole:
 
     async def close(self) -> None:
         """Stop everything under way."""
-        tasks = [*self._tasks.values(), *self._listeners.values()]
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._listeners.close()
 
     # Making requests
 
@@ -182,7 +182,7 @@ class PaymentsRole:
         entry = self._open.get(intent_id)
         if entry is None or not self._may_act(entry) or (entry.dropped and not entry.requested):
             return
-        self._listen(entry.merchant)
+        self._listeners.listen(entry.merchant)
         if entry.ref is None:
             self._spawn(f"ensure:{intent_id}", self._ensure(entry))
 
@@ -195,9 +195,10 @@ class PaymentsRole:
         while entry.requested or (entry.wanted.expires_at > time.time() and not entry.dropped):
             try:
                 reach(Point.PAYMENTS_ENSURING)
-                backend = self._backend_of(entry.merchant)
+                backend = self._choose(entry)
                 intent = entry.intent(self._preimage_secret, backend)
                 request = await backend.ensure(intent, timeout_s=CALL_TIMEOUT_S)
+                self._judge(entry, is_well=True)
                 refused = None if entry.requested else faults_of(intent, request, backend, int(time.time()))
                 if refused is None:
                     await self._made(entry, intent, request)
@@ -210,16 +211,38 @@ class PaymentsRole:
             except (Rejected, Unsupported) as error:
                 if isinstance(error, Unsupported) and entry.lacks_description_hash():
                     continue
+                if self._turns_to_spare(entry):
+                    continue
                 entry.gone = True
                 if not entry.requested:
                     await self._failed(entry, type(error).__name__.lower())
                 return
             except Unauthorized as error:
+                self._judge(entry, is_well=False)
                 log.error("back-end refuses our credentials", merchant=entry.merchant, error=str(error))
             except BackendError as error:
+                self._judge(entry, is_well=False)
                 log.warning("back-end call", intent=entry.intent_id, error=type(error).__name__)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
+
+    def _choose(self, entry: Open) -> PaymentBackend:
+        """Where an entry's request is, or is to be made (C-27)."""
+        if not entry.requested and not entry.is_refused and isinstance(entry.wanted, PaymentWanted):
+            entry.is_spare = self._ways.takes_spare(entry.merchant)
+        return self._ways.of(entry.merchant, entry.is_spare)
+
+    def _judge(self, entry: Open, *, is_well: bool) -> None:
+        """How a call went, for the wallet; a spare one is asked for ever."""
+        if not entry.is_spare:
+            (self._ways.worked if is_well else self._ways.failed)(entry.merchant)
+
+    def _turns_to_spare(self, entry: Open) -> bool:
+        """Try the spare wallet with what the wallet refuses for good; False where that was done, or there is none."""
+        if entry.requested or entry.is_spare or not isinstance(entry.wanted, PaymentWanted):
+            return False
+        entry.is_refused = entry.is_spare = self._ways.has_spare(entry.merchant)
+        return entry.is_spare
 
     async def _made(self, entry: Open, intent: Intent, request: PaymentRequest) -> None:
         reach(Point.PAYMENTS_MADE)
@@ -247,47 +270,13 @@ class PaymentsRole:
 
     # Watching for money
 
-    def _listen(self, merchant: str) -> None:
-        """One listener a merchant; hints carry no truth, each leads to a look-up."""
-        if merchant not in self._listeners:
-            self._listeners[merchant] = asyncio.ensure_future(self._follow_hints(merchant))
-
-    async def _follow_hints(self, merchant: str) -> None:
-        heard: PaymentBackend | None = None
-        cursor, pause_s = FROM_THE_START, PAUSE_FIRST_S
-        while True:
-            try:
-                backend = self._backend_of(merchant)
-                if backend is not heard:  # the merchant's wallet is another one now, or this is the first
-                    cursor, heard = FROM_THE_START, backend
-                cursor = await self._read_on(merchant, backend, cursor)
-                async for hint in backend.listen(cursor):
-                    pause_s = PAUSE_FIRST_S
-                    if (ref := hint.backend_ref) is None or self._heed(ref) or merchant in self._frozen:
-                        continue
-                    await self._say_reversed(merchant, await backend.lookup(ref, timeout_s=CALL_TIMEOUT_S))
-            except Unsupported:
-                return
-            except BackendError as error:
-                log.warning("listening stopped", merchant=merchant, error=type(error).__name__)
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, PAUSE_MAX_S)
-
-    async def _read_on(self, merchant: str, backend: PaymentBackend, cursor: Cursor) -> Cursor:
-        """What happened while nobody listened, money taken back too (TR-16); gives where the history ends."""
-        while (scan := await backend.scan(cursor, timeout_s=CALL_TIMEOUT_S)).observations:
-            for seen in scan.observations:
-                if not self._heed(seen.backend_ref) and merchant not in self._frozen:
-                    await self._say_reversed(merchant, seen)
-            cursor = scan.cursor
-        return cursor
-
-    def _heed(self, ref: BackendRef) -> bool:
-        """Look a request up that is watched; False where it is not."""
+    def _heed(self, ref: BackendRef, merchant: str) -> bool:
+        """Look a merchant's request up that is watched; False where it is not."""
         entry = self._open.get(self._by_ref.get(ref, ""))
-        if entry is not None:
-            self._look_soon(entry)
-        return entry is not None
+        if entry is None or entry.merchant != merchant:
+            return False
+        self._look_soon(entry)
+        return True
 
     async def _say_reversed(self, merchant: str, seen: Observation) -> None:
         """Money of a request nobody watches was taken back; the decider knows whose it was."""
@@ -301,7 +290,7 @@ class PaymentsRole:
     async def _look(self, entry: Open, ref: BackendRef) -> None:
         """Ask the back-end; only what it says counts (L10)."""
         try:
-            seen = await self._backend_of(entry.merchant).lookup(ref, timeout_s=CALL_TIMEOUT_S)
+            seen = await self._ways.of(entry.merchant, entry.is_spare).lookup(ref, timeout_s=CALL_TIMEOUT_S)
         except Unsupported:
             entry.gone = True
             return
@@ -314,6 +303,19 @@ class PaymentsRole:
             await self._say(entry, entry.observed(seen), f":{seen.state}:{seen.gross_msat}")
 
     # Book-keeping
+
+    def _note_request(self, event: PaymentRequested | InvoiceMade) -> None:
+        """A request is in the journal. It may be another process's, made at the other wallet: then look there."""
+        if (entry := self._open.get(event.intent_id)) is None:
+            return
+        is_spare = isinstance(event, PaymentRequested) and event.is_spare
+        if is_spare != entry.is_spare and entry.ref is not None:
+            self._by_ref.pop(entry.ref, None)
+            entry.ref = None
+        entry.requested, entry.is_spare = True, is_spare
+        self._listeners.listen(entry.merchant, is_spare)
+        if entry.ref is None:
+            self._ensure_soon(entry.intent_id, entry.partition)
 
     def _may_act(self, entry: Open) -> bool:
         """Whether its partition was read to its end, and its merchant's effects do not wait."""
@@ -354,7 +356,7 @@ class PaymentsRole:
 
     async def _cancel(self, entry: Open, ref: BackendRef) -> None:
         try:
-            await self._backend_of(entry.merchant).cancel(ref, timeout_s=CALL_TIMEOUT_S)
+            await self._ways.of(entry.merchant, entry.is_spare).cancel(ref, timeout_s=CALL_TIMEOUT_S)
         except BackendError as error:
             log.info("not cancelled", intent=entry.intent_id, error=type(error).__name__)
 

@@ -30,6 +30,7 @@ from services.payments.credentials import (
     NwcCredential,
     PhoenixdCredential,
     WalletStore,
+    spare_of,
 )
 from services.payments.http_calls import BadCertificate
 from services.payments.lnbits import LnbitsAccount
@@ -72,9 +73,11 @@ class Wallets:
         store: WalletStore,
         simulated: SimulatedWallet,
         notify: Callable[[str], None] = lambda _: None,
+        spare_kind_of: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         """`kind_of` gives a merchant's kind, None for one that is not known yet; `notify` shows the operator
-        a sentence as long as a wallet is missing."""
+        a sentence as long as a wallet is missing; `spare_kind_of` is None for a merchant without a spare wallet."""
+        self._spare_kind_of = spare_kind_of
         self._kind_of, self._store, self._simulated, self._notify = kind_of, store, simulated, notify
         self._made: dict[str, tuple[tuple[str | None, int], PaymentBackend]] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -84,13 +87,21 @@ class Wallets:
 
         Raises `Retry` where what it keeps here is busy.
         """
-        kind = self._kind_of(merchant)
-        state = (kind, self._store.version(merchant))
-        known = self._made.get(merchant)
+        return self._of(merchant, merchant, self._kind_of(merchant))
+
+    def spare_of(self, merchant: str) -> PaymentBackend | None:
+        """The one that stands in for it; None for a merchant without."""
+        kind = self._spare_kind_of(merchant)
+        return None if kind is None else self._of(spare_of(merchant), merchant, kind)
+
+    def _of(self, name: str, merchant: str, kind: str | None) -> PaymentBackend:
+        """The back-end that is kept under a name."""
+        state = (kind, self._store.version(name))
+        known = self._made.get(name)
         if known is not None and known[0] == state:
             return known[1]
-        backend = self._make(merchant, kind)
-        self._made[merchant] = (state, backend)
+        backend = self._make(name, merchant, kind)
+        self._made[name] = (state, backend)
         if known is not None:
             self._close(known[1])
         missing = [f"{name[:8]}…: {one.why}" for name, (_, one) in self._made.items() if isinstance(one, NoWallet)]
@@ -103,19 +114,19 @@ class Wallets:
             self._close(backend)
         await asyncio.gather(*self._closing)
 
-    def _make(self, merchant: str, kind: str | None) -> PaymentBackend:
+    def _make(self, name: str, merchant: str, kind: str | None) -> PaymentBackend:
         if kind is None:
             return NoWallet("this shop is not configured (`ncc merchant list`)")
         if kind == SIMULATED:
             return self._simulated.account(merchant)
         try:
-            credential = self._store.get(merchant)
+            credential = self._store.get(name)
         except BadCredential as bad:
             return NoWallet(str(bad))
         if credential is None or credential.kind != kind:
             return NoWallet(f"this home has no {kind} wallet for it (`ncc wallet add`)")
         try:
-            return open_wallet(credential, self._store.book(merchant))
+            return open_wallet(credential, self._store.book(name))
         except (Rejected, Unauthorized, BadCertificate) as error:
             return NoWallet(str(error))
 

@@ -27,11 +27,24 @@ async def run(stage: Stage) -> None:
         row = table.get(merchant)
         return None if row is None else row.wallet
 
+    def spare_kind_of(merchant: str) -> str | None:
+        row = table.get(merchant)
+        return None if row is None else row.spare_wallet
+
+    troubles: dict[str, str] = {}
+
+    def notify(what: str, sentence: str) -> None:
+        troubles[what] = sentence
+        stage.notify("; ".join(one for one in troubles.values() if one))
+
     async def send(command: Any) -> None:
         await sinks.send(command)
 
-    wallets = Wallets(kind_of, WalletStore.of(stage.home), simulated, stage.notify)
-    role = PaymentsRole(wallets.backend_of, stage.secret("preimage"), send)
+    store = WalletStore.of(stage.home)
+    wallets = Wallets(kind_of, store, simulated, partial(notify, "missing"), spare_kind_of)
+    role = PaymentsRole(
+        wallets.backend_of, stage.secret("preimage"), send, wallets.spare_of, partial(notify, "failing")
+    )
     holding = asyncio.ensure_future(table.run())
     try:
         await table.ready.wait()

@@ -45,6 +45,7 @@ def record_request(decision: Decision, command: RecordPaymentRequest) -> None:
             amount_msat=command.amount_msat,
             expires_at=command.expires_at,
             is_addressed=command.is_addressed,
+            is_spare=command.is_spare,
         )
     )
     options = [PaymentOption(medium=command.medium, text=command.text)]
