@@ -23,6 +23,8 @@ SECONDS ?= 60
 TARGET ?=
 # How many histories `make simulate` runs.
 SEEDS ?= 2000
+# How many payments `make payments` makes.
+PAYMENTS ?= 1000000
 # How many processes `make chaos` kills, and by which schedule; how long `make soak` runs.
 KILLS ?= 20
 SEED ?= 1
@@ -30,7 +32,7 @@ MINUTES ?= 90
 # More arguments for the command that a target runs: `make bench ARGS='--seconds 30'`.
 ARGS ?=
 
-.PHONY: help setup peers check test demo bench fuzz simulate sabotage chaos soak requirements lock clean
+.PHONY: help setup peers check test demo bench fuzz simulate payments sabotage chaos soak requirements lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' '$(firstword $(MAKEFILE_LIST))' | expand -t 22
@@ -60,6 +62,9 @@ fuzz: setup  ## search for input that breaks a reader (SECONDS=60 each, TARGET=o
 
 simulate: setup  ## whole histories from seeds, with every fault (SEEDS=2000 of them, ARGS='--seed 7' for one)
 	@.venv/bin/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+payments: setup  ## a million payments of every kind through the domain, and whether all books agree (PAYMENTS=…)
+	@.venv/bin/python -m tests.simulation.money --payments $(PAYMENTS) $(ARGS)
 
 sabotage: setup  ## plant bugs one by one and see who catches each, and after how many seeds
 	@.venv/bin/python -m tests.simulation.sabotage $(ARGS)

@@ -126,6 +126,8 @@ class Ledger:
         """Order → msat given back."""
         self.unassigned: dict[str, int] = {}
         """Intent → msat that came over a shop's own lightning address, for no order."""
+        self.closed: dict[str, int] = {}
+        """The same of what the merchant said to be for none."""
         self.frozen: dict[str, str] = {}
         """Merchant → why their effects wait."""
         self.answered: dict[str, int] = {}

@@ -111,10 +111,10 @@ def reversed_(ledger: Ledger, fact: Fact) -> None:
 def came_over_address(ledger: Ledger, fact: Fact) -> None:
     """Money came over the shop's own address: more than was there, and entered after what was there."""
     intent, gross, before = fact["intent_id"], fact["gross_msat"], fact["before_msat"]
-    there = ledger.unassigned.get(intent, 0)
-    fits = there == before < gross and ledger.settled.get(intent) == 0
-    ledger.check("I5", fits, lambda: f"{gross} msat came over the address after {before}, and {there} were there")
-    ledger.unassigned[intent] = gross
+    waits, closed = ledger.unassigned.get(intent, 0), ledger.closed.get(intent, 0)
+    fits = waits + closed == before < gross and ledger.settled.get(intent) == 0
+    ledger.check("I5", fits, lambda: f"{gross} msat came over the address after {before}, and {waits} were there")
+    ledger.unassigned[intent] = gross - closed
 
 
 def left_address(ledger: Ledger, fact: Fact) -> None:
@@ -140,9 +140,10 @@ def assigned(ledger: Ledger, fact: Fact) -> None:
 
 def closed(ledger: Ledger, fact: Fact) -> None:
     """It is no order's: all of it, once."""
-    amount, there = fact["amount_msat"], ledger.unassigned.pop(fact["intent_id"], 0)
+    intent, amount = fact["intent_id"], fact["amount_msat"]
+    there = ledger.unassigned.pop(intent, 0)
     ledger.check("I5", 0 < amount == there, lambda: f"{amount} msat were closed, and {there} were at the address")
-    ledger.settled.put(fact["intent_id"], REVERSED)
+    ledger.closed[intent] = ledger.closed.get(intent, 0) + amount
 
 
 def implied(ledger: Ledger, fact: Fact) -> None:

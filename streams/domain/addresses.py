@@ -170,8 +170,8 @@ def observe(decision: Decision, command: ObserveInvoice) -> None:
 def take_back(decision: Decision, intent_id: str) -> None:
     """The money of an invoice of the address is gone."""
     known = decision.shop.asked.get(intent_id)
-    if known is not None and known.is_waiting and not known.is_reversed:
-        decision.emit(AddressReversed(intent_id=intent_id, amount_msat=known.paid_msat))
+    if known is not None and known.waiting_msat and not known.is_reversed:
+        decision.emit(AddressReversed(intent_id=intent_id, amount_msat=known.waiting_msat))
 
 
 def of_hash(shop: Shop, payment_hash: str) -> str | None:

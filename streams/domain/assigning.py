@@ -22,7 +22,6 @@ from schemas.addresses import (
 )
 from schemas.orders import OrderStatus
 from schemas.payments import BackendState, ObservePayment, PaymentDropped
-from schemas.values import OrderKey
 from streams.domain import addresses, settlement
 from streams.domain.decision import Decision
 from streams.domain.shop import Asked, Order
@@ -41,7 +40,14 @@ def observe(decision: Decision, command: ObserveInvoice) -> None:
     """A look-up of an invoice of the address: its money is its order's, where it has one, or waits for one."""
     known = decision.shop.asked.get(command.intent_id)
     if known is not None and known.order is not None and not known.is_claimed:
-        _enter(decision, known.order, command.intent_id, command.state, command.gross_msat, command.settled_at)
+        seen = ObservePayment(
+            order=known.order,
+            intent_id=command.intent_id,
+            state=command.state,
+            gross_msat=max(0, command.gross_msat - known.closed_msat),
+            settled_at=command.settled_at,
+        )
+        settlement.observe(decision, seen)
         return
     before = len(decision.events)
     addresses.observe(decision, command)
@@ -93,7 +99,7 @@ def close(decision: Decision, command: ClosePayment) -> None:
     decision.emit(
         AddressClosed(
             intent_id=command.intent_id,
-            amount_msat=known.paid_msat,
+            amount_msat=known.waiting_msat,
             closing=command.closing,
             reference=command.reference,
             cause=command.cause,
@@ -115,11 +121,11 @@ def _unavailable(known: Asked | None) -> AssignmentRefusal | None:
     """Why money over the address is not to be had any more, or not yet."""
     if known is None:
         return AssignmentRefusal.UNKNOWN_PAYMENT
-    if known.is_closed:
-        return AssignmentRefusal.ALREADY_CLOSED
     if known.order is not None and not known.is_claimed:
         return AssignmentRefusal.ALREADY_ASSIGNED
-    return AssignmentRefusal.NO_MONEY if known.paid_msat == 0 else None
+    if known.waiting_msat == 0:
+        return AssignmentRefusal.ALREADY_CLOSED if known.closed_msat else AssignmentRefusal.NO_MONEY
+    return None
 
 
 def _unassignable(known: Asked | None, order: Order | None) -> AssignmentRefusal | None:
@@ -139,19 +145,13 @@ def _assign(decision: Decision, order: Order, intent_id: str, known: Asked, caus
         AddressAssigned(
             intent_id=intent_id,
             order=order.key,
-            amount_msat=known.paid_msat,
+            amount_msat=known.waiting_msat,
             payment_hash=known.payment_hash,
             is_request=is_request,
             cause=cause,
         )
     )
     its_own = order._replace(intent_id=intent_id) if is_request else order
-    seen = ObservePayment(order=order.key, intent_id=intent_id, state=BackendState.SETTLED, gross_msat=known.paid_msat)
+    msat = known.waiting_msat
+    seen = ObservePayment(order=order.key, intent_id=intent_id, state=BackendState.SETTLED, gross_msat=msat)
     settlement.receive(decision, its_own, seen)
-
-
-def _enter(
-    decision: Decision, order: OrderKey, intent_id: str, state: BackendState, gross_msat: int, settled_at: int | None
-) -> None:
-    seen = ObservePayment(order=order, intent_id=intent_id, state=state, gross_msat=gross_msat, settled_at=settled_at)
-    settlement.observe(decision, seen)

@@ -32,7 +32,7 @@ def want(shop: Shop, event: InvoiceWanted, at_ms: int) -> None:
     shop.asked[event.intent_id] = Asked(event.amount_msat, event.expires_at)
     while len(shop.asked) > limits.ADDRESS_PAYMENTS.most:
         others = [name for name in shop.asked if name != event.intent_id]
-        del shop.asked[next((name for name in others if not shop.asked[name].is_waiting), others[0])]
+        del shop.asked[next((name for name in others if not shop.asked[name].waiting_msat), others[0])]
 
 
 def make(shop: Shop, event: InvoiceMade) -> None:
@@ -57,7 +57,7 @@ def pay(shop: Shop, event: AddressPaid) -> None:
 def take_back(shop: Shop, event: AddressReversed) -> None:
     """The money is gone for good."""
     known = shop.asked.get(event.intent_id, Asked(event.amount_msat, 0))
-    shop.asked[event.intent_id] = known._replace(paid_msat=0, is_reversed=True)
+    shop.asked[event.intent_id] = known._replace(paid_msat=known.closed_msat, is_reversed=True)
 
 
 def claim(shop: Shop, event: AddressClaimed) -> None:
@@ -69,10 +69,8 @@ def claim(shop: Shop, event: AddressClaimed) -> None:
 
 def assign(shop: Shop, event: AddressAssigned) -> None:
     """The invoice is the order's: its proof too, and its loss."""
-    known = shop.asked.get(event.intent_id, Asked(event.amount_msat, 0, event.payment_hash))
-    shop.asked[event.intent_id] = known._replace(
-        paid_msat=event.amount_msat, order=event.order, is_claimed=False, cause=event.cause
-    )
+    known = shop.asked.get(event.intent_id, Asked(event.amount_msat, 0, event.payment_hash, event.amount_msat))
+    shop.asked[event.intent_id] = known._replace(order=event.order, is_claimed=False, cause=event.cause)
     if event.payment_hash is not None:
         shop.requests[event.payment_hash] = event.order.ref
     order = shop.orders.get(event.order.ref)
@@ -86,9 +84,10 @@ def assign(shop: Shop, event: AddressAssigned) -> None:
 
 
 def close(shop: Shop, event: AddressClosed) -> None:
-    """Nobody need say anything more of it."""
-    known = shop.asked.get(event.intent_id, Asked(event.amount_msat, 0))
-    shop.asked[event.intent_id] = known._replace(is_closed=True, is_claimed=False, cause=event.cause)
+    """Nobody need say anything more of what is there."""
+    known = shop.asked.get(event.intent_id, Asked(event.amount_msat, 0, paid_msat=event.amount_msat))
+    closed_msat = known.closed_msat + event.amount_msat
+    shop.asked[event.intent_id] = known._replace(closed_msat=closed_msat, cause=event.cause)
 
 
 def refuse(shop: Shop, event: AssignmentRefused) -> None:

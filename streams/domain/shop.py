@@ -50,15 +50,15 @@ class Asked(NamedTuple):
     order: OrderKey | None = None
     is_claimed: bool = False
     """Which order its money is for; where that is only claimed, money has to come first."""
-    is_closed: bool = False
-    """Its money is for no order, by the merchant's word."""
+    closed_msat: int = 0
+    """What of its money is for no order, by the merchant's word; what comes after that waits again."""
     cause: str = ""
     """Of the last word on that."""
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether there is money that nobody has said anything of."""
-        return self.paid_msat > 0 and not self.is_closed and (self.order is None or self.is_claimed)
+    def waiting_msat(self) -> int:
+        """Money that nobody has said anything of."""
+        return self.paid_msat - self.closed_msat if self.order is None or self.is_claimed else 0
 
 
 class Order(NamedTuple):

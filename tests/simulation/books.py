@@ -222,7 +222,8 @@ class Books:
             case InvoiceRefused():
                 self.coverage[f"address {event.reason.value}"] += 1
             case AddressPaid():
-                self.at_address[event.intent_id] = self.got[event.intent_id] = event.gross_msat
+                self.at_address[event.intent_id] = self.at_address.get(event.intent_id, 0) + event.new_msat
+                self.got[event.intent_id] = event.gross_msat
             case AddressReversed():
                 self.reversed.add(event.intent_id)
                 self.at_address.pop(event.intent_id)

@@ -13,7 +13,7 @@ def _assign_again() -> list[Change]:
     right = assigning._unavailable
 
     def wrong(known: Any) -> Any:
-        return right(known._replace(order=None, is_closed=False) if known is not None else None)
+        return right(known._replace(order=None, closed_msat=0) if known is not None else None)
 
     return [(assigning, "_unavailable", wrong)]
 

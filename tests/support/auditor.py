@@ -40,7 +40,9 @@ class Auditor:
         self.wanted: set[tuple[str, int, int]] = set()
         self.sums: dict[str, int] = {}
         self.received: Counter[str] = Counter()
+        self.over_address: Counter[str] = Counter()
         self.at_address: Counter[str] = Counter()
+        """By intent, what came over a shop's address in all, and what of it nobody has said anything of."""
         self.credit: Counter[str] = Counter()
         self.short = 0
         self.requested: set[str] = set()
@@ -131,8 +133,9 @@ class Auditor:
             case ShopOpened():
                 self.short = event.settings.short_accepted_sats * 1_000
             case AddressPaid():
-                assert event.before_msat == self.at_address[event.intent_id], "a part was forgotten"
-                self.at_address[event.intent_id] = event.gross_msat
+                assert event.before_msat == self.over_address[event.intent_id], "a part was forgotten"
+                self.over_address[event.intent_id] = event.gross_msat
+                self.at_address[event.intent_id] += event.new_msat
             case AddressReversed() | AddressClosed():
                 assert 0 < event.amount_msat == self.at_address.pop(event.intent_id), "left the address twice"
             case AddressAssigned():

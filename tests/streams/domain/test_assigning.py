@@ -152,6 +152,16 @@ def test_money_for_no_order_leaves_the_queue(closing: Closing) -> None:
     story.when(looked(state=BackendState.REVERSED)).then_nothing()
 
 
+def test_money_that_comes_after_the_word_waits_again() -> None:
+    """An invoice that took a part, and the rest later: only the rest is in the queue, and can be an order's."""
+    story = given(OPEN, SOLD, an_order(), requested(), a_call(amount_msat=14_000), made(amount_msat=14_000))
+    story.when(looked(gross_msat=4_000, state=BackendState.PARTIAL), is_over())
+    story.when(looked(gross_msat=14_000))
+    assert story.when(is_for()).one(AddressAssigned).amount_msat == 10_000
+    assert story.one(OrderMoved).to is OrderStatus.CONFIRMED
+    story.when(looked(gross_msat=14_000)).then_nothing()
+
+
 def test_a_buyer_who_shows_the_preimage_of_a_payment_over_the_address_has_it_entered_for_the_order() -> None:
     """What came is what the back-end said; the preimage only tells whose it is, and serves one order."""
     story = came().when(shows())
