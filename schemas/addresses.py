@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from schemas import limits
+from schemas.nostr.nip57 import ZAP_CHARS_MAX
 from schemas.payments import BackendState
 from schemas.values import OrderKey, Value
 
@@ -34,12 +35,14 @@ class AddressRefusal(StrEnum):
     TOO_MANY_CALLS = "too_many_calls"
     NO_ADDRESS = "no_address"
     NO_ANSWER = "no_answer"
+    BAD_ZAP = "bad_zap"
 
 
 class AskInvoice(Value):
     """Somebody called the shop's address for an invoice of `amount_msat`, which commits to `description_hash`.
 
-    `intent_id` is the call's own, drawn by whoever heard it.
+    `intent_id` is the call's own, drawn by whoever heard it. `zap` is the text of a zap request (NIP-57), checked; the
+    invoice then commits to that in place of what the address says.
     """
 
     type: Literal["AskInvoice"] = "AskInvoice"
@@ -48,6 +51,7 @@ class AskInvoice(Value):
     amount_msat: int = Field(gt=0)
     description_hash: IntentId
     expires_at: int
+    zap: str = Field(default="", max_length=ZAP_CHARS_MAX)
 
 
 class AskRequest(Value):
@@ -132,6 +136,7 @@ class InvoiceWanted(Value):
     """A call to the shop's address is owed an invoice, valid until `expires_at` (unix seconds).
 
     The payments role makes it and answers with a command; called again, it finds the one it made.
+    With `zap` a receipt is published once it is paid (NIP-57).
     """
 
     type: Literal["InvoiceWanted"] = "InvoiceWanted"
@@ -140,6 +145,7 @@ class InvoiceWanted(Value):
     expires_at: int
     memo: str
     description_hash: IntentId
+    zap: str = ""
 
 
 class InvoiceMade(Value):

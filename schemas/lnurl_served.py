@@ -80,9 +80,13 @@ def base_url(address: str) -> str:
     return f"{'http' if _NEAR.fullmatch(host) else 'https'}://{host}"
 
 
-def terms(callback: str, min_msat: int, max_msat: int, said: str) -> dict[str, Any]:
-    """The first answer (LUD-06). It asks the payer for nothing (LUD-18)."""
-    return {
+def terms(callback: str, min_msat: int, max_msat: int, said: str, zapped: str | None = None) -> dict[str, Any]:
+    """The first answer (LUD-06). It asks the payer for nothing (LUD-18).
+
+    `zapped` is the key that signs zap receipts (NIP-57); None where none are given.
+    """
+    zaps = {} if zapped is None else {"allowsNostr": True, "nostrPubkey": zapped}
+    return zaps | {
         "tag": "payRequest",
         "callback": callback,
         "minSendable": min_msat,

@@ -14,7 +14,7 @@ PRIVATE_KINDS = frozenset({Kind.DRAFT_WRAP, Kind.DRAFT_RELAYS})
 """What a merchant publishes for nobody else: the content is encrypted to the own key (NIP-37)."""
 APP_KINDS = frozenset({Kind.APP_RECOMMENDATION, Kind.APP_HANDLER})
 """Which application a shop recommends, and what the operator's own application says of itself (NIP-89)."""
-PUBLISHABLE_KINDS = OFFER_KINDS | PRIVATE_KINDS | APP_KINDS | {Kind.DELETION, Kind.INBOX_RELAYS}
+PUBLISHABLE_KINDS = OFFER_KINDS | PRIVATE_KINDS | APP_KINDS | {Kind.DELETION, Kind.INBOX_RELAYS, Kind.ZAP_RECEIPT}
 """Every kind that is ever signed in a merchant's name besides messages and log-ins (NCC-04)."""
 
 EVERY_TAG = "*"

@@ -380,6 +380,8 @@ def _what(template: Template) -> str:
             return "relay_list"
         case Kind.APP_RECOMMENDATION | Kind.APP_HANDLER:
             return "application"
+        case Kind.ZAP_RECEIPT:
+            return "zap_receipt"
         case _:
             return "listing"
 

@@ -37,6 +37,7 @@ from schemas.lnurl_served import (
 )
 from schemas.merchants import Merchant
 from schemas.messages import Command, CommandBody, JournalRecord
+from schemas.nostr.nip57 import ZapRefused, read_zap
 from schemas.values import MSAT_PER_SAT, Origin
 from services.api.shown_invoices import Shown, ShownInvoices
 from services.metrics.port import MetricsError
@@ -103,25 +104,29 @@ class Addresses:
         address, base = shop.settings.lightning_address, f"{base_url(shop.settings.lightning_address)}/lnurlp/{name}"
         if ref is None:
             most_msat = shop.settings.order_sats_max * MSAT_PER_SAT
-            return terms(base, MSAT_PER_SAT, most_msat, metadata(address, shop_memo(address)))
+            said = metadata(address, shop_memo(address))
+            return terms(base, MSAT_PER_SAT, most_msat, said, zapped=shop.public_key)
         due_msat = await self._due(shop.public_key, ref)
         return terms(base, due_msat, due_msat, metadata(order_address(address, ref), order_memo(ref)))
 
-    async def give(self, name: str, amount: str, caller: str) -> dict[str, Any]:
-        """An invoice for a caller (LUD-06). Raises `Refused`."""
+    async def give(self, name: str, amount: str, caller: str, zap: str = "") -> dict[str, Any]:
+        """An invoice for a caller (LUD-06), who may want a receipt for `zap` (NIP-57). Raises `Refused`."""
         shop, ref = self._admitted(name, caller)
         if not amount.isascii() or not amount.isdigit() or not 0 < len(amount) <= 18 or int(amount) == 0:
             raise Refused(AddressRefusal.BAD_AMOUNT)
         address, call_id, amount_msat = shop.settings.lightning_address, secrets.token_hex(32), int(amount)
         body: CommandBody
         if ref is None:
-            said = description_hash(metadata(address, shop_memo(address)))
+            if zap:
+                await _check_zap(zap, shop.public_key, amount_msat)
+            said = description_hash(zap or metadata(address, shop_memo(address)))
             body = AskInvoice(
                 intent_id=call_id,
                 address=address,
                 amount_msat=amount_msat,
                 description_hash=said,
                 expires_at=int(time.time()) + INVOICE_LIFE_S,
+                zap=zap,
             )
         else:
             said = description_hash(metadata(order_address(address, ref), order_memo(ref)))
@@ -201,6 +206,15 @@ async def _answer(records: AsyncIterator[JournalRecord], call_id: str) -> tuple[
     raise Refused(AddressRefusal.NO_ANSWER)
 
 
+async def _check_zap(zap: str, recipient: str, amount_msat: int) -> None:
+    """A zap request that breaks a rule gets no invoice (NIP-57, appendix D)."""
+    try:
+        await asyncio.to_thread(read_zap, zap, recipient, amount_msat)
+    except ZapRefused as refused:
+        log.info("a zap request is refused", why=refused.fault.value)
+        raise Refused(AddressRefusal.BAD_ZAP) from None
+
+
 def _name_of(shop: Merchant) -> str:
     return shop.settings.lightning_address.partition("@")[0]
 
@@ -240,8 +254,8 @@ def add_routes(app: FastAPI, addresses: Addresses) -> None:
         return await answer(addresses.stands(payment_hash, _caller(request)))
 
     @app.get("/lnurlp/{name}")
-    async def give(name: str, request: Request, amount: str = "") -> JSONResponse:
-        return await answer(addresses.give(name, amount, _caller(request)))
+    async def give(name: str, request: Request, amount: str = "", nostr: str = "") -> JSONResponse:
+        return await answer(addresses.give(name, amount, _caller(request), nostr))
 
 
 _STATUS: Final = {

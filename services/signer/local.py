@@ -49,6 +49,8 @@ class LocalSigner:
             raise ValueError(f"kind {template.kind} is not published in a merchant's name")
         if template.kind == Kind.DELETION and not _deletes_own_offers(merchant, template):
             raise ValueError("a deletion names the merchant's own offers by their addresses, and nothing else")
+        if template.kind == Kind.ZAP_RECEIPT and ("p", merchant) not in template.tags:
+            raise ValueError("a zap receipt is for money that came to the merchant, and to nobody else")
         secret = self._keystore.get(merchant)
         unsigned = UnsignedEvent(
             pubkey=merchant,

@@ -20,10 +20,15 @@ from schemas.addresses import (
     RecordInvoiceFailure,
     RequestShown,
 )
+from schemas.catalogue import Template
 from schemas.lnurl_served import description_hash as hash_of
 from schemas.lnurl_served import metadata, order_address, order_description_hash, shop_memo
+from schemas.nostr.kinds import Kind
+from schemas.nostr.nip01 import event_id
+from schemas.nostr.nip57 import receipt_tags
 from schemas.orders import OrderStatus
 from schemas.payments import BackendState
+from schemas.publishing import PublicationPromised
 from schemas.values import MSAT_PER_SAT, OrderKey
 from streams.domain.decision import Decision
 from streams.domain.shop import Asked, Order, Shop
@@ -52,7 +57,7 @@ def ask(decision: Decision, command: AskInvoice) -> None:
     address, now_s = shop.settings.lightning_address, decision.at_ms // 1_000
     open_ = sum(1 for one in shop.asked.values() if not one.paid_msat and one.expires_at > now_s)
     most_msat = shop.settings.order_sats_max * MSAT_PER_SAT
-    said = metadata(address, shop_memo(address))
+    said = command.zap or metadata(address, shop_memo(address))
     reason = _closed(shop)
     if reason is None and (address != command.address or hash_of(said) != command.description_hash):
         reason = AddressRefusal.NOT_SERVED
@@ -70,6 +75,7 @@ def ask(decision: Decision, command: AskInvoice) -> None:
             expires_at=command.expires_at,
             memo=shop_memo(address),
             description_hash=command.description_hash,
+            zap=command.zap,
         )
     )
 
@@ -161,10 +167,29 @@ def observe(decision: Decision, command: ObserveInvoice) -> None:
                     settled_at=command.settled_at,
                 )
             )
+            if known.zap and command.gross_msat >= known.amount_msat:
+                _receipt(decision, command, known)
         case BackendState.REVERSED:
             take_back(decision, command.intent_id)
         case _:
             pass
+
+
+def _receipt(decision: Decision, command: ObserveInvoice, known: Asked) -> None:
+    """The payer asked for a zap receipt: it goes out in the merchant's name, as of when the money came (NIP-57)."""
+    merchant = decision.shop.merchant
+    tags, relays = receipt_tags(known.zap, merchant, known.text)
+    at_s = command.settled_at or decision.at_ms // 1_000
+    template = Template(kind=Kind.ZAP_RECEIPT, created_at=at_s, tags=tags, content="")
+    decision.emit(
+        PublicationPromised(
+            coordinate=f"{Kind.ZAP_RECEIPT:d}:{merchant}:{command.intent_id}",
+            event_id=event_id(merchant, at_s, template.kind, tags, ""),
+            template=template,
+            relays=relays,
+            cause=command.intent_id,
+        )
+    )
 
 
 def take_back(decision: Decision, intent_id: str) -> None:

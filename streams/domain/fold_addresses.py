@@ -29,7 +29,7 @@ def want(shop: Shop, event: InvoiceWanted, at_ms: int) -> None:
     for intent_id, one in list(shop.asked.items())[: limits.ADDRESS_INVOICES.most]:
         if not one.paid_msat and one.expires_at < over_s:
             del shop.asked[intent_id]
-    shop.asked[event.intent_id] = Asked(event.amount_msat, event.expires_at)
+    shop.asked[event.intent_id] = Asked(event.amount_msat, event.expires_at, zap=event.zap)
     while len(shop.asked) > limits.ADDRESS_PAYMENTS.most:
         others = [name for name in shop.asked if name != event.intent_id]
         del shop.asked[next((name for name in others if not shop.asked[name].waiting_msat), others[0])]
@@ -38,7 +38,7 @@ def want(shop: Shop, event: InvoiceWanted, at_ms: int) -> None:
 def make(shop: Shop, event: InvoiceMade) -> None:
     """The invoice is there, and known again by its payment hash."""
     known = shop.asked.get(event.intent_id, Asked(event.amount_msat, event.expires_at))
-    shop.asked[event.intent_id] = known._replace(payment_hash=event.payment_hash)
+    shop.asked[event.intent_id] = known._replace(payment_hash=event.payment_hash, text=event.text if known.zap else "")
 
 
 def answer(shop: Shop, event: InvoiceRefused | RequestShown) -> None:
@@ -51,7 +51,9 @@ def answer(shop: Shop, event: InvoiceRefused | RequestShown) -> None:
 def pay(shop: Shop, event: AddressPaid) -> None:
     """Money came, also for an invoice that was forgotten."""
     known = shop.asked.get(event.intent_id, Asked(event.gross_msat, 0))
-    shop.asked[event.intent_id] = known._replace(paid_msat=event.gross_msat)
+    known = known._replace(paid_msat=event.gross_msat)
+    is_whole = event.gross_msat >= known.amount_msat
+    shop.asked[event.intent_id] = known._replace(zap="", text="") if is_whole else known
 
 
 def take_back(shop: Shop, event: AddressReversed) -> None:

@@ -47,6 +47,9 @@ class Asked(NamedTuple):
     payment_hash: str | None = None
     paid_msat: int = 0
     is_reversed: bool = False
+    zap: str = ""
+    text: str = ""
+    """The zap request that it was made for, and then the invoice itself; nothing once it is paid."""
     order: OrderKey | None = None
     is_claimed: bool = False
     """Which order its money is for; where that is only claimed, money has to come first."""

@@ -12,9 +12,13 @@ import pytest
 
 from schemas.bolt11 import decode
 from schemas.lnurl import MadeInvoice, read_address, read_made, read_terms, read_verified
+from schemas.lnurl_served import description_hash
+from schemas.nostr.kinds import Kind
+from schemas.nostr.nip01 import Event, to_json
 from services.demo.people import Buyer
 from services.embedded.ports import free_port
 from tests.integration.test_command_line import ncc, ncc_json
+from tests.schemas.nostr.given import an_event
 from tests.support.shop import Shop, invoice_of
 from tests.support.stack import RunningStack
 
@@ -27,14 +31,19 @@ class Wallet:
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
 
-    async def ask(self, address: str, sats: int | None = None) -> MadeInvoice:
-        """An invoice for so much, or for the only amount that the address takes; held against what was said."""
+    async def ask(self, address: str, sats: int | None = None, zap: str = "") -> MadeInvoice:
+        """An invoice for so much, or for the only amount that the address takes; held against what was said.
+
+        With the text of a zap request it commits to that (NIP-57).
+        """
         terms = read_terms((await self._http.get(read_address(address).url("http"))).content)
         amount_msat = terms.min_msat if sats is None else sats * 1_000
         assert terms.min_msat <= amount_msat <= terms.max_msat
-        made = read_made((await self._http.get(terms.callback_url(amount_msat, ""))).content)
+        url = httpx.URL(terms.callback_url(amount_msat, ""))
+        made = read_made((await self._http.get(url.copy_merge_params({"nostr": zap} if zap else {}))).content)
         invoice = decode(made.text)
-        assert (invoice.amount_msat, invoice.description_hash) == (amount_msat, terms.description_hash)
+        said = description_hash(zap) if zap else terms.description_hash
+        assert (invoice.amount_msat, invoice.description_hash) == (amount_msat, said)
         return made
 
     async def is_settled(self, made: MadeInvoice) -> bool:
@@ -43,6 +52,18 @@ class Wallet:
         state = read_verified((await self._http.get(made.verify)).content)
         assert (state.text, state.preimage) == (made.text, None)
         return state.is_settled
+
+
+def zap_request(shop: Shop) -> str:
+    """Somebody zaps the shop, and wants the receipt on the shop's relay."""
+    tags = (("p", shop.merchant.public_key), ("relays", shop.relay))
+    return to_json(an_event(kind=Kind.ZAP_REQUEST, tags=tags, content=""))
+
+
+async def zap_receipt(shop: Shop) -> Event | None:
+    """The one on the relay."""
+    found = await shop.merchant.fetch(Kind.ZAP_RECEIPT, shop.merchant.public_key)
+    return found[0] if found else None
 
 
 async def reason_of(http: httpx.AsyncClient, url: str) -> str:
@@ -81,11 +102,14 @@ async def test_an_address_is_paid_to_and_an_orders_own_address_confirms_the_orde
             address = await give_address(shop, name, door.removeprefix("http://"))
             wallet = Wallet(http)
 
-            bare = await wallet.ask(address, 21)
+            zap = zap_request(shop)
+            bare = await wallet.ask(address, 21, zap)
             assert not await wallet.is_settled(bare)
             await shop.pay(bare.text)
             assert await shop.until(lambda: came_over(shop), "the money over the address") == 21
             assert await wallet.is_settled(bare)
+            receipt = await shop.until(lambda: zap_receipt(shop), "the zap receipt on the relay")
+            assert {("bolt11", bare.text), ("description", zap)} <= set(receipt.tags)
 
             buyer = await shop.buyer()
             order_id = await shop.order(buyer)

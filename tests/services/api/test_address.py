@@ -14,11 +14,14 @@ from fastapi import FastAPI
 
 from schemas import limits
 from schemas.addresses import AddressRefusal, AskInvoice, AskRequest, InvoiceMade, InvoiceRefused, RequestShown
-from schemas.bolt11 import encode
+from schemas.bolt11 import decode, encode
 from schemas.lnurl import read_made, read_terms, read_verified
+from schemas.lnurl_served import description_hash
 from schemas.merchants import Merchant
 from schemas.messages import Command, JournalRecord
 from schemas.messages import Event as Fact
+from schemas.nostr.kinds import Kind
+from schemas.nostr.nip01 import to_json
 from schemas.shops import ShopSettings
 from schemas.values import Origin
 from services.api import address
@@ -26,6 +29,8 @@ from services.api.address import Addresses, add_routes
 from services.api.shown_invoices import ShownInvoices
 from services.metrics.port import StoreUnavailable
 from services.payments.simulated import NETWORK
+from tests.schemas.nostr.given import MERCHANT as RECIPIENT
+from tests.schemas.nostr.given import an_event
 from tests.support.builders import MERCHANT, NOW_MS, a_key
 
 ADDRESS = "shop@127.0.0.1:8090"
@@ -263,3 +268,23 @@ async def test_what_was_given_out_is_known_after_a_restart(town: Town, tmp_path:
     again = Town(tmp_path)
     assert not read_verified((await again.get(verify.removeprefix("http://127.0.0.1:8090"))).content).is_settled
     again.shown.close()
+
+
+async def test_a_zap_request_that_keeps_to_the_rules_is_what_the_invoice_commits_to(town: Town) -> None:
+    """The terms say who signs receipts; a request that breaks a rule gets no invoice, and says so."""
+    shop = a_shop(RECIPIENT.public_key)
+    town.shops = [shop]
+    terms = (await town.http.get(f"{NAMES}/shop")).json()
+    assert (terms["allowsNostr"], terms["nostrPubkey"]) == (True, RECIPIENT.public_key)
+    assert "allowsNostr" not in (await town.http.get(f"{NAMES}/shop.{REF}")).json()
+
+    tags = (("p", RECIPIENT.public_key), ("relays", "wss://r.example"), ("amount", "21000"))
+    zap = to_json(an_event(kind=Kind.ZAP_REQUEST, tags=tags, content=""))
+    given = (await town.http.get("/lnurlp/shop", params={"amount": "21000", "nostr": zap})).json()
+    assert decode(given["pr"]).description_hash == description_hash(zap)
+    ask = town.asked[-1].body
+    assert isinstance(ask, AskInvoice)
+    assert ask.zap == zap
+    for amount, text in (("22000", zap), ("21000", zap.replace("wss://r", "wss://s")), ("21000", "{}")):
+        refused = (await town.http.get("/lnurlp/shop", params={"amount": amount, "nostr": text})).json()
+        assert refused == {"status": "ERROR", "reason": "bad_zap"}

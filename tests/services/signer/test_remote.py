@@ -180,6 +180,9 @@ def test_nothing_but_a_shops_own_events_is_ever_signed(served: Served) -> None:
 
     own, note = f"30402:{SHOP.public_key}:tea", ("e", "ab" * 32)
     for signer in (served.local, served.remote):
+        asked(signer, 9735, ("p", SHOP.public_key))
+        with pytest.raises(ValueError, match="to nobody else"):
+            asked(signer, 9735, ("p", "ab" * 32))
         for kind in (0, 1, 3, 7, 16, 1059, 10_002, 30_023):
             with pytest.raises(ValueError, match="not published"):
                 asked(signer, kind, ("d", "x"))

@@ -9,14 +9,20 @@ from schemas.addresses import (
     AddressClaimed,
     AddressClosed,
     AddressPaid,
+    AddressRefusal,
     AddressReversed,
     AssignmentRefusal,
     AssignmentRefused,
     AssignPayment,
     ClosePayment,
     Closing,
+    InvoiceRefused,
+    InvoiceWanted,
 )
+from schemas.lnurl_served import description_hash
 from schemas.messages import CommandBody
+from schemas.nostr.kinds import Kind
+from schemas.nostr.nip01 import to_json
 from schemas.orders import OrderMoved, OrderStatus
 from schemas.payments import (
     BackendState,
@@ -30,10 +36,12 @@ from schemas.payments import (
     PaymentWanted,
     ProofVerdict,
 )
+from schemas.publishing import PublicationPromised
 from schemas.refunds import OwedFor, RefundOwed
 from schemas.values import OrderKey
+from tests.schemas.nostr.given import an_event
 from tests.streams.domain.test_addresses import OPEN, SOLD, a_call, looked, made, requested
-from tests.support.builders import NOW_MS, a_key, an_order
+from tests.support.builders import MERCHANT, NOW_MS, NOW_S, a_key, an_order
 from tests.support.steps import cancelled, paid, receipt
 from tests.support.story import Story, given
 
@@ -207,3 +215,22 @@ def test_the_orders_own_request_that_is_paid_as_well_is_owed() -> None:
     """It was dropped, and may have been paid all the same."""
     story = came().when(is_for(), paid(10), at_ms=NOW_MS + 1_000)
     assert (story.one(RefundOwed).amount_msat, story.one(RefundOwed).reason) == (10_000, OwedFor.DOUBLE)
+
+
+def test_a_zap_has_its_receipt_once_it_is_paid_and_only_then() -> None:
+    """The invoice commits to the request; the receipt is the same event however often it is looked up."""
+    zap = to_json(an_event(kind=Kind.ZAP_REQUEST, tags=(("p", MERCHANT), ("relays", "wss://r.example")), content=""))
+    call = a_call(zap=zap, description_hash=description_hash(zap))
+    assert given(OPEN).when(a_call(zap=zap)).one(InvoiceRefused).reason is AddressRefusal.NOT_SERVED
+    story = given(OPEN).when(call)
+    assert story.one(InvoiceWanted).zap == zap
+    story.when(made(), looked(gross_msat=1_000, state=BackendState.PARTIAL))
+    assert story.none(PublicationPromised)
+
+    receipt_of = story.when(looked()).one(PublicationPromised)
+    assert (receipt_of.template.kind, receipt_of.template.created_at) == (Kind.ZAP_RECEIPT, NOW_S)
+    assert ("description", zap) in receipt_of.template.tags
+    assert ("bolt11", made().text) in receipt_of.template.tags
+    assert receipt_of.relays == ("wss://r.example",)
+    story.when(looked()).then_nothing()
+    assert (story.shop.asked[call.intent_id].zap, story.shop.asked[call.intent_id].text) == ("", "")
