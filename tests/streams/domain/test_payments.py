@@ -20,7 +20,7 @@ from schemas.payments import (
     intent_id,
 )
 from schemas.refunds import RefundOwed
-from schemas.replies import PaymentRequestReply, ReplyPromised, StatusReply
+from schemas.replies import PaymentRequestReply, ReplyPromised, StatusReply, TextReply
 from schemas.stock import StockCommitted, StockReleased
 from schemas.values import Actor
 from tests.support.builders import MERCHANT, NOW_MS, OTHER_BUYER, a_key, a_listing, a_rumor, an_order
@@ -229,11 +229,14 @@ def test_money_that_arrives_before_the_request_was_recorded_confirms_all_the_sam
 @pytest.mark.case("F15", "P10", "P11")
 @pytest.mark.req("TR-15")
 def test_money_for_an_expired_order_is_late_and_moves_nothing() -> None:
-    """The merchant decides; the stock went back and stays there."""
+    """The buyer reads so and the merchant decides; the stock went back and stays there."""
     story = expired().when(paid(20))
 
-    story.then(PaymentSettled)
+    story.then(PaymentSettled, ReplyPromised)
     assert story.one(PaymentSettled).late
+    reply = story.reply()
+    assert isinstance(reply, TextReply)
+    assert reply.text.startswith("Your payment of 20 sats came when this order did not wait for it")
     assert (story.order().status, story.order().payment) == (OrderStatus.EXPIRED, PaymentAxis.LATE)
     story.when(paid(20)).then_nothing()
 
@@ -252,7 +255,7 @@ def test_money_for_a_cancelled_order_is_late(actor: Actor) -> None:
 def test_money_for_a_dropped_revision_is_recorded_and_stops_nothing() -> None:
     """It is late money; the live revision is asked for, paid and confirmed as ever."""
     story = wanting().when(an_order(("tea", 3), rumor="more")).when(paid(20, revision=1))
-    story.then(PaymentSettled)
+    story.then(PaymentSettled, ReplyPromised)
     assert story.one(PaymentSettled).late
 
     story.when(requested(30, revision=2)).then(PaymentRequested, ReplyPromised)
@@ -265,7 +268,7 @@ def test_a_second_payment_of_a_paid_order_is_recorded_and_leaves_it_paid() -> No
     """A former revision's request paid as well: two ledger entries, one of them late."""
     story = wanting().when(an_order(("tea", 3), rumor="more")).when(requested(30, revision=2), paid(30, revision=2))
 
-    story.when(paid(20, revision=1)).then(PaymentSettled, RefundOwed)
+    story.when(paid(20, revision=1)).then(PaymentSettled, RefundOwed, ReplyPromised)
 
     assert story.order().payment is PaymentAxis.PAID
     assert story.order().status is OrderStatus.CONFIRMED

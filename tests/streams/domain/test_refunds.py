@@ -129,7 +129,7 @@ def test_what_is_said_with_another_client_implies_the_payment_as_well_and_is_not
 def test_money_that_comes_for_a_request_after_all_is_late_and_can_go_back() -> None:
     """The merchant had cash; the buyer paid the invoice too."""
     story = given(DEAR_TEA, an_order(("tea", 1)), requested(1_000)).when(moved(OrderStatus.PROCESSING))
-    story.when(paid(1_000)).then(PaymentSettled)
+    story.when(paid(1_000)).then(PaymentSettled, ReplyPromised)
     assert story.one(PaymentSettled).late
     assert story.order().paid_msat == 2_000_000
 
