@@ -122,9 +122,13 @@ def _receive_late(decision: Decision, order: Order, command: ObservePayment, due
     if order.status in BOUGHT and order.payment is PaymentAxis.PAID:
         owing.owe(decision, order.key, owing.surplus_msat(order, new_msat), OwedFor.DOUBLE)
     if new_msat >= MSAT_PER_SAT:
-        text = decision.voice(order.key).say(Phrase.LATE, sats=str(new_msat // MSAT_PER_SAT))
-        reply = TextReply(about=f"late {command.intent_id} {command.gross_msat}", text=text)
-        decision.tell(order.key, order.dialect, order.answers, reply)
+        _tell_late(decision, order, f"late {command.intent_id} {command.gross_msat}", new_msat)
+
+
+def _tell_late(decision: Decision, order: Order, about: str, new_msat: int) -> None:
+    """Whoever paid would wait for goods that nobody sends."""
+    text = decision.voice(order.key).say(Phrase.LATE, sats=str(new_msat // MSAT_PER_SAT))
+    decision.tell(order.key, order.dialect, order.answers, TextReply(about=about, text=text))
 
 
 def _receive_part(decision: Decision, order: Order, command: ObservePayment, missing_msat: int) -> None:
