@@ -49,12 +49,12 @@ def read_rows(text: str) -> dict[str, str]:
     return {match[1]: match[2][:_TITLE_CHARS_MAX] for match in _ROW.finditer(text)}
 
 
-def read_claims(tests: Path, root: Path) -> list[Claim]:
-    """Every claim under `tests`, found in the source: nothing is imported or run."""
+def read_claims(tests: Path, root: Path, marker: str = "req") -> list[Claim]:
+    """Every claim under `tests` by this marker, found in the source: nothing is imported or run."""
     return [
         claim
         for file in sorted(tests.rglob("*.py"))
-        for claim in _claims_of(ast.parse(file.read_text()), file.relative_to(root).as_posix())
+        for claim in _claims_of(ast.parse(file.read_text()), file.relative_to(root).as_posix(), marker)
     ]
 
 
@@ -73,16 +73,16 @@ def compare(rows: dict[str, str] | None, claims: Sequence[Claim]) -> Report:
     return report
 
 
-def _claims_of(tree: ast.AST, test: str) -> Iterator[Claim]:
+def _claims_of(tree: ast.AST, test: str, marker: str) -> Iterator[Claim]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield from _claims_of(node, f"{test}::{node.name}")
+            yield from _claims_of(node, f"{test}::{node.name}", marker)
             continue
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.req":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == f"pytest.mark.{marker}":
             for argument in node.args:
                 row = argument.value if isinstance(argument, ast.Constant) else ast.unparse(argument)
                 yield Claim(str(row), test, node.lineno)
-        yield from _claims_of(node, test)
+        yield from _claims_of(node, test, marker)
 
 
 def _print_table(rows: dict[str, str] | None, report: Report) -> None:

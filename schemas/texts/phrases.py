@@ -22,6 +22,7 @@ class Phrase(StrEnum):
     PART_PAID_NEW = "partly_paid_new"
     SURPLUS = "surplus"
     OWED = "owed"
+    LATE = "late"
     REVERSED = "reversed"
     WAIVED = "waived"
     INCLUDES = "includes"

@@ -22,6 +22,8 @@ from services.payments.ways import Ways
 CALL_TIMEOUT_S: Final = 10.0
 PAUSE_FIRST_S: Final = 0.2
 PAUSE_MAX_S: Final = 20.0
+PATIENCE_MAX_S: Final = 30.0
+"""How long a wallet that says when to come again is left alone at most: its orders end in a quarter of an hour."""
 
 log = structlog.get_logger(role="payments")
 
@@ -78,6 +80,7 @@ class Listeners:
                 return
             except BackendError as error:
                 log.warning("listening stopped", merchant=merchant, error=type(error).__name__)
+                pause_s = max(pause_s, min(error.retry_after_s, PATIENCE_MAX_S))
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
 

@@ -128,7 +128,7 @@ def hint_in(message: str, now_s: int) -> Hint | None:
     try:
         payment = json.loads(message)["payment"]
         ref, amount = payment["external_id"], payment["amount"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     is_ours = our_reference(ref) is not None and isinstance(amount, int) and amount > 0
     return Hint(BackendRef(ref), at=now_s) if is_ours else None

@@ -49,6 +49,8 @@ class Open:
     ref: BackendRef | None = None
     gone: bool = False
     """The back-end says that it has no such request, or that it does not tell how one stands."""
+    was_lost: bool = False
+    """Whether the newest look-up found that the back-end does not know the request."""
     payable_until: int = 0
     """When the request's own text ends, unix seconds; a back-end that sets it itself may set it late."""
     seen_s: float = 0.0
@@ -173,6 +175,11 @@ class Open:
                 return not is_said
             case _:
                 return False
+
+    def is_lost(self, seen: Observation) -> bool:
+        """Whether the back-end has forgotten a request since it was looked up before; it may be an old copy's word."""
+        was_lost, self.was_lost = self.was_lost, seen.state is BackendState.GONE
+        return self.was_lost and not was_lost
 
     def is_over(self, now_s: float) -> bool:
         """Whether watching can end: its time is over, and what a buyer was shown was looked up after that.

@@ -227,7 +227,12 @@ class Probe:
 
 
 class BackendError(Exception):
-    """Anything a back-end did not do; no message holds a secret. The tree is drawn above."""
+    """Anything a back-end did not do; no message holds a secret. The tree is drawn above.
+
+    `retry_after_s` is how long it asks to be left alone; 0 where it does not say.
+    """
+
+    retry_after_s: float = 0.0
 
 
 class Rejected(BackendError):
@@ -235,11 +240,11 @@ class Rejected(BackendError):
 
 
 class Retry(BackendError):
-    """Nothing happened, provably; the same call may be made again, after `retry_after_s` when given."""
+    """Nothing happened, provably; the same call may be made again, after `retry_after_s`."""
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = retry_after_s or 0.0
 
 
 class Unknown(BackendError):

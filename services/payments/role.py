@@ -28,7 +28,7 @@ from schemas.payments import (
     PaymentWanted,
 )
 from schemas.values import Origin
-from services.payments.listening import CALL_TIMEOUT_S, PAUSE_FIRST_S, PAUSE_MAX_S, Listeners
+from services.payments.listening import CALL_TIMEOUT_S, PATIENCE_MAX_S, PAUSE_FIRST_S, PAUSE_MAX_S, Listeners
 from services.payments.open_requests import Open, faults_of, reversal_of
 from services.payments.port import (
     BackendError,
@@ -223,6 +223,7 @@ class PaymentsRole:
             except BackendError as error:
                 self._judge(entry, is_well=False)
                 log.warning("back-end call", intent=entry.intent_id, error=type(error).__name__)
+                pause_s = max(pause_s, min(error.retry_after_s, PATIENCE_MAX_S))
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
 
@@ -299,6 +300,8 @@ class PaymentsRole:
             return
         reach(Point.PAYMENTS_LOOKED)
         entry.seen_s = time.time()
+        if entry.is_lost(seen):
+            log.error("back-end lost a request", intent=entry.intent_id, merchant=entry.merchant)
         if entry.is_news(seen):
             await self._say(entry, entry.observed(seen), f":{seen.state}:{seen.gross_msat}")
 

@@ -93,7 +93,7 @@ def receive(decision: Decision, order: Order, command: ObservePayment) -> None:
 
 
 def _receive_late(decision: Decision, order: Order, command: ObservePayment, due_msat: int, is_part: bool) -> None:
-    """Money that nobody waits for: the merchant decides, and what an order has twice is owed (TR-15, C-05)."""
+    """Money that nobody waits for: its buyer reads so, and what an order has twice is owed (TR-15, C-05)."""
     before_msat = order.receipt(command.intent_id).amount_msat
     if is_part:
         decision.emit(
@@ -118,9 +118,17 @@ def _receive_late(decision: Decision, order: Order, command: ObservePayment, due
                 late=True,
             )
         )
+    new_msat = command.gross_msat - before_msat
     if order.status in BOUGHT and order.payment is PaymentAxis.PAID:
-        new_msat = command.gross_msat - before_msat
         owing.owe(decision, order.key, owing.surplus_msat(order, new_msat), OwedFor.DOUBLE)
+    if new_msat >= MSAT_PER_SAT:
+        _tell_late(decision, order, f"late {command.intent_id} {command.gross_msat}", new_msat)
+
+
+def _tell_late(decision: Decision, order: Order, about: str, new_msat: int) -> None:
+    """Whoever paid would wait for goods that nobody sends."""
+    text = decision.voice(order.key).say(Phrase.LATE, sats=str(new_msat // MSAT_PER_SAT))
+    decision.tell(order.key, order.dialect, order.answers, TextReply(about=about, text=text))
 
 
 def _receive_part(decision: Decision, order: Order, command: ObservePayment, missing_msat: int) -> None:

@@ -255,5 +255,7 @@ def _what(tags: dict[str, tuple[str, ...]]) -> str:
             return "requested"
         case "3", "confirmed" | "cancelled":
             return status
+        case "", _:
+            return "text"
         case _:
             return f"{type_} {status}".strip()

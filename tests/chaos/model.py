@@ -36,7 +36,7 @@ class Told:
     rumor_id: str
     wrap_id: str
     what: str
-    """`requested`, `confirmed`, `cancelled`, or anything else as it was called."""
+    """`requested`, `confirmed`, `cancelled`, `text` for words to a person, or anything else as it was called."""
 
 
 @dataclass(slots=True)
@@ -83,6 +83,8 @@ ALLOWED: dict[Script, frozenset[tuple[int, int, int, bool | None]]] = {
 }
 """Requests, confirmations, cancellations, and whether the wallet has the money: what may be in the end."""
 KNOWN = ("requested", "confirmed", "cancelled")
+MAY_BE_LATE = frozenset({Script.RACES, Script.PAYS_LATE})
+"""Whose money may come when the order does not wait for it; then a text says so."""
 STATUSES = {
     "confirmed": frozenset({"confirmed"}),
     "pending": frozenset({"pending"}),
@@ -109,7 +111,8 @@ def too_much(order: Placed) -> list[str]:
         found.append("was confirmed and cancelled")
     wraps = Counter(one.rumor_id for one in order.told)
     found += [f"came in {n} different wraps" for n in wraps.values() if n > 1]
-    found += [f"was told {one.what!r}, which nothing called for" for one in order.told if one.what not in KNOWN]
+    expected = (*KNOWN, "text") if order.script in MAY_BE_LATE else KNOWN
+    found += [f"was told {one.what!r}, which nothing called for" for one in order.told if one.what not in expected]
     if order.count("confirmed") and not order.invoice:
         found.append("was confirmed and never asked for")
     return [f"order {order.order_id} ({order.script.value}) {what}" for what in found]

@@ -80,6 +80,7 @@ async def vanished(file: Path) -> None:
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.case("P2", "P37")
 @pytest.mark.req("PAY-17")
 @pytest.mark.req("OPS-04")
 @pytest.mark.req("ID-08")

@@ -51,6 +51,7 @@ def test_each_script_has_an_end_that_its_buyer_accepts(script: Script) -> None:
         (an_order(Script.LEAVES, "requested", "confirmed"), "1 confirmations"),
         (an_order(Script.PAYS, "requested", "confirmed", "cancelled", settled=True), "confirmed and cancelled"),
         (an_order(Script.PAYS, "requested", "4 shipped"), "'4 shipped', which nothing called for"),
+        (an_order(Script.PAYS, "requested", "confirmed", "text", settled=True), "'text', which nothing called for"),
         (an_order(Script.CANCELS, "requested"), "0 cancellations"),
         (an_order(Script.GRABS, "confirmed", settled=True), "never asked for"),
     ],

@@ -70,6 +70,7 @@ async def a_story_under_fire(shop: Shop, buyer: Buyer, killer: Killer) -> str:
     return order_id
 
 
+@pytest.mark.case("P37")
 @pytest.mark.parametrize("turn", range(3))
 @pytest.mark.req("PAY-17")
 @pytest.mark.req("OPS-04")

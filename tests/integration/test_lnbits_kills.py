@@ -52,6 +52,7 @@ async def kills_of(stack: RunningStack, role: str) -> AsyncGenerator[list[int]]:
     await asyncio.to_thread(stack.wait_up, role, killed[-1])
 
 
+@pytest.mark.case("P2", "P37")
 @pytest.mark.req("PAY-17")
 async def test_all_are_confirmed_once_and_the_books_are_those_of_lnbits(
     tmp_path: Path,

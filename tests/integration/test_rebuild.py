@@ -55,6 +55,7 @@ async def said_outside(kafka: Kafka) -> dict[str, int]:
     return {name: sum(map(len, records.values())) for name, records in found.items()}
 
 
+@pytest.mark.case("P38")
 @pytest.mark.req("OPS-05")
 async def test_wiped_tables_are_rebuilt_to_the_same_hash_without_a_word_to_anybody(
     kafka: Kafka, tmp_path: Path

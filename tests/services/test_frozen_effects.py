@@ -95,6 +95,7 @@ async def test_a_freeze_ends_with_the_partition(till: Till) -> None:
     await until(lambda: till.requests(ANN))
 
 
+@pytest.mark.case("P5")
 async def test_money_is_found_by_a_process_that_starts_after_the_request_expired(till: Till) -> None:
     """It came in time; the freeze lasted longer than the request, and the process did not last as long as either."""
     wanted = till.wanted(0, ANN, ttl_s=2)

@@ -1,10 +1,10 @@
-"""Bugs to plant where money over a shop's address finds its order; see `tests.simulation.planted`."""
+"""Bugs to plant where money finds its order late or over a shop's address; see `tests.simulation.planted`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from streams.domain import addresses, assigning
+from streams.domain import addresses, assigning, settlement
 from tests.simulation.planted import Bug, Change
 
 
@@ -47,8 +47,19 @@ def _pay_by_preimage() -> list[Change]:
     return [(assigning, "_unassignable", wrong), (assigning, "_assign", assign)]
 
 
+def _late_in_silence() -> list[Change]:
+    """Nobody but the merchant hears of late money."""
+    return [(settlement, "_tell_late", lambda decision, order, about, new_msat: None)]
+
+
 MONEY: tuple[Bug, ...] = (
     Bug("assign again", "money over the address is entered for two orders", _assign_again),
     Bug("count again", "money over the address counts as often as it is seen", _count_again),
     Bug("pay by preimage", "a preimage of the address's invoice is taken for money", _pay_by_preimage),
+    Bug(
+        "late in silence",
+        "a buyer never hears of money that came too late",
+        _late_in_silence,
+        "tests/streams/domain/test_payments.py",
+    ),
 )

@@ -65,6 +65,7 @@ def pay_unseen(world: World, invoice: str) -> None:
     assert world.wallet.pay(invoice, 100, when_late=True)
 
 
+@pytest.mark.case("P5", "P37")
 @pytest.mark.parametrize("wait_s", [30, 1_300, 7_000, 200_000])
 def test_money_that_came_while_payments_was_down_is_seen_however_late_it_starts(world: World, wait_s: int) -> None:
     """A request that a buyer was shown is looked up at least once, even when its time was over long before."""
@@ -76,6 +77,7 @@ def test_money_that_came_while_payments_was_down_is_seen_however_late_it_starts(
     assert [settled.gross_msat for settled in world.books.settled.values()] == [10_000]
 
 
+@pytest.mark.case("P12")
 def test_late_money_on_a_cancelled_order_is_seen_after_a_restart(world: World) -> None:
     """Dropped requests are found again at the back-end, cancelled there where they still can be, and watched."""
     paid, unpaid = order(world, "o1"), order(world, "o2")
@@ -93,6 +95,7 @@ def test_late_money_on_a_cancelled_order_is_seen_after_a_restart(world: World) -
     assert not world.wallet.pay(unpaid, 100, when_late=True), "it was cancelled at the wallet"
 
 
+@pytest.mark.case("P5")
 def test_a_sweep_looks_at_every_open_request_when_hints_are_lost(world: World) -> None:
     """Whichever their number: none waits for others' turns while all fit into one sweep."""
     invoices = [order(world, f"o{number}") for number in range(3)]
@@ -105,6 +108,7 @@ def test_a_sweep_looks_at_every_open_request_when_hints_are_lost(world: World) -
     assert len(world.books.settled) == 3
 
 
+@pytest.mark.case("P21")
 def test_a_request_is_made_once_the_clock_is_right_again(world: World) -> None:
     """A process whose clock ran an hour ahead took the order for expired; it is not given up for that."""
     for process in world.processes["payments"]:
@@ -128,6 +132,7 @@ def skew(world: World, role: str, ms: int) -> None:
         process.skew_ms = ms
 
 
+@pytest.mark.case("P21")
 def test_a_request_that_was_made_is_not_forgotten_though_our_clock_says_it_is_long_over(world: World) -> None:
     """The journal still wanted it, so the buyer is shown it in the end; it is cancelled once it is over (I5)."""
     shop = world.crypto.key("m0")
@@ -161,6 +166,7 @@ def test_a_listing_revised_by_a_wrong_clock_is_revised_again_by_the_right_one(wo
     assert [event.listing.stock for event in revised] == [7, 6]
 
 
+@pytest.mark.case("P21")
 def test_an_order_of_a_thawed_shop_expires_though_a_wrong_clock_had_called_it_over(world: World) -> None:
     """What the agenda handed out while the shop was frozen is put on it again."""
     invoice = order(world, "o1")

@@ -13,6 +13,7 @@ def findings(path: str, text: str) -> list[str]:
     return [str(found) for found in check_file(PurePosixPath(path), text)]
 
 
+@pytest.mark.case("P38")
 def test_the_tree_is_tidy() -> None:
     """Nothing in this tree breaks a rule; each line of a failure says what to do."""
     count, found = check_tree(ROOT)
@@ -93,6 +94,7 @@ def test_a_vendors_library_is_fine_at_home_and_in_tests(path: str, line: str) ->
     assert findings(path, DOC + line) == []
 
 
+@pytest.mark.case("P38")
 @pytest.mark.parametrize(
     "line",
     [

@@ -252,6 +252,7 @@ async def test_so_many_calls_a_minute_go_to_one_shops_addresses(town: Town, monk
     assert "Retry-After" in (await town.get(f"{NAMES}/shop")).headers
 
 
+@pytest.mark.case("F16")
 async def test_so_many_calls_a_minute_come_from_one_network_address(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:

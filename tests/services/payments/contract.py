@@ -121,6 +121,7 @@ class PaymentBackendContract:
         for word, said in zip(WORDS, (self.back_end, self.peer, request.function.__name__), strict=True):
             record_property(word, said)
 
+    @pytest.mark.case("F5")
     @pytest.mark.req("PAY-08")
     async def test_a_request_agrees_with_its_intent_in_every_checked_point(self, bench: Bench) -> None:
         """Network, amount, expiry, hash and payee of the text are what was asked for."""
@@ -141,6 +142,7 @@ class PaymentBackendContract:
         assert (checked.amount_msat, checked.expires_at) == (request.amount_msat, request.expires_at)
         assert (request.reference, request.method) == (intent.reference, Method.BOLT11)
 
+    @pytest.mark.case("P3")
     @pytest.mark.req("PAY-17")
     async def test_a_hundred_concurrent_calls_for_one_intent_give_one_request(self, bench: Bench) -> None:
         """However often it is asked, there is one invoice to be paid."""
@@ -179,6 +181,7 @@ class PaymentBackendContract:
         with pytest.raises(Rejected):
             await bench.ensure(replace(intent, intent_id=stranger))
 
+    @pytest.mark.case("F5", "P23")
     @pytest.mark.req("PAY-08")
     @pytest.mark.parametrize("amount_msat", [1, 999, 1_000, 5_500, 1_234_567, 21_000_000_001])
     async def test_amounts_are_exact_to_the_step(self, bench: Bench, amount_msat: int) -> None:
@@ -190,6 +193,7 @@ class PaymentBackendContract:
         await bench.pay(request.text)
         assert (await bench.lookup(request)).gross_msat == wanted_msat
 
+    @pytest.mark.case("F3")
     async def test_a_preset_preimage_is_used_and_never_given_back(self, bench: Bench) -> None:
         """The hash is the preimage's; the preimage itself stands nowhere in what comes back."""
         intent = await bench.intent()
@@ -217,6 +221,7 @@ class PaymentBackendContract:
             with pytest.raises(Unsupported):
                 await bench.ensure(intent)
 
+    @pytest.mark.case("F5")
     @pytest.mark.parametrize("amount_msat", [0, -1])
     async def test_nothing_cannot_be_asked_for(self, bench: Bench, amount_msat: int) -> None:
         """An amountless invoice would be paid with anything."""
@@ -267,11 +272,13 @@ class PaymentBackendContract:
         await bench.pay(request.text)
         assert (await bench.lookup(request)).raw_digest != before.raw_digest
 
+    @pytest.mark.case("P18")
     async def test_a_request_nobody_made_is_gone(self, bench: Bench) -> None:
         """A back-end that forgot an invoice says so, and does not say expired."""
         observed = await bench.backend.lookup(BackendRef("00" * 32), timeout_s=TIMEOUT_S)
         assert observed.state is BackendState.GONE
 
+    @pytest.mark.case("P15")
     async def test_of_many_payers_one_wins(self, bench: Bench) -> None:
         """The money is taken once."""
         request = await bench.request()
@@ -287,6 +294,7 @@ class PaymentBackendContract:
         assert (await bench.lookup(request)).state is BackendState.EXPIRED
         assert await bench.ensure(intent) == request
 
+    @pytest.mark.case("P10")
     async def test_paying_after_expiry_settles_late_or_not_at_all(self, bench: Bench) -> None:
         """A back-end says beforehand which of the two it does."""
         request = await bench.request()
@@ -301,6 +309,7 @@ class PaymentBackendContract:
                 await bench.pay(request.text)
             assert (await bench.lookup(request)).state is BackendState.EXPIRED
 
+    @pytest.mark.case("P5")
     async def test_a_scan_gives_every_settlement_once_and_in_order(self, bench: Bench) -> None:
         """From the start, all of them; from a cursor, the later ones; unpaid requests never."""
         requests = [await bench.request(f"order-{number}") for number in range(6)]
@@ -328,6 +337,7 @@ class PaymentBackendContract:
         found, _ = await bench.scan_all(cursor)
         assert [one.backend_ref for one in found] == [request.backend_ref]
 
+    @pytest.mark.case("P5")
     async def test_a_listener_hears_of_settlements_before_and_after_it_came(self, bench: Bench) -> None:
         """From the start: what was missed and what happens now."""
         missed, coming = await bench.request("order-1"), await bench.request("order-2")
@@ -368,6 +378,7 @@ class PaymentBackendContract:
             await bench.backend.cancel(request.backend_ref, timeout_s=TIMEOUT_S)
         assert (await bench.lookup(request)).state is BackendState.SETTLED
 
+    @pytest.mark.case("P32")
     async def test_what_a_back_end_does_not_do_is_refused_by_name(self, bench: Bench) -> None:
         """Refunds and notices are `Unsupported` where the capabilities say so."""
         capabilities = await bench.capabilities()

@@ -72,6 +72,7 @@ class Peer:
 class NodeFaultsContract:
     """What holds for every node that fails; a subclass gives the `peer`."""
 
+    @pytest.mark.case("P1")
     @pytest.mark.req("PAY-17")
     @pytest.mark.parametrize("fault", AFTER)
     async def test_an_answer_lost_after_the_invoice_was_made_leads_to_that_invoice(
@@ -83,6 +84,7 @@ class NodeFaultsContract:
         assert [entry.text for entry in peer.ledger.entries] == [request.text]
         assert peer.ledger.asked.count(peer.create) == 1
 
+    @pytest.mark.case("P1")
     @pytest.mark.req("PAY-17")
     async def test_a_time_out_after_the_invoice_was_made_leads_to_that_invoice(self, peer: Peer) -> None:
         """The deadline passes after the deed; the next call finds what it did."""
@@ -93,6 +95,7 @@ class NodeFaultsContract:
         request = await _until_made(peer, intent)
         assert [entry.text for entry in peer.ledger.entries] == [request.text]
 
+    @pytest.mark.case("P1")
     @pytest.mark.req("PAY-17")
     async def test_a_lost_answer_and_a_list_that_is_behind_make_no_second_payable_invoice(self, peer: Peer) -> None:
         """Whatever is asked meanwhile: in the end there is one invoice, and it is the first."""
@@ -102,6 +105,7 @@ class NodeFaultsContract:
         request = await _until_made(peer, intent)
         assert [entry.text for entry in peer.ledger.entries] == [request.text]
 
+    @pytest.mark.case("P2")
     @pytest.mark.req("PAY-17")
     async def test_a_second_process_finds_what_the_first_one_made(self, peer: Peer) -> None:
         """After a crash between call and record, the intent leads to the same invoice."""
@@ -111,6 +115,7 @@ class NodeFaultsContract:
         assert peer.ledger.asked.count(peer.create) == 1
         await other.close()
 
+    @pytest.mark.case("P26")
     async def test_a_call_that_was_one_too_many_did_nothing_and_says_when_to_come_again(self, peer: Peer) -> None:
         """429 is honoured, and the next try makes the invoice."""
         peer.ledger.faults[peer.create].append(NodeFault.TOO_OFTEN)
@@ -121,6 +126,7 @@ class NodeFaultsContract:
         await peer.bench.ensure(intent)
         assert len(peer.ledger.entries) == 1
 
+    @pytest.mark.case("P17")
     @pytest.mark.parametrize("fault", BROKEN)
     async def test_a_look_up_that_fails_says_nothing_of_the_payment(self, peer: Peer, fault: NodeFault) -> None:
         """Neither gone nor open, neither expired nor paid; and nothing is made for want of an answer."""
@@ -141,6 +147,7 @@ class NodeFaultsContract:
         assert (await peer.bench.lookup(request)).state is BackendState.GONE
         assert (await peer.bench.lookup(request)).state is BackendState.SETTLED
 
+    @pytest.mark.case("P18")
     async def test_an_invoice_that_the_node_forgot_is_gone_and_not_expired(self, peer: Peer) -> None:
         """A node restored from an old copy: the merchant is told, nobody says unpaid."""
         request = await peer.bench.request()
@@ -148,6 +155,7 @@ class NodeFaultsContract:
         await peer.bench.pass_time(peer.bench.life_s)
         assert (await peer.bench.lookup(request)).state is BackendState.GONE
 
+    @pytest.mark.case("F5", "P23")
     @pytest.mark.req("PAY-08")
     async def test_an_invoice_over_another_amount_is_not_given_to_anybody(self, peer: Peer) -> None:
         """The node makes less of it than it was asked for."""
@@ -158,6 +166,7 @@ class NodeFaultsContract:
                 await peer.bench.ensure(intent)
         assert len(peer.ledger.entries) == 1
 
+    @pytest.mark.case("P16")
     async def test_a_node_that_is_not_reached_did_nothing(self, peer: Peer) -> None:
         """A refused connection is proof: the call may be made again."""
         with socket.socket() as held:
@@ -167,6 +176,7 @@ class NodeFaultsContract:
                 await nobody.ensure(await peer.bench.intent(), timeout_s=TIMEOUT_S)
             await nobody.close()
 
+    @pytest.mark.case("F3")
     async def test_neither_the_preimage_nor_the_credential_is_in_anything_that_prints(self, peer: Peer) -> None:
         """The node gives the one away with every answer; the other opens a wallet."""
         request = await peer.bench.request()

@@ -68,6 +68,7 @@ class TestCoreLightningThatFails(NodeFaultsContract):
         return Peer(node.ledger, bench, lambda: at(url), at, INVOICE, LIST, RUNE)
 
 
+@pytest.mark.case("P1")
 @pytest.mark.req("PAY-17")
 async def test_an_invoice_that_a_copy_that_is_behind_did_not_show_is_not_made_twice(
     node: ScriptedCln, bench: Bench
@@ -120,6 +121,7 @@ async def test_a_scan_in_portions_leaves_nothing_out_and_passes_over_others_paym
     assert [one.backend_ref for one in found] == [request.backend_ref for request in requests]
 
 
+@pytest.mark.case("P25")
 async def test_a_probe_tells_what_a_rune_allows(node: ScriptedCln, url: str, backend: ClnNode) -> None:
     """Three calls are all that is needed, a rune for everything is warned of, one for less is not tried."""
     fine = await backend.probe(timeout_s=TIMEOUT_S)
@@ -131,6 +133,7 @@ async def test_a_probe_tells_what_a_rune_allows(node: ScriptedCln, url: str, bac
         await one.close()
 
 
+@pytest.mark.case("P21")
 async def test_a_probe_tells_of_a_clock_that_is_off(node: ScriptedCln, backend: ClnNode) -> None:
     """Ten minutes are enough to have invoices expire too early."""
     node.ledger.offset_s = -600
@@ -138,6 +141,7 @@ async def test_a_probe_tells_of_a_clock_that_is_off(node: ScriptedCln, backend: 
     assert (probe.clock_offset_s, "clock" in probe.warnings[0]) == (-600, True)
 
 
+@pytest.mark.case("P24")
 async def test_a_rune_that_the_node_does_not_know_is_unauthorized(node: ScriptedCln, url: str, bench: Bench) -> None:
     """For every call; nothing is said of the payment."""
     request = await bench.request()

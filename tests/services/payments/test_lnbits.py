@@ -75,6 +75,7 @@ async def test_lnbits_cuts_part_of_a_sat_so_it_is_never_asked_for_it(server: Lnb
     assert decode(made["bolt11"]).amount_msat == 1_234_000
 
 
+@pytest.mark.case("P3")
 async def test_two_invoices_of_one_reference_are_one_request(
     server: LnbitsServer, keys: Keys, account: LnbitsAccount, bench: Bench
 ) -> None:
@@ -92,6 +93,7 @@ async def test_two_invoices_of_one_reference_are_one_request(
     assert (seen.state, seen.gross_msat) == (BackendState.SETTLED, 21_000_000)
 
 
+@pytest.mark.case("P24")
 async def test_a_key_that_lnbits_does_not_know_is_unauthorized(server: LnbitsServer, bench: Bench) -> None:
     """LNbits answers 404 to it, which is not the absence of a payment."""
     request = await bench.request()
@@ -107,6 +109,7 @@ async def test_a_key_that_lnbits_does_not_know_is_unauthorized(server: LnbitsSer
     await stranger.close()
 
 
+@pytest.mark.case("P25")
 async def test_a_probe_tells_an_admin_key_from_an_invoice_key(
     server: LnbitsServer, keys: Keys, account: LnbitsAccount
 ) -> None:
@@ -118,6 +121,7 @@ async def test_a_probe_tells_an_admin_key_from_an_invoice_key(
     await admin.close()
 
 
+@pytest.mark.case("P18")
 async def test_an_invoice_that_a_restart_forgot_is_gone(server: LnbitsServer, bench: Bench) -> None:
     """The simulated node loses what nobody paid: it is told apart from unpaid, and what was paid stays paid."""
     longer = replace(bench, life_s=3_600)

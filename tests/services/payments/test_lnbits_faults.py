@@ -65,6 +65,7 @@ def an_intent(amount_msat: int = 21_000, memo: str = "Two mugs", order_id: str =
     return Intent(name, reference(name), amount_msat, memo, int(time.time()) + 600, Method.BOLT11)
 
 
+@pytest.mark.case("P1")
 @pytest.mark.req("PAY-17")
 @pytest.mark.parametrize("fault", [hang_up, time_out, server_error])
 async def test_an_answer_lost_after_the_invoice_was_made_leads_to_that_invoice(fault: Fault) -> None:
@@ -75,6 +76,7 @@ async def test_an_answer_lost_after_the_invoice_was_made_leads_to_that_invoice(f
     assert len(server.payments) == 1
 
 
+@pytest.mark.case("P1")
 @pytest.mark.req("PAY-17")
 async def test_no_second_invoice_is_made_while_a_lost_one_may_still_appear() -> None:
     """The list is behind: until the doubt has passed the call is unknown, then the first invoice is there."""
@@ -98,6 +100,7 @@ async def test_after_the_doubt_an_invoice_that_never_was_is_made() -> None:
     assert len(server.payments) == 1
 
 
+@pytest.mark.case("P2")
 @pytest.mark.req("PAY-17")
 async def test_a_second_process_finds_what_the_first_one_made() -> None:
     """After a crash between call and record, the reference leads to the same invoice."""
@@ -107,6 +110,7 @@ async def test_a_second_process_finds_what_the_first_one_made() -> None:
     assert server.calls.count("POST /api/v1/payments") == 1
 
 
+@pytest.mark.case("P3")
 async def test_whichever_of_two_invoices_is_paid_the_money_is_found() -> None:
     """Two processes were too quick for each other: the first invoice is shown, and all that is paid counts."""
     server = ScriptedLnbits()
@@ -120,6 +124,7 @@ async def test_whichever_of_two_invoices_is_paid_the_money_is_found() -> None:
     assert (await server.account().lookup(request.backend_ref, timeout_s=TIMEOUT_S)).gross_msat == 42_000
 
 
+@pytest.mark.case("P18")
 async def test_an_invoice_that_the_node_forgot_is_gone_and_not_expired() -> None:
     """LNbits calls it failed before its time; the merchant is told, nobody says unpaid."""
     server = ScriptedLnbits()
@@ -161,6 +166,7 @@ async def test_a_list_that_is_behind_is_no_payment_and_no_loss() -> None:
     assert (await account.lookup(request.backend_ref, timeout_s=TIMEOUT_S)).state is BackendState.SETTLED
 
 
+@pytest.mark.case("P24", "P26")
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -193,6 +199,7 @@ async def test_an_answer_to_a_new_invoice_means_what_it_means(
         assert raised.value.retry_after_s == 7
 
 
+@pytest.mark.case("P17")
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -223,6 +230,7 @@ async def test_a_server_that_is_not_reached_did_nothing() -> None:
     await calls.close()
 
 
+@pytest.mark.case("P23")
 @pytest.mark.parametrize("amount_msat", [500, 5_500, 1_234_900])
 async def test_part_of_a_sat_is_refused_before_lnbits_cuts_it(amount_msat: int) -> None:
     """It would make 5,000 of 5,500 msat, and of 500 an invoice that anything pays."""
@@ -232,6 +240,7 @@ async def test_part_of_a_sat_is_refused_before_lnbits_cuts_it(amount_msat: int) 
     assert server.calls == []
 
 
+@pytest.mark.case("F5", "P23")
 @pytest.mark.req("PAY-08")
 async def test_an_invoice_over_another_amount_is_not_sent_but_tried_again_and_told() -> None:
     """The server makes less of it than it was asked for: the buyer never sees it, the order fails with the reason."""
@@ -285,6 +294,7 @@ async def test_a_memo_as_long_as_a_book_is_cut_between_two_characters() -> None:
     assert decode(server.payments[0]["bolt11"]).description == "☕" * (MEMO_BYTES_MAX // 3)
 
 
+@pytest.mark.case("F3")
 async def test_the_preimage_that_lnbits_gives_away_is_nowhere() -> None:
     """Neither in what is read nor in what is told."""
     server = ScriptedLnbits()
@@ -337,6 +347,7 @@ async def test_a_cursor_of_another_kind_of_wallet_is_refused() -> None:
         await ScriptedLnbits().account().scan(Cursor("no place"), timeout_s=TIMEOUT_S)
 
 
+@pytest.mark.case("P21", "P25")
 async def test_a_probe_warns_of_a_key_that_may_spend_and_of_a_clock_that_is_off() -> None:
     """LNbits tells a wallet's id to its admin key only."""
     server = ScriptedLnbits(wallet={"name": "shop", "balance": 0, "id": "w"})

@@ -74,6 +74,7 @@ class TestLndThatFails(NodeFaultsContract):
         return Peer(node.ledger, bench, lambda: at(url), at, ADD, LOOK, MACAROON.hex())
 
 
+@pytest.mark.case("P1")
 @pytest.mark.req("PAY-17")
 async def test_an_invoice_that_a_copy_that_is_behind_did_not_show_is_not_made_twice(
     node: ScriptedLnd, bench: Bench
@@ -142,6 +143,7 @@ async def test_a_list_that_cannot_be_read_is_asked_for_again(node: ScriptedLnd, 
         await backend.scan(FROM_THE_START, timeout_s=TIMEOUT_S)
 
 
+@pytest.mark.case("P25")
 async def test_a_probe_tells_what_a_macaroon_allows(node: ScriptedLnd, url: str, backend: LndNode) -> None:
     """An invoice macaroon is all that is needed, an admin's is warned of, and one that may not read is not tried."""
     fine = await backend.probe(timeout_s=TIMEOUT_S)
@@ -154,6 +156,7 @@ async def test_a_probe_tells_what_a_macaroon_allows(node: ScriptedLnd, url: str,
         await one.close()
 
 
+@pytest.mark.case("P21")
 async def test_a_probe_tells_of_a_clock_that_is_off(node: ScriptedLnd, backend: LndNode) -> None:
     """Ten minutes are enough to have invoices expire too early."""
     node.ledger.offset_s = 600
@@ -161,6 +164,7 @@ async def test_a_probe_tells_of_a_clock_that_is_off(node: ScriptedLnd, backend: 
     assert (probe.clock_offset_s, "clock" in probe.warnings[0]) == (600, True)
 
 
+@pytest.mark.case("P24")
 async def test_a_macaroon_that_lnd_does_not_know_is_unauthorized(node: ScriptedLnd, url: str, bench: Bench) -> None:
     """LND says so in words only, under the code of everything else; nothing is said of the payment."""
     request = await bench.request()

@@ -119,6 +119,7 @@ async def test_a_comment_is_no_longer_than_the_address_takes(tmp_path: Path, cha
         assert peers.service.comments == [comment]
 
 
+@pytest.mark.case("F5", "F7", "P23")
 @pytest.mark.req("PAY-09")
 @pytest.mark.parametrize(
     ("fault", "words"),
@@ -156,6 +157,7 @@ async def test_an_invoice_of_another_network_is_refused(peers: Peers) -> None:
     await backend.close()
 
 
+@pytest.mark.case("F1")
 async def test_one_invoice_never_serves_two_orders(peers: Peers) -> None:
     """One payment would confirm both."""
     await peers.bench.request("order-1")
@@ -164,6 +166,7 @@ async def test_one_invoice_never_serves_two_orders(peers: Peers) -> None:
         await peers.bench.request("order-2")
 
 
+@pytest.mark.case("P1")
 @pytest.mark.req("PAY-17")
 @pytest.mark.parametrize("fault", [Fault.UNANSWERED, Fault.FAILS_AFTER])
 async def test_an_invoice_that_was_made_and_never_answered_for_is_shown_to_nobody(peers: Peers, fault: Fault) -> None:
@@ -191,6 +194,7 @@ async def test_a_request_is_looked_up_by_the_next_process(peers: Peers) -> None:
     await restarted.close()
 
 
+@pytest.mark.case("P18")
 async def test_a_forgotten_invoice_is_gone_and_not_expired(peers: Peers) -> None:
     """The service answers with an error, or that there is nothing."""
     request = await peers.bench.request()
@@ -209,6 +213,7 @@ async def test_a_stale_look_up_is_mended_by_the_next(peers: Peers) -> None:
     assert (await peers.bench.lookup(request)).state is BackendState.SETTLED
 
 
+@pytest.mark.case("P7")
 @pytest.mark.parametrize("fault", [Fault.OTHER_INVOICE, Fault.WRONG_PREIMAGE, Fault.NONSENSE, Fault.FAILS_AFTER])
 async def test_an_answer_that_contradicts_itself_settles_nothing(peers: Peers, fault: Fault) -> None:
     """The state of another invoice, a preimage of nothing, a page for people, an error: asked again later."""
@@ -273,6 +278,7 @@ async def test_every_failure_of_a_service_is_one_of_the_ports(
     assert await peers.bench.ensure(intent)
 
 
+@pytest.mark.case("P26")
 async def test_a_server_that_asks_for_patience_is_given_it(peers: Peers) -> None:
     """429 with Retry-After."""
     intent = await _intent(peers)

@@ -81,6 +81,7 @@ async def test_a_wallet_that_keeps_no_metadata_carries_the_reference_in_the_desc
         await restarted.close()
 
 
+@pytest.mark.case("P7")
 async def test_a_notification_of_somebody_elses_payment_is_only_a_hint(peers: Peers) -> None:
     """The merchant's wallet is paid for other things too; a scan tells of ours alone."""
     config = NwcConfig(peers.service.uri, amount_step_msat=1, is_trusted_relay=everyone)
@@ -137,6 +138,7 @@ async def test_a_memo_that_no_invoice_can_hold_is_rejected(peers: Peers, text: s
     assert "make_invoice" not in peers.service.asked
 
 
+@pytest.mark.case("P24")
 @pytest.mark.parametrize("lacking", ["make_invoice", "lookup_invoice", "list_transactions"])
 async def test_a_connection_that_may_not_do_enough_says_what_it_lacks(relay: str, tmp_path: Path, lacking: str) -> None:
     """Without the list an invoice that was made and not answered for would be lost, so nothing is made."""
@@ -150,6 +152,7 @@ async def test_a_connection_that_may_not_do_enough_says_what_it_lacks(relay: str
         assert peers.service.entries == []
 
 
+@pytest.mark.case("P25")
 async def test_a_connection_that_can_spend_is_warned_of(relay: str, tmp_path: Path) -> None:
     """It had better be a receive-only one; the probe also tells network, payee and clock."""
     async with speaking(relay, tmp_path, methods=(*METHODS, "pay_invoice")) as peers:

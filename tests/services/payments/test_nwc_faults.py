@@ -33,6 +33,7 @@ async def peers(relay: str, tmp_path: Path) -> AsyncIterator[Peers]:
         yield both
 
 
+@pytest.mark.case("P1")
 @pytest.mark.req("PAY-17")
 async def test_an_invoice_that_was_made_and_never_answered_for_is_found_again(peers: Peers) -> None:
     """A time-out after success is unknown; the next call finds the invoice in the wallet's list and makes no other."""
@@ -45,6 +46,7 @@ async def test_an_invoice_that_was_made_and_never_answered_for_is_found_again(pe
     assert peers.service.asked.count("make_invoice") == 1
 
 
+@pytest.mark.case("P2")
 @pytest.mark.req("PAY-17")
 async def test_an_invoice_whose_maker_was_killed_is_found_by_the_next_process(peers: Peers) -> None:
     """Nothing but the wallet remembers it."""
@@ -60,6 +62,7 @@ async def test_an_invoice_whose_maker_was_killed_is_found_by_the_next_process(pe
     await again.close()
 
 
+@pytest.mark.case("P1")
 @pytest.mark.req("PAY-17")
 async def test_an_error_after_success_makes_no_second_invoice(peers: Peers) -> None:
     """INTERNAL may be said of an invoice that is there."""
@@ -71,6 +74,7 @@ async def test_an_error_after_success_makes_no_second_invoice(peers: Peers) -> N
     assert [entry.text for entry in peers.service.entries] == [request.text]
 
 
+@pytest.mark.case("P1")
 @pytest.mark.req("PAY-17")
 async def test_a_list_that_lags_makes_no_second_invoice(peers: Peers) -> None:
     """While a request of ours may still be carried out or listed, its absence proves nothing."""
@@ -85,6 +89,7 @@ async def test_a_list_that_lags_makes_no_second_invoice(peers: Peers) -> None:
     assert [entry.text for entry in peers.service.entries] == [request.text]
 
 
+@pytest.mark.case("P28")
 @pytest.mark.req("PAY-17")
 async def test_a_request_that_is_carried_out_late_makes_no_second_invoice(peers: Peers) -> None:
     """A slow wallet makes the invoice after we gave up; we wait until it must be there or nowhere."""
@@ -101,6 +106,7 @@ async def test_a_request_that_is_carried_out_late_makes_no_second_invoice(peers:
     assert [entry.text for entry in peers.service.entries] == [request.text]
 
 
+@pytest.mark.case("P27")
 async def test_a_request_that_was_lost_is_made_again_once_it_must_be_lost(peers: Peers) -> None:
     """A relay dropped it: after its own end and the lag, absence is a proof."""
     intent = await peers.bench.intent()
@@ -112,6 +118,7 @@ async def test_a_request_that_was_lost_is_made_again_once_it_must_be_lost(peers:
     assert [entry.text for entry in peers.service.entries] == [request.text]
 
 
+@pytest.mark.case("P18")
 async def test_a_forgotten_invoice_is_gone_and_not_expired(peers: Peers) -> None:
     """A wallet restored from an old backup has it no more."""
     request = await peers.bench.request()
@@ -128,6 +135,7 @@ async def test_a_stale_look_up_is_mended_by_the_next(peers: Peers) -> None:
     assert (await peers.bench.lookup(request)).state is BackendState.SETTLED
 
 
+@pytest.mark.case("P23")
 @pytest.mark.req("PAY-08")
 async def test_an_invoice_cut_to_whole_sats_is_rejected(peers: Peers) -> None:
     """The amount is read off the text, not taken from the wallet's word."""
@@ -136,6 +144,7 @@ async def test_an_invoice_cut_to_whole_sats_is_rejected(peers: Peers) -> None:
         await peers.bench.request(amount_msat=5_500)
 
 
+@pytest.mark.case("P24", "P26")
 @pytest.mark.parametrize(
     ("code", "making", "asking"),
     [
@@ -170,6 +179,7 @@ async def test_every_error_of_a_wallet_is_one_of_the_ports(
     assert peers.service.entries == []
 
 
+@pytest.mark.case("P26")
 async def test_a_rate_limit_says_when_to_come_back(peers: Peers) -> None:
     """NIP-47: in a few seconds."""
     peers.service.faults["list_transactions"].append("RATE_LIMITED")
@@ -187,6 +197,7 @@ async def test_a_garbled_answer_is_no_answer(peers: Peers) -> None:
     assert (await peers.bench.lookup(request)).state is BackendState.OPEN
 
 
+@pytest.mark.case("P5", "P27")
 async def test_a_payment_nobody_told_of_is_found_by_a_scan(peers: Peers) -> None:
     """Notifications are ephemeral; the listener asks as well."""
     peers.backend._poll_s = 0.1
@@ -197,6 +208,7 @@ async def test_a_payment_nobody_told_of_is_found_by_a_scan(peers: Peers) -> None
     assert [hint.backend_ref for hint in await listening] == [request.backend_ref]
 
 
+@pytest.mark.case("P27")
 async def test_a_relay_that_comes_back_is_listened_to_again(tmp_path: Path) -> None:
     """What was paid while it was away is hinted at, and the wallet answers again."""
     port = str(free_port())

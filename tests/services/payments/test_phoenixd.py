@@ -64,6 +64,7 @@ class TestPhoenixdThatFails(NodeFaultsContract):
         return Peer(node.ledger, bench, lambda: at(url), at, CREATE, LIST, LIMITED)
 
 
+@pytest.mark.case("P1")
 async def test_no_second_invoice_is_made_while_a_lost_one_may_still_appear(
     node: ScriptedPhoenixd, bench: Bench
 ) -> None:
@@ -99,6 +100,7 @@ async def test_what_the_buyer_paid_counts_and_not_what_the_node_kept(node: Scrip
     assert (seen.state, seen.gross_msat, seen.fee_msat) == (BackendState.SETTLED, 21_000_000, 123_456)
 
 
+@pytest.mark.case("P14")
 async def test_what_was_paid_too_much_is_told_to_the_sat(node: ScriptedPhoenixd, bench: Bench) -> None:
     """A payer may send more than was asked for."""
     request = await bench.request(amount_msat=21_000_000)
@@ -106,6 +108,7 @@ async def test_what_was_paid_too_much_is_told_to_the_sat(node: ScriptedPhoenixd,
     assert (await bench.lookup(request)).gross_msat == 22_000_000
 
 
+@pytest.mark.case("P3")
 async def test_of_two_invoices_of_one_reference_the_first_is_shown_and_both_count(
     node: ScriptedPhoenixd, bench: Bench
 ) -> None:
@@ -145,6 +148,7 @@ async def test_a_scan_in_portions_leaves_nothing_out_and_says_nothing_twice(
     assert found == [entry.label for entry in node.ledger.entries if entry.label]
 
 
+@pytest.mark.case("P25")
 async def test_a_probe_tells_the_full_password_from_the_limited_one(
     node: ScriptedPhoenixd, url: str, backend: PhoenixdNode
 ) -> None:
@@ -157,6 +161,7 @@ async def test_a_probe_tells_the_full_password_from_the_limited_one(
     await full.close()
 
 
+@pytest.mark.case("P21")
 async def test_a_probe_tells_of_a_clock_that_is_off(node: ScriptedPhoenixd, backend: PhoenixdNode) -> None:
     """Ten minutes are enough to have invoices expire too early."""
     node.ledger.offset_s = -600
@@ -164,6 +169,7 @@ async def test_a_probe_tells_of_a_clock_that_is_off(node: ScriptedPhoenixd, back
     assert (probe.clock_offset_s, "clock" in probe.warnings[0]) == (-600, True)
 
 
+@pytest.mark.case("P24")
 async def test_a_wrong_password_is_unauthorized(node: ScriptedPhoenixd, url: str, bench: Bench) -> None:
     """For every call; nothing is said of the payment."""
     request = await bench.request()

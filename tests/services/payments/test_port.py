@@ -100,6 +100,7 @@ def test_a_preimage_depends_on_the_deployment_and_the_intent() -> None:
     assert len({preimage_for(b"deployment", NAME), preimage_for(b"x", NAME), preimage_for(b"x", other)}) == 3
 
 
+@pytest.mark.case("F3")
 def test_a_preimage_neither_prints_nor_pickles() -> None:
     """Not by itself, and not inside an intent."""
     preimage = Preimage(b"\x07" * 32)
@@ -134,6 +135,7 @@ def test_an_invoice_that_is_what_was_asked_for_passes() -> None:
     assert (found.amount_msat, found.payee, found.expires_at) == (5_500, NODE, INTENT.expires_at)
 
 
+@pytest.mark.case("F5", "P23")
 @pytest.mark.req("PAY-08")
 @pytest.mark.parametrize(
     ("changes", "reason"),

@@ -119,6 +119,7 @@ async def test_a_wallet_file_from_before_is_opened(tmp_path: Path) -> None:
     assert (found.state, found.gross_msat) == (BackendState.SETTLED, request.amount_msat)
 
 
+@pytest.mark.case("P13")
 async def test_the_role_says_each_part_once_and_then_the_rest(till: Till) -> None:
     """A part the journal has is no news; the request stays watched until all of it came."""
     await till.role.take(0, 0, till.wanted(0, ANN))
@@ -142,6 +143,7 @@ async def test_the_role_says_each_part_once_and_then_the_rest(till: Till) -> Non
     assert len({command.id for command in till.said}) == len(till.said)
 
 
+@pytest.mark.case("P19")
 @pytest.mark.parametrize("is_down", [False, True])
 async def test_the_role_says_that_settled_money_was_taken_back(till: Till, is_down: bool) -> None:
     """It has forgotten the request: the payment hash says whose it was; a loss while nobody listened is read back."""

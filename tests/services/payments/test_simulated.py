@@ -253,6 +253,7 @@ async def test_an_invoice_whose_maker_was_killed_before_telling_is_found_again(p
     wallet.close()
 
 
+@pytest.mark.case("P2", "P37")
 @pytest.mark.real
 @pytest.mark.req("PAY-17")
 async def test_a_maker_killed_at_any_moment_leaves_one_invoice_for_each_intent(path: Path) -> None:

@@ -71,6 +71,7 @@ async def ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     made.spare.close()
 
 
+@pytest.mark.case("P16")
 async def test_a_wallet_that_fails_again_and_again_gives_way_to_the_spare_one(ways: TwoWays) -> None:
     """The buyer is shown one request, of the spare wallet; its money is seen there, and the operator is told."""
     await ways.role.take(0, 0, ways.wanted(0, MERCHANT))
@@ -86,6 +87,7 @@ async def test_a_wallet_that_fails_again_and_again_gives_way_to_the_spare_one(wa
     assert len(ways.requests(MERCHANT)) == 1
 
 
+@pytest.mark.case("P16")
 async def test_a_request_of_the_spare_wallet_is_found_there_after_a_restart(ways: TwoWays) -> None:
     """Whatever the wallet does by then: what was shown can be paid only where it was made."""
     await ways.role.take(0, 0, ways.wanted(0, MERCHANT))
@@ -104,6 +106,7 @@ async def test_a_request_of_the_spare_wallet_is_found_there_after_a_restart(ways
     assert [c.body.gross_msat for c in ways.said if isinstance(c.body, ObservePayment)] == [10_000]
 
 
+@pytest.mark.case("P16")
 async def test_what_the_wallet_refuses_for_good_is_asked_of_the_spare_one(ways: TwoWays) -> None:
     """At once; an order fails only where both refuse."""
     ways.down.error = Rejected("over the limit")
@@ -113,6 +116,7 @@ async def test_what_the_wallet_refuses_for_good_is_asked_of_the_spare_one(ways: 
     assert ways.down.calls == 1
 
 
+@pytest.mark.case("P16")
 async def test_a_wallet_without_a_spare_one_is_tried_for_ever(ways: TwoWays) -> None:
     """Its orders wait for it, as long as they live; what it refuses fails the order."""
     ways.has_spare = False

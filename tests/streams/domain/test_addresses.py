@@ -141,6 +141,7 @@ def test_a_shop_without_an_address_a_closed_and_a_frozen_one_give_no_invoice() -
         assert given(*history).when(a_call()).one(InvoiceRefused).reason is reason
 
 
+@pytest.mark.case("F16")
 def test_an_address_has_so_many_unpaid_invoices_at_once() -> None:
     """One more is refused until one is paid or its time is over."""
     story = given(OPEN, *(a_call(n) for n in range(limits.ADDRESS_INVOICES.most)))

@@ -23,7 +23,7 @@ from schemas.lnurl_served import description_hash
 from schemas.messages import CommandBody
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import to_json
-from schemas.orders import OrderMoved, OrderStatus
+from schemas.orders import MoveRefused, OrderMoved, OrderStatus
 from schemas.payments import (
     BackendState,
     ObserveReversal,
@@ -41,7 +41,8 @@ from schemas.refunds import OwedFor, RefundOwed
 from schemas.values import OrderKey
 from tests.schemas.nostr.given import an_event
 from tests.streams.domain.test_addresses import OPEN, SOLD, a_call, looked, made, requested
-from tests.support.builders import MERCHANT, NOW_MS, NOW_S, a_key, an_order
+from tests.support import steps
+from tests.support.builders import MERCHANT, NOW_MS, NOW_S, OTHER_BUYER, a_key, an_order
 from tests.support.steps import cancelled, paid, receipt
 from tests.support.story import Story, given
 
@@ -179,6 +180,18 @@ def test_a_buyer_who_shows_the_preimage_of_a_payment_over_the_address_has_it_ent
     story.when(shows()).then_nothing()
 
 
+@pytest.mark.case("F1")
+def test_a_preimage_that_one_orders_money_came_with_is_refused_for_a_second_order() -> None:
+    """Whoever shows it; the money stays where it is."""
+    for key in (a_key("second"), a_key("second", OTHER_BUYER)):
+        story = came(10_000, an_order(key=key, rumor="second")).when(steps.requested(10, key)).when(shows())
+        story.when(shows("again").model_copy(update={"order": key}))
+
+        assert story.one(MoveRefused).reason == "proof_reuse"
+        assert (story.order().paid_msat, story.order(key).paid_msat) == (10_000, 0)
+
+
+@pytest.mark.case("F3")
 def test_a_preimage_that_is_shown_before_the_money_is_seen_waits_for_it() -> None:
     """It moves nothing by itself; the first who shows it has the money when it comes."""
     story = given(OPEN, SOLD, an_order(), requested(), a_call(amount_msat=10_000), made(amount_msat=10_000))

@@ -57,6 +57,7 @@ def silence(story: Story, body: PlaceOrder, at_ms: int = NOW_MS) -> str | None:
 # Open orders
 
 
+@pytest.mark.case("F16")
 def test_a_buyer_has_five_open_orders_and_no_sixth() -> None:
     """The sixth is turned down in a sentence that says what to do."""
     story = given(TEA)
@@ -123,6 +124,7 @@ def patient() -> Story:
     return given(UNCOUNTED, OpenShop(settings=ShopSettings(buyer_open_orders_max=10_000)))
 
 
+@pytest.mark.case("F16")
 def test_the_order_past_the_hours_figure_is_told_and_those_after_it_are_only_counted() -> None:
     """Twenty quoted, one answered, the rest silent, and no trace of them in the shop."""
     story = patient()
@@ -297,6 +299,7 @@ def test_stock_that_is_not_counted_is_nobodys_share() -> None:
 # The shop as a whole
 
 
+@pytest.mark.case("F16")
 def test_a_shop_takes_so_many_unpaid_orders_and_then_says_that_it_is_busy() -> None:
     """Of whatever buyers; a paid one makes room."""
     story = given(UNCOUNTED, OpenShop(settings=ShopSettings(open_invoices_max=2)))

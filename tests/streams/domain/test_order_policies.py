@@ -37,6 +37,7 @@ POST = RecordShippingOption(option=an_option(countries=("DE",), price="7"))
 PATIENT = OpenShop(settings=ShopSettings(ask_again_s=3_600))
 
 
+@pytest.mark.case("F4", "F15")
 @pytest.mark.req("PAY-18")
 def test_once_a_request_is_dead_its_buyer_may_ask_for_another_until_the_order_expires() -> None:
     """The same order as a further revision, with the rate of then; money for the old request is late."""

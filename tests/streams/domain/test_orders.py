@@ -136,6 +136,7 @@ def test_the_first_rumor_of_an_amended_order_is_still_known() -> None:
     story.when(an_order(("tea", 1))).then_nothing()
 
 
+@pytest.mark.case("F15")
 @pytest.mark.req("ORD-02")
 def test_another_rumor_after_the_payment_request_is_refused_and_changes_nothing() -> None:
     """What was quoted and asked for stays, whatever a second order under the same id says."""
@@ -305,6 +306,7 @@ def test_an_order_that_meets_another_obstacle_while_waiting_for_a_rate_is_told_o
 # Deadlines
 
 
+@pytest.mark.case("F15")
 @pytest.mark.req("TR-08")
 def test_an_unpaid_order_expires_and_gives_its_stock_back() -> None:
     """After the request's life and the grace, and not a moment before."""

@@ -107,6 +107,7 @@ def test_a_payment_of_our_own_invoice_is_taken_note_of_and_moves_nothing() -> No
     assert story.order().status is OrderStatus.CONFIRMED
 
 
+@pytest.mark.case("F6", "F8")
 @pytest.mark.req("PAY-03")
 @pytest.mark.parametrize(
     "payment",
@@ -129,6 +130,7 @@ def test_a_payment_that_goes_anywhere_else_is_refused(payment: tuple[str, ...]) 
     assert refusal(asked(*shop).when(says(OURS, payment))) == "foreign_payee"
 
 
+@pytest.mark.case("F2")
 @pytest.mark.req("PAY-03")
 def test_anothers_invoice_with_our_payment_hash_is_not_ours() -> None:
     """Whoever was shown our invoice knows its hash; the whole text has to be the same."""
@@ -194,6 +196,7 @@ def test_a_payment_for_an_order_without_a_price_or_an_end_is_refused_and_for_a_p
 # Receipts
 
 
+@pytest.mark.case("F2", "F3")
 @pytest.mark.req("PAY-13")
 @pytest.mark.parametrize(
     ("preimages", "verdict"),
@@ -210,6 +213,7 @@ def test_a_receipts_preimage_is_held_against_the_invoice_and_confirms_nothing(
     assert (story.order().status, story.order().payment) == (OrderStatus.PENDING, PaymentAxis.REPORTED)
 
 
+@pytest.mark.case("F1")
 @pytest.mark.req("PAY-13")
 def test_one_orders_preimage_shown_for_another_order_is_refused() -> None:
     """Before the other order was reported and after; it counts for its own order all the same."""
@@ -223,6 +227,7 @@ def test_one_orders_preimage_shown_for_another_order_is_refused() -> None:
     story.when(shows(PREIMAGE, key=SECOND, rumor="again")).then_nothing()
 
 
+@pytest.mark.case("F1")
 @pytest.mark.req("PAY-13")
 def test_a_proof_of_a_paid_order_pays_for_no_second_one() -> None:
     """Even once the first is settled."""
@@ -278,6 +283,7 @@ def invoiced() -> Story:
     return given(TEA, an_order(("tea", 2)), request().model_copy(update={"text": INVOICE}))
 
 
+@pytest.mark.case("F2", "F6")
 @pytest.mark.req("PAY-03")
 def test_the_invoice_of_a_strangers_node_is_quarantined_as_foreign_payee() -> None:
     """With our payment hash and our sum on it; our own is taken."""

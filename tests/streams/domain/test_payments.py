@@ -20,7 +20,7 @@ from schemas.payments import (
     intent_id,
 )
 from schemas.refunds import RefundOwed
-from schemas.replies import PaymentRequestReply, ReplyPromised, StatusReply
+from schemas.replies import PaymentRequestReply, ReplyPromised, StatusReply, TextReply
 from schemas.stock import StockCommitted, StockReleased
 from schemas.values import Actor
 from tests.support.builders import MERCHANT, NOW_MS, OTHER_BUYER, a_key, a_listing, a_rumor, an_order
@@ -70,6 +70,7 @@ def test_the_wallets_request_is_told_with_the_quoted_amount() -> None:
     assert reply.expires_at == requested(20).expires_at
 
 
+@pytest.mark.case("F15", "P3")
 @pytest.mark.req("PAY-17")
 def test_a_revision_has_one_intent_and_its_request_is_told_once() -> None:
     """The wallet's answer again, or a second wallet's answer to the same intent, adds nothing."""
@@ -87,6 +88,7 @@ def test_intents_differ_by_order_and_revision_and_follow_from_nothing_else() -> 
     assert wanting().one(PaymentWanted).intent_id == intent_id(a_key(), 1)
 
 
+@pytest.mark.case("F4")
 def test_a_request_for_an_amended_orders_former_revision_is_not_told() -> None:
     """It was dropped in the decision that amended the order."""
     story = wanting().when(an_order(("tea", 3), rumor="more"))
@@ -95,6 +97,7 @@ def test_a_request_for_an_amended_orders_former_revision_is_not_told() -> None:
     story.when(requested(30, revision=2)).then(PaymentRequested, ReplyPromised)
 
 
+@pytest.mark.case("F5", "P23")
 @pytest.mark.parametrize("sats", [19, 21, 0])
 def test_a_request_of_another_amount_is_never_told(sats: int) -> None:
     """The buyer pays what was quoted, to the millisatoshi; the right request may still come."""
@@ -133,6 +136,7 @@ def test_a_failure_of_a_former_revision_fails_nothing() -> None:
 # Settlement
 
 
+@pytest.mark.case("F12", "P4")
 @pytest.mark.req("TR-06")
 @pytest.mark.req("PAY-14")
 def test_the_back_ends_word_confirms_once_whatever_follows() -> None:
@@ -157,6 +161,7 @@ def test_a_receipt_before_the_settlement_makes_no_second_confirmation() -> None:
     assert confirmations(story) == 1
 
 
+@pytest.mark.case("F3")
 def test_a_receipt_alone_never_confirms() -> None:
     """Whatever it claims, however often."""
     story = asked().when(*(receipt(rumor=str(n)) for n in range(5)))
@@ -184,6 +189,7 @@ def test_money_that_only_the_merchant_sees_is_reported_by_the_buyer_and_confirme
     assert confirmations(story) == 1
 
 
+@pytest.mark.case("F11", "P7", "P20")
 @pytest.mark.parametrize("state", [s for s in BackendState if s not in (BackendState.SETTLED, BackendState.PARTIAL)])
 def test_only_settled_is_settled(state: BackendState) -> None:
     """Held, pending and unknown money is not there yet."""
@@ -211,6 +217,7 @@ def test_more_than_is_due_confirms_and_is_recorded_in_full() -> None:
     assert (settled.gross_msat, settled.due_msat, settled.late) == (25_000, 20_000, False)
 
 
+@pytest.mark.case("P6")
 def test_money_that_arrives_before_the_request_was_recorded_confirms_all_the_same() -> None:
     """A look-up may overtake the answer; the intent is the order's own."""
     story = wanting().when(paid(20))
@@ -219,17 +226,22 @@ def test_money_that_arrives_before_the_request_was_recorded_confirms_all_the_sam
     story.when(requested(20)).then_nothing()
 
 
+@pytest.mark.case("F15", "P10", "P11")
 @pytest.mark.req("TR-15")
 def test_money_for_an_expired_order_is_late_and_moves_nothing() -> None:
-    """The merchant decides; the stock went back and stays there."""
+    """The buyer reads so and the merchant decides; the stock went back and stays there."""
     story = expired().when(paid(20))
 
-    story.then(PaymentSettled)
+    story.then(PaymentSettled, ReplyPromised)
     assert story.one(PaymentSettled).late
+    reply = story.reply()
+    assert isinstance(reply, TextReply)
+    assert reply.text.startswith("Your payment of 20 sats came when this order did not wait for it")
     assert (story.order().status, story.order().payment) == (OrderStatus.EXPIRED, PaymentAxis.LATE)
     story.when(paid(20)).then_nothing()
 
 
+@pytest.mark.case("P12")
 @pytest.mark.req("TR-15")
 @pytest.mark.parametrize("actor", [Actor.BUYER, Actor.MERCHANT])
 def test_money_for_a_cancelled_order_is_late(actor: Actor) -> None:
@@ -239,10 +251,11 @@ def test_money_for_a_cancelled_order_is_late(actor: Actor) -> None:
     assert story.order().payment is PaymentAxis.LATE
 
 
+@pytest.mark.case("F4")
 def test_money_for_a_dropped_revision_is_recorded_and_stops_nothing() -> None:
     """It is late money; the live revision is asked for, paid and confirmed as ever."""
     story = wanting().when(an_order(("tea", 3), rumor="more")).when(paid(20, revision=1))
-    story.then(PaymentSettled)
+    story.then(PaymentSettled, ReplyPromised)
     assert story.one(PaymentSettled).late
 
     story.when(requested(30, revision=2)).then(PaymentRequested, ReplyPromised)
@@ -255,7 +268,7 @@ def test_a_second_payment_of_a_paid_order_is_recorded_and_leaves_it_paid() -> No
     """A former revision's request paid as well: two ledger entries, one of them late."""
     story = wanting().when(an_order(("tea", 3), rumor="more")).when(requested(30, revision=2), paid(30, revision=2))
 
-    story.when(paid(20, revision=1)).then(PaymentSettled, RefundOwed)
+    story.when(paid(20, revision=1)).then(PaymentSettled, RefundOwed, ReplyPromised)
 
     assert story.order().payment is PaymentAxis.PAID
     assert story.order().status is OrderStatus.CONFIRMED

@@ -129,6 +129,7 @@ def test_a_quote_keeps_its_rate_with_source_and_time() -> None:
     assert quote.valid_until == NOW_S + 900
 
 
+@pytest.mark.case("F15")
 @pytest.mark.req("PAY-07")
 def test_a_rate_fifteen_minutes_old_still_quotes_and_an_older_one_does_not() -> None:
     """Stale is held, not guessed; an order priced in sats flows on."""

@@ -25,6 +25,7 @@ def sold() -> Story:
     return given(DEAR_TEA, an_order(("tea", 1)), requested(1_000), paid(1_000))
 
 
+@pytest.mark.case("F13")
 @pytest.mark.req("C-01")
 def test_refunds_may_come_in_parts_and_never_exceed_what_was_paid() -> None:
     """400 of 1,000 twice is entered and told; a third 300 is refused and changes nothing."""
@@ -59,12 +60,14 @@ def test_an_order_that_got_all_of_its_money_back_is_over_wherever_it_stood(step:
     story.when(moved(OrderStatus.PROCESSING, cause="more")).then(MoveRefused)
 
 
+@pytest.mark.case("F13")
 def test_only_the_merchant_refunds_and_no_message_says_so() -> None:
     """A status that a relay brings cannot be `refunded`, and a move of that name is refused."""
     for actor in (Actor.BUYER, Actor.MERCHANT):
         sold().when(moved(OrderStatus.REFUNDED, actor)).then(MoveRefused)
 
 
+@pytest.mark.case("P11", "P12")
 def test_money_that_came_too_late_can_be_given_back() -> None:
     """The order had ended; what it got is known, and goes back."""
     story = given(DEAR_TEA, an_order(("tea", 1)), requested(1_000), cancelled(), paid(1_000))
@@ -82,6 +85,7 @@ def test_nothing_is_given_back_where_nothing_came_in() -> None:
     assert story.one(MoveRefused).reason == "unknown_order"
 
 
+@pytest.mark.case("F13", "P32")
 def test_the_same_refund_is_entered_once() -> None:
     """An operator whose first answer was lost asks again."""
     sold().when(refunded(400, "operator 1")).when(refunded(400, "operator 1")).then_nothing()
@@ -125,7 +129,7 @@ def test_what_is_said_with_another_client_implies_the_payment_as_well_and_is_not
 def test_money_that_comes_for_a_request_after_all_is_late_and_can_go_back() -> None:
     """The merchant had cash; the buyer paid the invoice too."""
     story = given(DEAR_TEA, an_order(("tea", 1)), requested(1_000)).when(moved(OrderStatus.PROCESSING))
-    story.when(paid(1_000)).then(PaymentSettled)
+    story.when(paid(1_000)).then(PaymentSettled, ReplyPromised)
     assert story.one(PaymentSettled).late
     assert story.order().paid_msat == 2_000_000
 

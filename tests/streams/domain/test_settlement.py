@@ -85,6 +85,7 @@ def text(story: Story) -> str:
 # In parts
 
 
+@pytest.mark.case("P13")
 @pytest.mark.req("TR-07")
 def test_a_part_leaves_the_order_pending_and_its_buyer_reads_what_is_missing() -> None:
     """Payment `partial`, and a text with the remaining sats; the same request stays payable."""
@@ -96,6 +97,7 @@ def test_a_part_leaves_the_order_pending_and_its_buyer_reads_what_is_missing() -
     story.when(part(400)).then_nothing()
 
 
+@pytest.mark.case("P13")
 @pytest.mark.req("PAY-19")
 @pytest.mark.req("C-02")
 def test_parts_that_add_up_confirm_the_order_once() -> None:
@@ -109,6 +111,7 @@ def test_parts_that_add_up_confirm_the_order_once() -> None:
     story.when(paid(1_000)).then_nothing()
 
 
+@pytest.mark.case("P13")
 @pytest.mark.req("PAY-19")
 def test_a_request_that_is_used_up_gets_a_successor_for_the_rest() -> None:
     """400 settled it; 600 are asked for under an own name, and confirm."""
@@ -152,6 +155,7 @@ def test_an_order_waits_for_its_rest_from_the_first_part_on() -> None:
     assert story.order().deadline_ms == NOW_MS + 5_001_000
 
 
+@pytest.mark.case("P13")
 @pytest.mark.req("C-02")
 def test_a_part_whose_rest_never_comes_is_owed() -> None:
     """The order expires, the stock goes back, and the buyer reads what is to be refunded; so do books and rows."""
@@ -173,7 +177,7 @@ def test_a_part_of_an_order_that_is_cancelled_is_owed(actor: Actor) -> None:
     story = asked().when(part(400)).when(cancelled(actor))
     assert row(story).owed_msat == 400_000
 
-    story.when(paid(1_000)).then(PaymentSettled)
+    story.when(paid(1_000)).then(PaymentSettled, ReplyPromised)
     assert story.one(PaymentSettled).late
     assert (row(story).paid_msat, row(story).payment) == (1_000_000, PaymentAxis.REFUND_DUE)
 
@@ -238,6 +242,7 @@ def test_a_claim_on_an_order_that_is_paid_in_part_is_noted_once() -> None:
 # Too much, twice, too late
 
 
+@pytest.mark.case("P14")
 @pytest.mark.req("PAY-19")
 @pytest.mark.req("C-03")
 def test_more_than_the_price_confirms_and_the_surplus_is_owed() -> None:
@@ -252,13 +257,14 @@ def test_more_than_the_price_confirms_and_the_surplus_is_owed() -> None:
     assert (row(story).owed_msat, row(story).status) == (0, OrderStatus.CONFIRMED)
 
 
+@pytest.mark.case("P3", "P15")
 @pytest.mark.req("C-05")
 def test_a_second_request_that_is_paid_too_is_owed_in_full() -> None:
     """The first settles; what comes for the other counts as over, all of it."""
     story = given(DEAR_TEA, an_order(("tea", 1))).when(an_order(("tea", 1), rumor="more"))
     story.when(requested(1_000, revision=2)).when(paid(1_000, revision=2))
 
-    story.when(paid(1_000, revision=1)).then(PaymentSettled, RefundOwed)
+    story.when(paid(1_000, revision=1)).then(PaymentSettled, RefundOwed, ReplyPromised)
 
     owed = story.one(RefundOwed)
     assert (owed.amount_msat, owed.reason) == (1_000_000, OwedFor.DOUBLE)
@@ -271,7 +277,7 @@ def test_a_second_request_that_is_paid_too_is_owed_in_full() -> None:
 
 def test_a_part_for_a_dead_order_is_late() -> None:
     """It is entered, and the merchant decides."""
-    story = asked().when(cancelled()).when(part(400)).then(PaymentPartReceived)
+    story = asked().when(cancelled()).when(part(400)).then(PaymentPartReceived, ReplyPromised)
 
     assert (row(story).payment, row(story).paid_msat) == (PaymentAxis.LATE, 400_000)
 
@@ -279,6 +285,7 @@ def test_a_part_for_a_dead_order_is_late() -> None:
 # Taken back
 
 
+@pytest.mark.case("F14", "P19")
 @pytest.mark.req("TR-16")
 def test_money_that_is_taken_back_stops_whatever_was_to_be_sent() -> None:
     """Payment `reversed`; parcels, pickups and `processing` wait for a person, whoever says so and however often."""
@@ -359,6 +366,7 @@ def test_an_earlier_part_that_is_taken_back_is_missing_once_the_rest_came() -> N
     row(story)
 
 
+@pytest.mark.case("F14")
 def test_a_completed_order_can_lose_its_money_too() -> None:
     """A chargeback after the goods were handed over: the merchant sees it, and nothing else moves."""
     story = asked().when(paid(1_000)).when(moved(OrderStatus.COMPLETED)).when(BACK)
@@ -382,6 +390,22 @@ def test_a_reversal_of_money_that_never_came_is_nothing() -> None:
     """Of an order that is asked for, and of a cancelled one."""
     asked().when(BACK).then_nothing()
     asked().when(cancelled()).when(BACK).then_nothing()
+
+
+@pytest.mark.case("P19")
+@pytest.mark.parametrize(
+    "state",
+    [
+        state
+        for state in BackendState
+        if state not in (BackendState.SETTLED, BackendState.PARTIAL, BackendState.REVERSED)
+    ],
+)
+def test_what_was_settled_stays_so_though_its_back_end_knows_nothing_of_it_any_more(state: BackendState) -> None:
+    """A wallet that was put back to an old copy says open or gone; only `reversed` is a loss."""
+    story = asked().when(paid(1_000)).when(paid(0, state=state)).then_nothing()
+
+    assert (row(story).status, row(story).payment) == (OrderStatus.CONFIRMED, PaymentAxis.PAID)
 
 
 def test_stock_goes_back_where_a_part_paid_order_ends() -> None:
