@@ -66,13 +66,16 @@ class LnbitsCredential(_Server):
 
     kind: Literal["lnbits"] = LNBITS
     key: SecretStr
+    called_at: str = ""
+    """The buyers' door as the server reaches it, which is then told with each invoice; empty is not at all."""
 
 
 class PhoenixdCredential(_Server):
-    """A phoenixd and one of its passwords."""
+    """A phoenixd and one of its passwords; `webhook_secret` is what it signs its calls with, where that is known."""
 
     kind: Literal["phoenixd"] = PHOENIXD
     password: SecretStr
+    webhook_secret: SecretStr | None = None
 
 
 class LndCredential(_Node):
