@@ -26,10 +26,10 @@ from services.signer.keystore import secret_of
 
 CHECK_TIMEOUT_S = 20.0
 MOST_SATS = 21_000_000 * 100_000_000
-KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, or simulated for money that is not real."
+KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, or simulated for money that is not real."
 KEY_HELP = (
     "lnbits: file with the wallet's invoice key. nwc: with its connection. phoenixd: with its limited password."
-    " lnd: its invoice.macaroon. cln: with a rune. - is the input."
+    " lnd: its invoice.macaroon. cln: with a rune. btcpay: with an API key. - is the input."
 )
 UNPAID = (
     "SELECT count() AS n FROM orders_now WHERE merchant = {m:String} AND status IN ('waiting', 'pending')"
@@ -60,7 +60,9 @@ def wallet_add(
     who: Who,
     kind: Annotated[str, typer.Argument(help=KINDS_HELP)],
     home: Home = None,
-    url: Annotated[str | None, typer.Option(help="lnbits, phoenixd, lnd, cln: the server, https://HOST.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="lnbits, phoenixd, lnd, cln, btcpay: the server, https://HOST.")
+    ] = None,
     key_file: Annotated[Path | None, typer.Option(help=KEY_HELP)] = None,
     cert_file: Annotated[
         Path | None, typer.Option(help="lnd, cln: the node's own TLS certificate, tls.cert or ca.pem.")
@@ -70,11 +72,12 @@ def wallet_add(
         bool, typer.Option("--own-network", help="nwc, lud16: its server is in your own network, TLS or not.")
     ] = False,
     webhook_secret_file: Annotated[
-        Path | None, typer.Option(help="phoenixd: file with what it signs its webhooks with.")
+        Path | None, typer.Option(help="phoenixd, btcpay: file with what it signs its webhooks with.")
     ] = None,
     called_at: Annotated[
         str | None, typer.Option(help="lnbits: the buyers' door as that server reaches it; it then calls there.")
     ] = None,
+    store_id: Annotated[str | None, typer.Option("--store", help="btcpay: the store's id.")] = None,
     despite_open: Despite = False,
     spare: Spare = False,
     json_: Json = False,
@@ -83,7 +86,9 @@ def wallet_add(
     stack = Stack(home or Path())
     row = find_merchant(stack, who)
     store = WalletStore.of(HomeFolder(home or Path()))
-    credential = credential_of(kind, url, key_file, address, own_network, cert_file, webhook_secret_file, called_at)
+    credential = credential_of(
+        kind, url, key_file, address, own_network, cert_file, webhook_secret_file, called_at, store_id
+    )
     if not spare and not _is_open(store, row, credential):
         _refuse_while_open(stack, row, despite_open)
     found: WalletCheck | None = None

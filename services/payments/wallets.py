@@ -12,9 +12,12 @@ from typing import Final, NoReturn, assert_never
 
 from schemas.bolt11 import Network
 from services.payments import lud16, nwc
+from services.payments.btcpay import BtcpayStore
+from services.payments.btcpay_words import btcpay_calls
 from services.payments.cln import ClnNode
 from services.payments.cln_words import cln_calls
 from services.payments.credentials import (
+    BTCPAY,
     CLN,
     LNBITS,
     LND,
@@ -22,6 +25,7 @@ from services.payments.credentials import (
     NWC,
     PHOENIXD,
     BadCredential,
+    BtcpayCredential,
     ClnCredential,
     Credential,
     LnbitsCredential,
@@ -58,13 +62,13 @@ from services.payments.port import (
 from services.payments.simulated import SimulatedWallet
 
 SIMULATED: Final = "simulated"
-KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN)
+KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN, BTCPAY)
 """What a merchant's configuration may name."""
 
-CALLED: Final = frozenset({LNBITS, PHOENIXD})
+CALLED: Final = frozenset({LNBITS, PHOENIXD, BTCPAY})
 """Those whose vendor may call us (PAY-16)."""
 
-OpenWallet = LnbitsAccount | NwcWallet | LightningAddress | PhoenixdNode | LndNode | ClnNode
+OpenWallet = LnbitsAccount | NwcWallet | LightningAddress | PhoenixdNode | LndNode | ClnNode | BtcpayStore
 """Back-ends that hold connections, which somebody has to close."""
 
 
@@ -161,6 +165,9 @@ def open_wallet(credential: Credential, book: Path, token: str = "") -> OpenWall
         case PhoenixdCredential():
             calls = phoenixd_calls(credential.url, credential.password)
             return PhoenixdNode(calls, network, webhook_secret=credential.webhook_secret)
+        case BtcpayCredential():
+            calls = btcpay_calls(credential.url, credential.key)
+            return BtcpayStore(calls, credential.store, network, webhook_secret=credential.webhook_secret)
         case LndCredential():
             return LndNode(lnd_calls(credential.url, credential.macaroon, credential.certificate), network)
         case ClnCredential():
