@@ -96,8 +96,8 @@ class Hooks:
             merchant, backend = found
             outcome = await self._heard(merchant, backend, token, headers, body)
         self.counts[merchant or "", outcome] += 1
-        if outcome is not Outcome.HINTED:
-            log.info("webhook", merchant=merchant, outcome=outcome.value, calls=self.counts[merchant or "", outcome])
+        if merchant is not None and outcome is not Outcome.HINTED:  # a stranger's guesses fill no log
+            log.info("webhook", merchant=merchant, outcome=outcome.value, calls=self.counts[merchant, outcome])
         return outcome
 
     def is_pestered_by(self, caller: str) -> bool:

@@ -37,6 +37,9 @@ SATS: Final = "SATS"
 BTC: Final = "BTC"
 MSAT_PER: Final = {SATS: 1_000, BTC: 100_000_000_000}
 AMOUNT_CHARS_MAX: Final = 40
+POWER_MAX: Final = 20
+DIGITS_MAX: Final = 28
+"""All bitcoin there are, in msat, has 19 digits; Python counts exactly with 28."""
 
 
 def _exact(said: Any) -> Decimal:
@@ -47,7 +50,11 @@ def _exact(said: Any) -> Decimal:
         except InvalidOperation:
             pass
         else:
-            if number.is_finite():
+            if (
+                number.is_finite()
+                and abs(number.adjusted()) <= POWER_MAX
+                and len(number.as_tuple().digits) <= DIGITS_MAX
+            ):
                 return number
     raise ValueError("no decimal number")
 
@@ -131,7 +138,7 @@ def _came(methods: Sequence[PaymentMethod]) -> Iterator[tuple[int, int, bool]]:
             if payment.status not in {"Processing", "Settled"}:
                 continue  # it was replaced or spent twice, and does not count
             msat = payment.value * MSAT_PER.get(method.currency or "", 0)
-            if not msat or msat != int(msat):
+            if msat <= 0 or msat != int(msat):
                 raise Retry(
                     f"BTCPay tells of a payment of {payment.value} {method.currency}, which is no bitcoin amount"
                 )

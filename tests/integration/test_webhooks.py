@@ -18,6 +18,7 @@ from schemas.bolt11 import decode
 from services.demo.wallets.lnbits_server import lnbits_server
 from services.embedded.ports import free_port
 from tests.integration.test_command_line import ncc, ncc_json
+from tests.support.scripted_btcpay import KEY, STORE, ScriptedBtcpay
 from tests.support.scripted_nodes import Clock, Ledger
 from tests.support.scripted_phoenixd import LIMITED, ScriptedPhoenixd
 from tests.support.shop import Shop, invoice_of
@@ -138,6 +139,31 @@ async def test_lnbits_itself_calls_twice_and_confirms_once(called: tuple[Running
             await asyncio.sleep(QUIET_S)
             assert await calls() == {"hinted": 2}
             assert await settlements(shop) == 1
+
+
+async def test_an_order_is_paid_into_a_btcpay_store_that_calls(
+    called: tuple[RunningStack, str], tmp_path: Path
+) -> None:
+    """Added with one command, asked over its API, and confirmed as soon as BTCPay calls."""
+    stack, _ = called
+    home, btcpay = stack.home.root, ScriptedBtcpay(Ledger(clock=Today()))
+    async with btcpay.serve() as url, Shop(stack) as shop, httpx.AsyncClient(trust_env=False, timeout=30) as http:
+        name = f"shop-{shop.merchant.public_key[:8]}"
+        words = ["--url", url, "--store", STORE, "--key-file", a_file(tmp_path, "key", KEY)]
+        words += ["--webhook-secret-file", a_file(tmp_path, "secret", SECRET)]
+        added = await asyncio.to_thread(ncc_json, "wallet", "add", name, "btcpay", *words, home=home)
+        assert (added["network"], added["warnings"]) == ("bcrt", [])
+
+        buyer = await shop.buyer()
+        order_id = await shop.order(buyer)
+        invoice = invoice_of(await buyer.wait_for(order_id, "2"))
+        entry = next(entry for entry in btcpay.ledger.entries if entry.text == invoice)
+        await btcpay.ledger.pay(invoice)
+        raw, headers = btcpay.notice(entry, "InvoiceSettled", SECRET, overPaid=False)
+        assert (await http.post(added["webhook"], content=raw, headers=headers)).status_code == 202
+        await buyer.wait_for(order_id, "3", "confirmed")
+        row = await shop.until(lambda: _paid(shop, order_id), "the payment in ClickHouse")
+        assert row["paid_msat"] == decode(invoice).amount_msat
 
 
 async def _paid(shop: Shop, order_id: str) -> dict[str, Any] | None:

@@ -94,7 +94,7 @@ def test_a_vendor_that_cannot_be_called_back_is_said(tmp_path: Path, capsys: pyt
         ("btcpay", {}),
     ):
         with pytest.raises(typer.Exit):
-            credential_of(kind, url, key_file, None, False, **more)  # type: ignore[arg-type]
+            credential_of(kind, url, key_file, None, False, **more)
     said = capsys.readouterr().err
     assert [word in said for word in ("--called-at", "signs its webhooks", "--store 9CiN", "--store ID")] == [True] * 4
 

@@ -33,7 +33,7 @@ from services.payments.phoenixd import PhoenixdNode
 from services.payments.port import FROM_THE_START, BackendRef, PaymentBackend, Unauthorized
 from services.payments.simulated import SimulatedAccount, SimulatedWallet
 from services.payments.wallet_check import check_wallet
-from services.payments.wallets import KINDS, NoWallet, Wallets
+from services.payments.wallets import CALLED, KINDS, NoWallet, Wallets
 from tests.services.payments.contract import MERCHANT, TIMEOUT_S
 from tests.services.payments.scripted_lnbits import KEY, ScriptedLnbits
 
@@ -166,6 +166,9 @@ async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_g
         BtcpayStore,
     ]
     assert {"simulated", "lnbits", "nwc", "lud16", "phoenixd", "lnd", "cln", "btcpay"} == set(KINDS)
+    called = {type(backend) for backend in given if backend.capabilities.takes_notices}
+    assert called == {LnbitsAccount, PhoenixdNode, BtcpayStore}
+    assert {"lnbits", "phoenixd", "btcpay"} == CALLED
     await wallets.close()
 
 
