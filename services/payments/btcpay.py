@@ -109,6 +109,8 @@ class BtcpayStore(OnlyReceives):
         self.network = network
         self._calls, self._store, self._clock = calls, store, clock
         self._webhook_secret, self._poll_s = webhook_secret, poll_s
+        self._walked: dict[Cursor, int] = {}
+        """Up to when nothing was found after a cursor, of what cannot change any more."""
         self._making = Making(WHOM, self._first, self._make, doubt_s, lambda intent: refuse_expired(intent, clock()))
 
     async def close(self) -> None:
@@ -134,20 +136,28 @@ class BtcpayStore(OnlyReceives):
         BTCPay lists by when an invoice was made, the newest first. A cursor is a moment before which no invoice can
         change any more, and the names of those with money after it.
         """
-        place, deadline_s, now_s = place_of(cursor, "a BTCPay store"), monotonic_s() + timeout_s, self._clock()
-        low, high, seen = place.at, None, dict[str, Invoice]()
+        place, deadline_s, now_s = place_of(cursor, "a BTCPay store"), monotonic_s() + timeout_s, int(self._clock())
+        low, high = max(place.at, self._walked.get(cursor, 0)), None
+        paid, fresh = dict[str, Invoice](), list[Invoice]()
         while True:
-            rows, high = await self._stretch(low, high, deadline_s)
-            seen |= {row.id: row for row in rows if row.reference is not None}
-            paid = [row for row in seen.values() if row.came()]
-            fresh = [row for row in paid if row.name not in place.names]
+            try:
+                rows, high = await self._stretch(low, high, deadline_s)
+            except Retry:
+                if not fresh:
+                    self._walked = {cursor: min(low, now_s - FINAL_AFTER_S)}  # a long history takes several calls
+                    raise
+                high = low
+                break
+            paid |= {row.id: row for row in rows if row.reference is not None and row.came()}
+            fresh = [row for row in paid.values() if row.name not in place.names]
             if high is None or len(fresh) >= SCAN_ROWS:
                 break
-            low, high = high, None
+            low, high = high, _sooner(high + 2 * (high - low), now_s)
         if not fresh:
             return Scan((), cursor)
-        final = max(place.at, min(int(now_s) - FINAL_AFTER_S, int(now_s) if high is None else high))
-        names = {row.name for row in paid if row.created_time >= final} | (place.names if high is not None else set())
+        final = max(place.at, min(now_s - FINAL_AFTER_S, now_s if high is None else high))
+        names = {row.name for row in paid.values() if row.created_time >= final}
+        names |= place.names if high is not None else set()
         found = [observed(BackendRef(row.reference or ""), [row], now_s) for row in fresh]
         found.sort(key=lambda one: (one.settled_at or 0, one.backend_ref))
         return Scan(tuple(found), Cursor(".".join((str(final), *sorted(names)))))
@@ -274,6 +284,11 @@ def _rows(said: Any) -> list[Any]:
     if not isinstance(said, list):
         raise TypeError("no list")
     return said
+
+
+def _sooner(moment: int, now_s: int) -> int | None:
+    """A moment, or None where it is not over yet."""
+    return moment if moment < now_s else None
 
 
 def _may_have_money(row: Invoice) -> bool:

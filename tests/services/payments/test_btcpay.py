@@ -230,6 +230,28 @@ async def test_a_scan_in_portions_leaves_nothing_out(server: ScriptedBtcpay, bac
     assert sorted(found) == sorted(one.label for one in server.ledger.entries if one.label and one.settle_index)
 
 
+async def test_a_history_that_is_too_long_for_one_call_is_walked_in_several(
+    server: ScriptedBtcpay, bench: Bench
+) -> None:
+    """What a call without an answer had walked through is not walked through again."""
+    for day in range(40):
+        for _ in range(30):
+            server.ledger.add("somebody's", 1_000, "x", 600)
+        await bench.pass_time(86_400 * (day % 2))
+    request = await bench.request()
+    await bench.pay(request.text)
+    whole = server.ledger.asked.count(LIST)
+    await bench.scan_all(FROM_THE_START)
+    whole = server.ledger.asked.count(LIST) - whole
+    server.ledger.faults[LIST] += [*[None] * (whole // 2), NodeFault.FAILS_BEFORE]  # type: ignore[list-item]
+    with pytest.raises(Retry):
+        await bench.backend.scan(FROM_THE_START, timeout_s=TIMEOUT_S)
+    calls = server.ledger.asked.count(LIST)
+    found = await bench.backend.scan(FROM_THE_START, timeout_s=TIMEOUT_S)
+    assert [one.backend_ref for one in found.observations] == [request.backend_ref]
+    assert server.ledger.asked.count(LIST) - calls < whole
+
+
 async def test_an_old_invoice_that_is_paid_now_is_found_after_a_newer_one(server: ScriptedBtcpay, bench: Bench) -> None:
     """A cursor stands where nothing can change any more, and not at the newest payment."""
     old, newer = await bench.request("order-1"), await bench.request("order-2")
