@@ -386,14 +386,12 @@ ADDRESS_INVOICES = Limit("unpaid invoices of a shop's lightning address", 50, "i
 ADDRESS_PAYMENTS = Limit(
     "payments over it that a shop remembers", 5_000, "payments", "PAY-19", "the oldest is forgotten"
 )
+HOOK_BODY = Limit("the body of a vendor's webhook", 64 * 1024, "bytes", "PAY-16", "too_big")
+HOOK_CALLS = Limit("webhook calls in a minute for one shop", 600, "calls", "PAY-16", "too_many")
+HOOK_REFUSED = Limit("refused webhook calls in a minute from one network address", 60, "calls", "PAY-16", "too_many")
 PROOFS_SAID = Limit("payments named in one message", 8, "tags", "market spec §4", "cut")
 RECORD = Limit(
-    "one Kafka record",
-    1_048_576,
-    "bytes",
-    "topics",
-    "refused by the broker",
-    why="An event is an eighth of it; a decision that carries one, and its headers, stays far below.",
+    "one Kafka record", 1_048_576, "bytes", "topics", "refused by the broker", why="An event is an eighth of it."
 )
 
 LIMITS: tuple[Limit, ...] = tuple(one for one in list(globals().values()) if isinstance(one, Limit))

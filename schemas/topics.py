@@ -11,7 +11,8 @@ from schemas.rows import ROWS
 PARTITIONS_DEFAULT = 12
 """Chosen once per deployment; a topic found with another count refuses start."""
 
-_DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
 
 
 class Cleanup(StrEnum):
@@ -126,6 +127,16 @@ CURSORS = Topic(
     retention_ms=-1,
     why="Up to when each relay is known complete, so that the look-back covers down-time (REL-07).",
 )
+HINTS = Topic(
+    name="ncc.hints",
+    key="merchant public key",
+    value="schemas.hints.PaymentHint",
+    producers=("api",),
+    consumers=("payments",),
+    cleanup=Cleanup.DELETE,
+    retention_ms=_HOUR_MS,
+    why="A vendor's webhook says where to look; read live only, since what is lost is found by polling (PAY-16).",
+)
 
 VIEWS_APP = "ncc-views"
 TABLES = tuple(ROWS)
@@ -155,6 +166,7 @@ TOPICS: tuple[Topic, ...] = (
     QUARANTINE,
     MERCHANTS,
     CURSORS,
+    HINTS,
     *(changelog(table) for table in TABLES),
 )
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from schemas import topics
 from schemas.codec import decode
 from schemas.deliveries import Delivery
+from schemas.hints import PaymentHint
 from schemas.merchants import Merchant, RelayCursor
 from schemas.messages import Command, JournalRecord
 from schemas.quarantine import Quarantined
@@ -51,6 +52,10 @@ class Sinks:
     async def put_delivery(self, delivery: Delivery) -> None:
         """Store one delivery record."""
         await self._producer.write(topics.DELIVERIES, delivery.merchant, delivery)
+
+    async def put_hint(self, hint: PaymentHint) -> None:
+        """Store a reason to look payments up."""
+        await self._producer.write(topics.HINTS, hint.merchant, hint)
 
     async def put_merchant(self, merchant: Merchant) -> None:
         """Store a merchant's configuration."""

@@ -9,7 +9,7 @@ cd "${1:-$(dirname "${BASH_SOURCE[0]}")}"
 mkdir -p secrets
 chmod 0700 secrets
 
-for name in token keystore-passphrase preimage wallets pseudonym; do
+for name in token keystore-passphrase preimage wallets hooks pseudonym; do
     if [ ! -e "secrets/$name" ]; then
         od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n' >"secrets/.$name"
         echo >>"secrets/.$name"

@@ -26,6 +26,7 @@ from services.api import (
     drafts,
     goods,
     handed,
+    hooks,
     inbox,
     order_moves,
     payment_choice,
@@ -143,6 +144,8 @@ class Services(BaseModel):
     lint: Any
     raw: Any
     standing: places.Places = places.Places()
+    called: Callable[[], list[dict[str, Any]]] = list
+    """How often vendors called, by shop and what became of it."""
 
 
 def make_app(services: Services) -> FastAPI:
@@ -303,6 +306,7 @@ def make_app(services: Services) -> FastAPI:
     payment_choice.add_routes(app, guarded, queries.rows, lambda: services.merchants.all())
     handed.add_routes(app, guarded, services.raw, is_hosted)
     places.add_routes(app, guarded, services.standing)
+    hooks.add_told(app, guarded, services.called)
     applications.add_routes(app, guarded, decide, is_hosted, services.is_signer_for, services.standing)
 
     @app.get("/quarantine", dependencies=guarded)

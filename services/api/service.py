@@ -28,9 +28,10 @@ from schemas.orders import OrderPlaced
 from schemas.replies import ReplyPromised
 from schemas.signing import SignerDenies
 from schemas.values import OrderKey
-from services.api import address
+from services.api import address, hooks
 from services.api.address import Addresses
 from services.api.answers import Answers
+from services.api.hooks import Hooks
 from services.api.raw_events import Raw, headers_of
 from services.outgoing import no_vault, of_reply
 from services.relays.pace import TokenBucket
@@ -164,11 +165,13 @@ def command_id(event_id: str, merchant: str) -> str:
     return hashlib.sha256(f"command:{event_id}:{merchant}".encode()).hexdigest()[:32]
 
 
-def make_door(door: Door, addresses: Addresses | None = None) -> FastAPI:
+def make_door(door: Door, addresses: Addresses | None = None, called: Hooks | None = None) -> FastAPI:
     """The app that stands at `NCC_SERVICE_URL`: for strangers, without a token, nothing of an operator's."""
     app = FastAPI(title="Buyers' door", docs_url=None, redoc_url=None, openapi_url=None)
     if addresses is not None:
         address.add_routes(app, addresses)
+    if called is not None:
+        hooks.add_routes(app, called)
 
     @app.post("/orders")
     async def order(request: Request) -> Response:

@@ -17,17 +17,19 @@ from services.cli.output import OUT, as_json, fail, fields, table
 from services.cli.wallet_options import credential_of
 from services.home import Home as HomeFolder
 from services.payments.credentials import BadCredential, Credential, WalletStore, is_same_wallet, spare_of
+from services.payments.notices import HOOKS, hook_token, hook_url
 from services.payments.port import BackendError
 from services.payments.simulated import PaymentRefused, SimulatedWallet
 from services.payments.wallet_check import WalletCheck, check_wallet
-from services.payments.wallets import SIMULATED, open_wallet
+from services.payments.wallets import CALLED, SIMULATED, open_wallet
+from services.signer.keystore import secret_of
 
 CHECK_TIMEOUT_S = 20.0
 MOST_SATS = 21_000_000 * 100_000_000
-KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, or simulated for money that is not real."
+KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, or simulated for money that is not real."
 KEY_HELP = (
     "lnbits: file with the wallet's invoice key. nwc: with its connection. phoenixd: with its limited password."
-    " lnd: its invoice.macaroon. cln: with a rune. - is the input."
+    " lnd: its invoice.macaroon. cln: with a rune. btcpay: with an API key. - is the input."
 )
 UNPAID = (
     "SELECT count() AS n FROM orders_now WHERE merchant = {m:String} AND status IN ('waiting', 'pending')"
@@ -58,7 +60,9 @@ def wallet_add(
     who: Who,
     kind: Annotated[str, typer.Argument(help=KINDS_HELP)],
     home: Home = None,
-    url: Annotated[str | None, typer.Option(help="lnbits, phoenixd, lnd, cln: the server, https://HOST.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="lnbits, phoenixd, lnd, cln, btcpay: the server, https://HOST.")
+    ] = None,
     key_file: Annotated[Path | None, typer.Option(help=KEY_HELP)] = None,
     cert_file: Annotated[
         Path | None, typer.Option(help="lnd, cln: the node's own TLS certificate, tls.cert or ca.pem.")
@@ -67,6 +71,13 @@ def wallet_add(
     own_network: Annotated[
         bool, typer.Option("--own-network", help="nwc, lud16: its server is in your own network, TLS or not.")
     ] = False,
+    webhook_secret_file: Annotated[
+        Path | None, typer.Option(help="phoenixd, btcpay: file with what it signs its webhooks with.")
+    ] = None,
+    called_at: Annotated[
+        str | None, typer.Option(help="lnbits: the buyers' door as that server reaches it; it then calls there.")
+    ] = None,
+    store_id: Annotated[str | None, typer.Option("--store", help="btcpay: the store's id.")] = None,
     despite_open: Despite = False,
     spare: Spare = False,
     json_: Json = False,
@@ -75,19 +86,21 @@ def wallet_add(
     stack = Stack(home or Path())
     row = find_merchant(stack, who)
     store = WalletStore.of(HomeFolder(home or Path()))
-    credential = credential_of(kind, url, key_file, address, own_network, cert_file)
+    credential = credential_of(
+        kind, url, key_file, address, own_network, cert_file, webhook_secret_file, called_at, store_id
+    )
     if not spare and not _is_open(store, row, credential):
         _refuse_while_open(stack, row, despite_open)
     found: WalletCheck | None = None
     place = spare_of(row["public_key"]) if spare else row["public_key"]
     if credential is not None:
-        found = _checked(store, credential, row, place)
+        found = _checked(HomeFolder(stack.home), credential, row, place)
         credential = credential.model_copy(update={"network": found.network})
         store.put(place, credential)
     _say_wallet(stack, row, {"spare_wallet" if spare else "wallet": kind})
     if credential is None:
         store.remove(place)
-    shown = _shown(row["name"], kind, credential, found)
+    shown = _shown(row["name"], kind, credential, found) | _called(stack, row, place, kind)
     if json_:
         as_json(shown)
     else:
@@ -97,14 +110,17 @@ def wallet_add(
 
 @wallet_app.command("check")
 def wallet_check(who: Who, home: Home = None, json_: Json = False) -> None:
-    """Try a shop's wallet: what its credential may do and lacks, whether its invoices are good."""
-    row = find_merchant(Stack(home or Path()), who)
+    """Try a shop's wallet: what its credential may do and lacks, whether its invoices are good, where to call it."""
+    stack = Stack(home or Path())
+    row = find_merchant(stack, who)
     store = WalletStore.of(HomeFolder(home or Path()))
     credential = _kept(store, row)
     if credential is None:
         shown = _shown(row["name"], SIMULATED, None, None)
     else:
-        shown = _shown(row["name"], credential.kind, credential, _checked(store, credential, row))
+        found = _checked(HomeFolder(stack.home), credential, row, row["public_key"])
+        shown = _shown(row["name"], credential.kind, credential, found)
+        shown |= _called(stack, row, row["public_key"], credential.kind)
     if json_:
         as_json(shown)
     else:
@@ -234,11 +250,13 @@ def _say_wallet(stack: Stack, row: dict[str, Any], what: dict[str, Any]) -> None
     stack.post("/merchants", {name: row[name] for name in ("public_key", "name", "relays", "wallet")} | what)
 
 
-def _checked(store: WalletStore, credential: Credential, row: dict[str, Any], place: str = "") -> WalletCheck:
+def _checked(home: HomeFolder, credential: Credential, row: dict[str, Any], place: str) -> WalletCheck:
     """What a live try found; ends with a sentence where the wallet cannot be used."""
 
+    token = hook_token(secret_of(home, HOOKS), place, credential.kind)
+
     async def check() -> WalletCheck:
-        backend = open_wallet(credential, store.book(place or row["public_key"]))
+        backend = open_wallet(credential, WalletStore.of(home).book(place), token)
         try:
             return await check_wallet(backend, row["public_key"], int(time.time()), CHECK_TIMEOUT_S)
         finally:
@@ -251,6 +269,16 @@ def _checked(store: WalletStore, credential: Credential, row: dict[str, Any], pl
     if found.faults:
         fail(f"the wallet of {row['name']} is not good for it: {'; '.join(found.faults)}", 3)
     return found
+
+
+def _called(stack: Stack, row: dict[str, Any], place: str, kind: str) -> dict[str, Any]:
+    """The address to enter at the vendor, and how often it was called; nothing while nobody could call."""
+    door = stack.get("/places")["service_url"]
+    if not door or kind not in CALLED:
+        return {}
+    token = hook_token(secret_of(HomeFolder(stack.home), HOOKS), place, kind)
+    calls = {one["outcome"]: one["calls"] for one in stack.get("/webhooks") if one["public_key"] == row["public_key"]}
+    return {"webhook": hook_url(door, token), "webhook_calls": calls}
 
 
 def _is_open(store: WalletStore, row: dict[str, Any], credential: Credential | None) -> bool:

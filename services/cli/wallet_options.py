@@ -13,11 +13,13 @@ from schemas.nostr.nip47 import ConnectionRefused, read_connection
 from services.cli.output import fail
 from services.payments.cln_rune import BadRune, read_rune
 from services.payments.credentials import (
+    BTCPAY,
     CLN,
     LNBITS,
     LND,
     NWC,
     PHOENIXD,
+    BtcpayCredential,
     ClnCredential,
     Credential,
     LnbitsCredential,
@@ -30,7 +32,7 @@ from services.payments.http_calls import BadCertificate, BadWalletUrl, trust_in,
 from services.payments.lnd_macaroon import BadMacaroon, read_rights
 from services.payments.wallets import KINDS, SIMULATED
 
-LNBITS_KEY_CHARS_MAX = 128
+KEY_CHARS_MAX = 128
 PASSWORD_CHARS_MAX = 256
 INPUT = Path("-")
 
@@ -42,6 +44,9 @@ def credential_of(
     address: str | None,
     own_network: bool,
     cert_file: Path | None = None,
+    webhook_secret_file: Path | None = None,
+    called_at: str | None = None,
+    store: str | None = None,
 ) -> Credential | None:
     """What the options name, not tried yet; None for simulated money. Ends with a sentence where they do not fit."""
     if kind not in KINDS:
@@ -49,25 +54,28 @@ def credential_of(
     if kind == SIMULATED:
         return None
     if kind == LNBITS:
-        return _lnbits(url, key_file)
+        return _lnbits(url, key_file, called_at)
     if kind == NWC:
         return _nwc(key_file, own_network)
     if kind == PHOENIXD:
-        return _phoenixd(url, key_file)
+        return _phoenixd(url, key_file, webhook_secret_file)
     if kind == LND:
         return _lnd(url, key_file, cert_file)
     if kind == CLN:
         return _cln(url, key_file, cert_file)
+    if kind == BTCPAY:
+        return _btcpay(url, store, key_file, webhook_secret_file)
     return _lud16(address, own_network)
 
 
-def _lnbits(url: str | None, key_file: Path | None) -> Credential:
+def _lnbits(url: str | None, key_file: Path | None, called_at: str | None) -> Credential:
     if url is None or key_file is None:
         fail("an lnbits wallet needs --url https://HOST and --key-file FILE with its invoice key", 2)
     key = _secret(key_file)
-    if not (key.isascii() and key.isalnum() and len(key) <= LNBITS_KEY_CHARS_MAX):
+    if not (key.isascii() and key.isalnum() and len(key) <= KEY_CHARS_MAX):
         fail(f"{key_file} holds no key of an LNbits wallet: it needs one line, the invoice key from its API page", 2)
-    return LnbitsCredential(url=_url(url), key=SecretStr(key))
+    door = "" if called_at is None else _url(called_at, "--called-at")
+    return LnbitsCredential(url=_url(url), key=SecretStr(key), called_at=door)
 
 
 def _nwc(key_file: Path | None, own_network: bool) -> Credential:
@@ -90,13 +98,30 @@ def _lud16(address: str | None, own_network: bool) -> Credential:
         fail(f"--address {address}: {refused}", 2)
 
 
-def _phoenixd(url: str | None, key_file: Path | None) -> Credential:
+def _phoenixd(url: str | None, key_file: Path | None, webhook_secret_file: Path | None) -> Credential:
     if url is None or key_file is None:
         fail("a phoenixd needs --url http://HOST:9740 and --key-file FILE with its http-password-limited-access", 2)
     password = _secret(key_file)
     if not (password.isascii() and password.isprintable() and 0 < len(password) <= PASSWORD_CHARS_MAX):
         fail(f"{key_file} holds no password: it needs one line, http-password-limited-access of phoenix.conf", 2)
-    return PhoenixdCredential(url=_url(url), password=SecretStr(password))
+    return PhoenixdCredential(
+        url=_url(url), password=SecretStr(password), webhook_secret=_webhook_secret(webhook_secret_file)
+    )
+
+
+def _btcpay(url: str | None, store: str | None, key_file: Path | None, webhook_secret_file: Path | None) -> Credential:
+    if url is None or store is None or key_file is None:
+        fail(
+            "a btcpay needs --url https://HOST, --store ID (its settings show it) and --key-file FILE with an API key",
+            2,
+        )
+    if not (store.isascii() and store.isalnum() and len(store) <= KEY_CHARS_MAX):
+        fail(f"--store {store[:60]}: a store's id has letters and digits only; the store's settings show it", 2)
+    key = _secret(key_file)
+    if not (key.isascii() and key.isalnum() and len(key) <= KEY_CHARS_MAX):
+        fail(f"{key_file} holds no API key: it needs one line, the key that the account's page made", 2)
+    secret = _webhook_secret(webhook_secret_file)
+    return BtcpayCredential(url=_url(url), store=store, key=SecretStr(key), webhook_secret=secret)
 
 
 def _lnd(url: str | None, key_file: Path | None, cert_file: Path | None) -> Credential:
@@ -123,11 +148,21 @@ def _cln(url: str | None, key_file: Path | None, cert_file: Path | None) -> Cred
     return ClnCredential(url=_url(url), rune=SecretStr(rune), certificate=_certificate(cert_file))
 
 
-def _url(url: str) -> str:
+def _url(url: str, option: str = "--url") -> str:
     try:
         return wallet_url(url)
     except BadWalletUrl as bad:
-        fail(f"--url {url}: {bad}", 2)
+        fail(f"{option} {url}: {bad}", 2)
+
+
+def _webhook_secret(file: Path | None) -> SecretStr | None:
+    """What the vendor signs its calls with; None where that is not said, and then it cannot call."""
+    if file is None:
+        return None
+    secret = _secret(file)
+    if not (secret.isprintable() and 0 < len(secret) <= PASSWORD_CHARS_MAX):
+        fail(f"{file} holds no secret: it needs one line, what the vendor signs its webhooks with", 2)
+    return SecretStr(secret)
 
 
 def _certificate(cert_file: Path | None) -> str | None:

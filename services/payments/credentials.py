@@ -27,6 +27,7 @@ LUD16: Final = "lud16"
 PHOENIXD: Final = "phoenixd"
 LND: Final = "lnd"
 CLN: Final = "cln"
+BTCPAY: Final = "btcpay"
 
 _SUFFIX: Final = ".sealed"
 _BOOK_SUFFIX: Final = ".book.db"
@@ -66,13 +67,30 @@ class LnbitsCredential(_Server):
 
     kind: Literal["lnbits"] = LNBITS
     key: SecretStr
+    called_at: str = ""
+    """The buyers' door as the server reaches it, which is then told with each invoice; empty is not at all."""
 
 
 class PhoenixdCredential(_Server):
-    """A phoenixd and one of its passwords."""
+    """A phoenixd and one of its passwords; `webhook_secret` is what it signs its calls with, where that is known."""
 
     kind: Literal["phoenixd"] = PHOENIXD
     password: SecretStr
+    webhook_secret: SecretStr | None = None
+
+
+class BtcpayCredential(_Server):
+    """A store (by its id) of a BTCPay Server and an API key; `webhook_secret` as at a phoenixd."""
+
+    kind: Literal["btcpay"] = BTCPAY
+    store: str
+    key: SecretStr
+    webhook_secret: SecretStr | None = None
+
+    @property
+    def place(self) -> str:
+        """The server and the store."""
+        return f"{self.url} {self.store}"
 
 
 class LndCredential(_Node):
@@ -119,7 +137,15 @@ class Lud16Credential(_Wallet):
         return self.address
 
 
-Credential = LnbitsCredential | NwcCredential | Lud16Credential | PhoenixdCredential | LndCredential | ClnCredential
+Credential = (
+    LnbitsCredential
+    | NwcCredential
+    | Lud16Credential
+    | PhoenixdCredential
+    | LndCredential
+    | ClnCredential
+    | BtcpayCredential
+)
 """What opens one merchant's wallet."""
 
 _ANY: Final[TypeAdapter[Credential]] = TypeAdapter(Annotated[Credential, Field(discriminator="kind")])

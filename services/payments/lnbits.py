@@ -21,12 +21,14 @@ from services.payments.lnbits_words import (
     Invoice,
     hint_in,
     is_ours,
+    noticed,
     observed,
     read_invoice,
     request_for,
 )
 from services.payments.making import Making
 from services.payments.node_words import text_ends_at
+from services.payments.notices import check_token
 from services.payments.port import (
     EXPIRY_SLACK_S,
     BackendRef,
@@ -39,6 +41,7 @@ from services.payments.port import (
     Probe,
     Proof,
     Push,
+    PushAuth,
     Retry,
     Scan,
     Unknown,
@@ -55,6 +58,8 @@ CAPABILITIES: Final = Capabilities(
     reference_searchable=True,
     description_hash=True,
     push=Push.SOCKET,
+    push_auth=PushAuth.URL_TOKEN,
+    takes_notices=True,
     late_settle=True,
     proof=Proof.PREIMAGE,
 )
@@ -71,18 +76,28 @@ LISTEN_TIMEOUT_S: Final = 10.0
 class LnbitsAccount(OnlyReceives):
     """One LNbits wallet: a `PaymentBackend` that needs no more than the wallet's invoice key."""
 
-    # A webhook of LNbits is neither signed nor sent again, and only held invoices can be cancelled.
-    no_notices = "LNbits is listened to, it sends no notices here"
+    # Only held invoices can be cancelled.
     no_cancel = "LNbits cannot cancel an invoice"
     no_refund = "this LNbits wallet only receives"
 
     capabilities: Final = CAPABILITIES
 
     def __init__(
-        self, calls: HttpCalls, network: Network, clock: Callable[[], float] = time.time, doubt_s: float = DOUBT_S
+        self,
+        calls: HttpCalls,
+        network: Network,
+        clock: Callable[[], float] = time.time,
+        doubt_s: float = DOUBT_S,
+        *,
+        token: str = "",
+        webhook: str = "",
     ) -> None:
-        """`network` is what the wallet's invoices are for: LNbits does not say it, an invoice does."""
+        """`network` is what the wallet's invoices are for: LNbits does not say it, an invoice does.
+
+        `token` is what stands in the address where LNbits calls, `webhook` that address, if it is to call at all.
+        """
         self.network = network
+        self._token, self._webhook = token, webhook
         self._calls = calls
         self._clock = clock
         self._making = Making(WHOM, self._first, self._make, doubt_s, lambda intent: refuse_expired(intent, clock()))
@@ -150,6 +165,11 @@ class LnbitsAccount(OnlyReceives):
             lambda message: hint_in(message, int(self._clock())),
         )
 
+    async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
+        """Read a call to the wallet's own address; nothing else proves it, since LNbits signs nothing."""
+        check_token(self._token, path_token)
+        return noticed(raw, int(self._clock()))
+
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell whether the key opens a wallet, whether it may do more than it needs to, and the server's clock."""
         answer = await self._calls.get("/api/v1/wallet", timeout_s=timeout_s)
@@ -178,6 +198,8 @@ class LnbitsAccount(OnlyReceives):
             body["memo"] = cut_memo(about.memo)
         else:
             body["description_hash"] = about.description_hash
+        if self._webhook:
+            body["webhook"] = self._webhook
         return read_invoice((await self._calls.post(PAYMENTS, body, timeout_s=timeout_s)).body)
 
     async def _of(self, ref: str, *, timeout_s: float, **more: str) -> list[Invoice]:

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from schemas.payments import BackendState
 from services.payments.asking import bolt11_request, refuse_another
 from services.payments.node_words import our_reference, text_ends_at
+from services.payments.notices import json_in
 from services.payments.port import (
     BackendRef,
     Hint,
@@ -121,6 +122,15 @@ def _whole(said: Any) -> int:
 
 def is_ours(invoice: Invoice) -> bool:
     return our_reference(invoice.external_id) is not None
+
+
+def noticed(raw: bytes, now_s: int) -> tuple[Hint, ...]:
+    """What a webhook's body is a reason to look up: a payment of ours, nothing for another's, else everything."""
+    said = json_in(raw)
+    if not isinstance(said, dict) or "payment_hash" not in said:
+        return (Hint(None, at=now_s),)
+    ref = our_reference(said.get("external_id"))
+    return () if ref is None else (Hint(BackendRef(ref), at=now_s),)
 
 
 def hint_in(message: str, now_s: int) -> Hint | None:

@@ -29,12 +29,14 @@ from services.payments.asking import (
 from services.payments.http_calls import HttpCalls
 from services.payments.making import Making
 from services.payments.node_words import NodeInvoice, observed, text_ends_at
+from services.payments.notices import check_signature, header
 from services.payments.phoenixd_words import (
     NETWORKS,
     Incoming,
     cut_description,
     hint_in,
     made_invoice,
+    noticed,
     read_incoming,
     told_invoice,
 )
@@ -50,6 +52,7 @@ from services.payments.port import (
     Probe,
     Proof,
     Push,
+    PushAuth,
     Rejected,
     Retry,
     Scan,
@@ -69,6 +72,8 @@ CAPABILITIES: Final = Capabilities(
     reference_searchable=True,
     description_hash=True,
     push=Push.SOCKET,
+    push_auth=PushAuth.HMAC,
+    takes_notices=True,
     proof=Proof.PREIMAGE,
 )
 DOUBT_S: Final = 30.0
@@ -103,18 +108,23 @@ def judge(said: str, code: int, body: Any) -> BackendError:
 class PhoenixdNode(OnlyReceives):
     """One phoenixd: a `PaymentBackend` that needs no more than its limited-access password."""
 
-    # A webhook of phoenixd is not sent again.
-    no_notices = "phoenixd is listened to, it sends no notices here"
     no_cancel = "phoenixd cannot cancel an invoice"
     no_refund = "this phoenixd only receives"
 
     capabilities: Final = CAPABILITIES
 
     def __init__(
-        self, calls: HttpCalls, network: Network, clock: Callable[[], float] = time.time, doubt_s: float = DOUBT_S
+        self,
+        calls: HttpCalls,
+        network: Network,
+        clock: Callable[[], float] = time.time,
+        doubt_s: float = DOUBT_S,
+        *,
+        webhook_secret: SecretStr | None = None,
     ) -> None:
-        """`network` is what its invoices are for."""
+        """`network` is what its invoices are for, `webhook_secret` what it signs its calls with."""
         self.network = network
+        self._webhook_secret = webhook_secret
         self._calls = calls
         self._clock = clock
         self._making = Making(WHOM, self._first, self._make, doubt_s, lambda intent: refuse_expired(intent, clock()))
@@ -170,6 +180,11 @@ class PhoenixdNode(OnlyReceives):
             lambda after: self.scan(after, timeout_s=LISTEN_TIMEOUT_S),
             lambda message: hint_in(message, int(self._clock())),
         )
+
+    async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
+        """Read a call that is signed with the `webhook-secret` of phoenix.conf."""
+        check_signature(self._webhook_secret, raw, header(headers, "X-Phoenix-Signature"))
+        return noticed(raw, int(self._clock()))
 
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell the node's network, key and clock, and whether the password may spend."""

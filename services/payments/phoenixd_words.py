@@ -5,7 +5,6 @@ phoenixd says the preimage of an invoice before it is paid; nothing here keeps i
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from schemas.bolt11 import Network
 from schemas.payments import BackendState
 from services.payments.node_words import NodeInvoice, our_reference
+from services.payments.notices import json_in
 from services.payments.port import BackendRef, Hint, Reference, Unknown
 from services.payments.time_cursor import NAME_CHARS
 
@@ -25,6 +25,7 @@ NETWORKS: Final = {
     "signet": Network.SIGNET,
     "regtest": Network.REGTEST,
 }
+PAYMENT_RECEIVED: Final = "payment_received"
 DESCRIPTION_UNITS_MAX: Final = 128
 """What phoenixd takes, in UTF-16 units: its language counts so."""
 
@@ -113,9 +114,13 @@ def cut_description(memo: str) -> str:
 
 def hint_in(message: str, now_s: int) -> Hint | None:
     """What a message on the socket is a reason to look up; None for what we never asked for."""
-    try:
-        said = json.loads(message)
-        is_payment, ref = said["type"] == "payment_received", our_reference(said["externalId"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return Hint(BackendRef(ref), at=now_s) if is_payment and ref is not None else None
+    return next((hint for hint in noticed(message.encode(), now_s) if hint.backend_ref is not None), None)
+
+
+def noticed(raw: bytes, now_s: int) -> tuple[Hint, ...]:
+    """What a webhook's body is a reason to look up: a payment of ours, nothing for another's, else everything."""
+    said = json_in(raw)
+    if not isinstance(said, dict) or "type" not in said:
+        return (Hint(None, at=now_s),)
+    ref = our_reference(said.get("externalId"))
+    return () if ref is None or said["type"] != PAYMENT_RECEIVED else (Hint(BackendRef(ref), at=now_s),)

@@ -200,6 +200,9 @@ class Capabilities:
     description_hash: bool = False
     push: Push = Push.NONE
     push_auth: PushAuth = PushAuth.TRANSPORT
+    """What proves a webhook's notice, where `takes_notices`."""
+    takes_notices: bool = False
+    """Whether it may be called over HTTP as well as listened to; see `parse_notice`."""
     late_settle: bool = False
     partial: bool = False
     hold: bool = False
@@ -298,9 +301,10 @@ class PaymentBackend(Protocol):
         ...
 
     async def parse_notice(self, path_token: str, headers: Mapping[str, str], raw: bytes) -> tuple[Hint, ...]:
-        """Read a webhook call: authenticate, parse leniently, give hints.
+        """Read a webhook call: authenticate, parse leniently, give hints; none for what is no payment of ours.
 
-        Raises `Unauthorized` for a notice that is not the back-end's, `Rejected` for one without sense.
+        What cannot be read but is the back-end's is a hint at everything. Raises `Unauthorized` for a notice that
+        is not the back-end's, `Unsupported` where there are none.
         """
         ...
 

@@ -11,7 +11,8 @@ from services.payments.port import BackendRef, Hint, Observation, Unsupported
 class OnlyReceives:
     """Three calls of `PaymentBackend` for those that have no answer to them; each says why in the class's words."""
 
-    no_notices: ClassVar[str]
+    no_notices: ClassVar[str] = ""
+    """Left out by those that are called."""
     no_cancel: ClassVar[str] = ""
     """Left out by those that do cancel."""
     no_refund: ClassVar[str]

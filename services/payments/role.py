@@ -15,6 +15,7 @@ import structlog
 
 from schemas.addresses import AddressPaid, AddressReversed, InvoiceMade, InvoiceRefused, InvoiceWanted
 from schemas.crash_points import Point, reach
+from schemas.hints import PaymentHint
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import OrderMoved, OrderStatus
 from schemas.payments import (
@@ -268,6 +269,20 @@ class PaymentsRole:
         command = Command(id=name, merchant=merchant, at_ms=at_ms, origin=Origin.PAYMENTS, source=source, body=body)
         await self._send(command)
         reach(Point.PAYMENTS_SAID)
+
+    def hinted(self, partition: int, hint: PaymentHint) -> None:
+        """A vendor called (PAY-16): look up what it names, or one by one all that the merchant waits for."""
+        if partition not in self._live or hint.merchant in self._frozen:
+            return
+        if hint.backend_ref is None:
+            self._spawn(f"notice:{hint.merchant}", self._look_all(hint.merchant))
+        elif not self._heed(BackendRef(hint.backend_ref), hint.merchant):
+            log.info("a notice of nothing that is open", merchant=hint.merchant)
+
+    async def _look_all(self, merchant: str) -> None:
+        for entry in [entry for entry in self._open.values() if entry.merchant == merchant and entry.requested]:
+            if entry.ref is not None and self._may_act(entry):
+                await self._look(entry, entry.ref)
 
     # Watching for money
 

@@ -12,9 +12,12 @@ from typing import Final, NoReturn, assert_never
 
 from schemas.bolt11 import Network
 from services.payments import lud16, nwc
+from services.payments.btcpay import BtcpayStore
+from services.payments.btcpay_words import btcpay_calls
 from services.payments.cln import ClnNode
 from services.payments.cln_words import cln_calls
 from services.payments.credentials import (
+    BTCPAY,
     CLN,
     LNBITS,
     LND,
@@ -22,6 +25,7 @@ from services.payments.credentials import (
     NWC,
     PHOENIXD,
     BadCredential,
+    BtcpayCredential,
     ClnCredential,
     Credential,
     LnbitsCredential,
@@ -38,6 +42,7 @@ from services.payments.lnbits_calls import lnbits_calls
 from services.payments.lnd import LndNode
 from services.payments.lnd_words import lnd_calls
 from services.payments.lud16 import LightningAddress, Lud16Config
+from services.payments.notices import hook_url
 from services.payments.nwc import NwcConfig, NwcWallet
 from services.payments.phoenixd import PhoenixdNode, phoenixd_calls
 from services.payments.port import (
@@ -57,10 +62,13 @@ from services.payments.port import (
 from services.payments.simulated import SimulatedWallet
 
 SIMULATED: Final = "simulated"
-KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN)
+KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN, BTCPAY)
 """What a merchant's configuration may name."""
 
-OpenWallet = LnbitsAccount | NwcWallet | LightningAddress | PhoenixdNode | LndNode | ClnNode
+CALLED: Final = frozenset({LNBITS, PHOENIXD, BTCPAY})
+"""Those whose vendor may call us (PAY-16)."""
+
+OpenWallet = LnbitsAccount | NwcWallet | LightningAddress | PhoenixdNode | LndNode | ClnNode | BtcpayStore
 """Back-ends that hold connections, which somebody has to close."""
 
 
@@ -71,14 +79,18 @@ class Wallets:
         self,
         kind_of: Callable[[str], str | None],
         store: WalletStore,
-        simulated: SimulatedWallet,
+        simulated: SimulatedWallet | None,
         notify: Callable[[str], None] = lambda _: None,
         spare_kind_of: Callable[[str], str | None] = lambda _: None,
+        token_of: Callable[[str, str], str] = lambda _name, _kind: "",
     ) -> None:
         """`kind_of` gives a merchant's kind, None for one that is not known yet; `notify` shows the operator
-        a sentence as long as a wallet is missing; `spare_kind_of` is None for a merchant without a spare wallet."""
+        a sentence as long as a wallet is missing; `spare_kind_of` is None for a merchant without a spare wallet.
+
+        Without `simulated` nobody asks for play money; `token_of` is `hook_token` for a wallet's place and its kind."""
         self._spare_kind_of = spare_kind_of
         self._kind_of, self._store, self._simulated, self._notify = kind_of, store, simulated, notify
+        self._token_of = token_of
         self._made: dict[str, tuple[tuple[str | None, int], PaymentBackend]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -117,7 +129,7 @@ class Wallets:
     def _make(self, name: str, merchant: str, kind: str | None) -> PaymentBackend:
         if kind is None:
             return NoWallet("this shop is not configured (`ncc merchant list`)")
-        if kind == SIMULATED:
+        if kind == SIMULATED and self._simulated is not None:
             return self._simulated.account(merchant)
         try:
             credential = self._store.get(name)
@@ -126,7 +138,7 @@ class Wallets:
         if credential is None or credential.kind != kind:
             return NoWallet(f"this home has no {kind} wallet for it (`ncc wallet add`)")
         try:
-            return open_wallet(credential, self._store.book(name))
+            return open_wallet(credential, self._store.book(name), self._token_of(name, kind))
         except (Rejected, Unauthorized, BadCertificate) as error:
             return NoWallet(str(error))
 
@@ -137,17 +149,25 @@ class Wallets:
             task.add_done_callback(self._closing.discard)
 
 
-def open_wallet(credential: Credential, book: Path) -> OpenWallet:
+def open_wallet(credential: Credential, book: Path, token: str = "") -> OpenWallet:
     """The back-end that a credential opens, to be closed by whoever opens it; `book` is used where one is kept.
+
+    `token` stands in the address where its vendor calls (`hook_token`).
 
     Raises `BackendError` or `BadCertificate` for a credential that opens nothing.
     """
     network = credential.network or Network.BITCOIN
     match credential:
         case LnbitsCredential():
-            return LnbitsAccount(lnbits_calls(credential.url, credential.key), network)
+            webhook = hook_url(credential.called_at, token) if credential.called_at and token else ""
+            calls = lnbits_calls(credential.url, credential.key)
+            return LnbitsAccount(calls, network, token=token, webhook=webhook)
         case PhoenixdCredential():
-            return PhoenixdNode(phoenixd_calls(credential.url, credential.password), network)
+            calls = phoenixd_calls(credential.url, credential.password)
+            return PhoenixdNode(calls, network, webhook_secret=credential.webhook_secret)
+        case BtcpayCredential():
+            calls = btcpay_calls(credential.url, credential.key)
+            return BtcpayStore(calls, credential.store, network, webhook_secret=credential.webhook_secret)
         case LndCredential():
             return LndNode(lnd_calls(credential.url, credential.macaroon, credential.certificate), network)
         case ClnCredential():

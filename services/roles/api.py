@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from schemas.market.countries import currency_codes
 from schemas.market.describing import Offer
@@ -14,11 +15,15 @@ from schemas.topics import partition_of
 from services.api.address import Addresses
 from services.api.answers import Answers
 from services.api.app import Services, make_app
+from services.api.hooks import Hooks
 from services.api.places import Places
 from services.api.service import Door, make_door
 from services.api.shown_invoices import ShownInvoices
 from services.metrics.client import QueryClient
 from services.metrics.port import MetricsError
+from services.payments.credentials import WalletStore
+from services.payments.notices import HOOKS, hook_token
+from services.payments.wallets import CALLED, Wallets
 from services.rates.fixed import FixedRates
 from services.roles.http import serve
 from services.roles.stage import Stage, together
@@ -45,6 +50,16 @@ async def run(stage: Stage) -> None:
     if stage.settings.rate_sources:
         currencies |= currency_codes()
 
+    token_of = partial(hook_token, stage.secret(HOOKS))
+    wallets = Wallets(
+        partial(_called_kind, table),
+        WalletStore.of(stage.home),
+        None,
+        spare_kind_of=partial(_called_kind, table, is_spare=True),
+        token_of=token_of,
+    )
+    hooks = Hooks(table.all, token_of, wallets.backend_of, sinks.put_hint, spare_of=wallets.spare_of)
+
     def findings(merchant: str, offers: Sequence[Offer]) -> list[dict[str, str]]:
         known = table.get(merchant)
         found = lint_offers(merchant, offers, known.settings if known else ShopSettings(), int(time.time()), currencies)
@@ -65,6 +80,7 @@ async def run(stage: Stage) -> None:
             signer=stage.signer,
             lint=findings,
             raw=sinks,
+            called=hooks.told,
             standing=Places(
                 own_relays=stage.settings.relay_list,
                 discovery_relays=stage.settings.discovery_list,
@@ -77,19 +93,27 @@ async def run(stage: Stage) -> None:
     shown = ShownInvoices(stage.home.root / "addresses.db") if stage.settings.service_url else None
     if answers is not None and shown is not None:
         addresses = Addresses(table.all, sinks.send, _records(stage, tail), queries.rows, shown)
-        door = make_door(_door(stage, sinks, tail, table, queries, answers), addresses)
+        door = make_door(_door(stage, sinks, tail, table, queries, answers), addresses, hooks)
         serving.append(serve(door, stage.settings.service_url))
     stage.ready_when(lambda: tail.started.is_set() and table.ready.is_set())
     try:
         await together(tail.run(), table.run(), *serving, sinks.failure)
     finally:
         await queries.close()
+        await wallets.close()
         vault.close()
         if answers is not None:
             answers.close()
         if shown is not None:
             shown.close()
         await producer.stop()
+
+
+def _called_kind(table: MerchantTable, merchant: str, is_spare: bool = False) -> str | None:
+    """A merchant's kind of wallet where its vendor may call; no other is opened here."""
+    row = table.get(merchant)
+    kind = None if row is None else row.spare_wallet if is_spare else row.wallet
+    return kind if kind in CALLED else None
 
 
 def _door(

@@ -8,10 +8,12 @@ from typing import Any
 
 from services.brake import Brake
 from services.payments.credentials import WalletStore
+from services.payments.notices import HOOKS, hook_token
 from services.payments.role import PaymentsRole
 from services.payments.simulated import SimulatedWallet
 from services.payments.wallets import Wallets
 from services.roles.stage import Stage, follow, together
+from streams.hints import hear_hints
 from streams.merchants import MerchantTable
 from streams.sinks import Sinks
 from streams.stretch import journal_stretch
@@ -40,8 +42,8 @@ async def run(stage: Stage) -> None:
     async def send(command: Any) -> None:
         await sinks.send(command)
 
-    store = WalletStore.of(stage.home)
-    wallets = Wallets(kind_of, store, simulated, partial(notify, "missing"), spare_kind_of)
+    store, token_of = WalletStore.of(stage.home), partial(hook_token, stage.secret(HOOKS))
+    wallets = Wallets(kind_of, store, simulated, partial(notify, "missing"), spare_kind_of, token_of)
     role = PaymentsRole(
         wallets.backend_of, stage.secret("preimage"), send, wallets.spare_of, partial(notify, "failing")
     )
@@ -49,7 +51,8 @@ async def run(stage: Stage) -> None:
     try:
         await table.ready.wait()
         brake = Brake(role, partial(journal_stretch, stage.kafka))
-        await together(follow(stage, brake), role.sweep(), role.failure, brake.failure, holding)
+        hearing = hear_hints(stage.kafka, role.hinted)
+        await together(follow(stage, brake), role.sweep(), hearing, role.failure, brake.failure, holding)
     finally:
         holding.cancel()
         await role.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import cached_property
@@ -17,7 +16,7 @@ from schemas.signing import SignerDenies
 from services.config import Role, Settings
 from services.home import Home
 from services.relays.urls import normalise_relay_url
-from services.signer.keystore import Keystore, write_private
+from services.signer.keystore import Keystore, secret_of
 from services.signer.local import LocalSigner
 from services.signer.port import Signer
 from services.signer.remote import RemoteSigner
@@ -71,10 +70,7 @@ class Stage:
 
     def secret(self, name: str) -> bytes:
         """A secret of 32 random bytes in the home, made at first use by whichever role comes first."""
-        path = self.home.secrets / name
-        if not path.exists():
-            write_private(path, secrets.token_hex(32) + "\n")
-        return bytes.fromhex(path.read_text().strip())
+        return secret_of(self.home, name)
 
     def is_trusted_relay(self, url: str) -> bool:
         """Whether the operator vouches for this relay."""

@@ -67,6 +67,14 @@ class Keystore:
         return self._passphrase_file.read_text().strip()
 
 
+def secret_of(home: Home, name: str) -> bytes:
+    """A secret of 32 random bytes in the home, made at first use by whoever comes first."""
+    path = home.secrets / name
+    if not path.exists():
+        write_private(path, secrets.token_hex(32) + "\n")
+    return bytes.fromhex(path.read_text().strip())
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a whole file that only its owner may read, or nothing; an existing one is left as it is."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -229,6 +229,7 @@ def test_a_role_gets_the_files_it_needs_and_no_others(role: Role) -> None:
     assert (volumes.get(f"{HOME}/secrets") == ("vault", "rw")) == (name in NEEDS_VAULT)
     assert (f"{HOME}/secrets/preimage" in secrets) == (name == "payments")
     assert (f"{HOME}/secrets/wallets" in secrets) == (name == "payments")
+    assert (f"{HOME}/secrets/hooks" in secrets) == (name in {"payments", "api"})
     assert (f"{HOME}/secrets/pseudonym" in secrets) == (name == "metrics")
 
 

@@ -18,6 +18,7 @@ from schemas.payments import PaymentAxis
 from schemas.shops import ShopSettings
 from schemas.topics import TOPICS
 from schemas.values import Refusal, Waiting
+from services.api.hooks import Outcome
 from services.payments.wallets import KINDS
 from streams.domain.buyers import Silence
 from tests.docs.documents import DOCUMENTS, ROOT, anchors, commands, links, name_of, said_commands
@@ -36,6 +37,7 @@ TABLES: dict[str, type[StrEnum]] = {
     "Waiting for": Waiting,
     "Turned down because": Refusal,
     "Delivery": DeliveryState,
+    "A webhook call ends as": Outcome,
 }
 
 

@@ -10,6 +10,7 @@ import typer
 
 from services.cli.wallet_options import credential_of
 from services.payments.credentials import (
+    BtcpayCredential,
     ClnCredential,
     LnbitsCredential,
     LndCredential,
@@ -62,6 +63,40 @@ def test_a_nodes_credential_is_read_from_its_files(tmp_path: Path) -> None:
     cln = credential_of("cln", "https://node.example:3010", _file(tmp_path, RUNE), None, False)
     assert isinstance(cln, ClnCredential)
     assert (cln.rune.get_secret_value(), cln.certificate) == (RUNE, None)
+
+
+def test_what_a_vendor_signs_with_and_where_it_calls_are_read(tmp_path: Path) -> None:
+    """The secret from a file, the door as an address; a store of a BTCPay Server by its id."""
+    secret_file = tmp_path / "secret"
+    secret_file.write_text("what it signs with\n")
+    key_file, url = _file(tmp_path, "abc123"), "https://pay.example"
+    btcpay = credential_of("btcpay", url, key_file, None, False, None, secret_file, None, "9CiNzKoA")
+    assert isinstance(btcpay, BtcpayCredential)
+    assert (btcpay.place, btcpay.key.get_secret_value()) == (f"{url} 9CiNzKoA", "abc123")
+    phoenixd = credential_of("phoenixd", url, key_file, None, False, None, secret_file)
+    assert isinstance(phoenixd, PhoenixdCredential)
+    for called in (btcpay, phoenixd):
+        assert called.webhook_secret is not None
+        assert called.webhook_secret.get_secret_value() == "what it signs with"
+    lnbits = credential_of("lnbits", url, key_file, None, False, called_at="https://shop.example/")
+    assert isinstance(lnbits, LnbitsCredential)
+    assert lnbits.called_at == "https://shop.example"
+
+
+def test_a_vendor_that_cannot_be_called_back_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A door without TLS in the world, a secret file without a line, a store that is none."""
+    key_file, url, empty = _file(tmp_path, "abc123"), "https://pay.example", tmp_path / "empty"
+    empty.write_text("\n")
+    for kind, more in (
+        ("lnbits", {"called_at": "http://shop.example"}),
+        ("phoenixd", {"webhook_secret_file": empty}),
+        ("btcpay", {"store": "9CiN/../other"}),
+        ("btcpay", {}),
+    ):
+        with pytest.raises(typer.Exit):
+            credential_of(kind, url, key_file, None, False, **more)
+    said = capsys.readouterr().err
+    assert [word in said for word in ("--called-at", "signs its webhooks", "--store 9CiN", "--store ID")] == [True] * 4
 
 
 def test_a_certificate_that_is_none_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,9 +25,9 @@ from services.payments.port import (
     Observation,
     PaymentBackend,
     PaymentRequest,
-    Push,
     RefundWay,
     Rejected,
+    Unauthorized,
     Unsupported,
     check_request,
     preimage_for,
@@ -385,6 +385,14 @@ class PaymentBackendContract:
         if capabilities.refund is RefundWay.NONE:
             with pytest.raises(Unsupported):
                 await bench.backend.refund("refund-1", "lnbcrt1", 1000, max_fee_msat=0, timeout_s=TIMEOUT_S)
-        if capabilities.push is not Push.WEBHOOK:
+        if not capabilities.takes_notices:
             with pytest.raises(Unsupported):
                 await bench.backend.parse_notice("token", {}, b"{}")
+
+    @pytest.mark.req("PAY-16")
+    async def test_a_notice_that_proves_nothing_is_refused(self, bench: Bench) -> None:
+        """Neither an address that somebody made up nor a signature of nobody's leads to a look-up."""
+        if (await bench.capabilities()).takes_notices:
+            headers = {"X-Phoenix-Signature": "00" * 32, "BTCPay-Sig": "sha256=" + "00" * 32}
+            with pytest.raises(Unauthorized):
+                await bench.backend.parse_notice("token", headers, b"{}")

@@ -9,11 +9,12 @@ import pytest
 from pydantic import SecretStr
 
 from schemas.bolt11 import Network, decode
-from services.payments.credentials import ClnCredential, Credential, LndCredential, PhoenixdCredential
+from services.payments.credentials import BtcpayCredential, ClnCredential, Credential, LndCredential, PhoenixdCredential
 from services.payments.wallet_check import WalletCheck, check_wallet
 from services.payments.wallets import open_wallet
 from tests.services.payments.contract import MERCHANT, TIMEOUT_S
 from tests.support.certificates import self_signed
+from tests.support.scripted_btcpay import CREATE_RIGHT, KEY, STORE, VIEW, ScriptedBtcpay
 from tests.support.scripted_cln import RUNE, ScriptedCln, a_rune
 from tests.support.scripted_lnd import MACAROON, ScriptedLnd, a_macaroon
 from tests.support.scripted_nodes import Clock, Ledger
@@ -58,6 +59,21 @@ async def test_a_trial_of_an_lnd_finds_its_network_over_its_own_certificate(ledg
         weak = await trial_of(blind, tmp_path)
     assert weak.lacks == ("invoices:read",)
     assert "invoices:read" in weak.faults[0]
+    assert len(ledger.entries) == 1
+
+
+async def test_a_trial_of_a_btcpay_store_finds_its_network_and_a_key_that_lacks_something(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """With the two permissions that it needs; one that may not see its invoices is not tried."""
+    server = ScriptedBtcpay(ledger)
+    async with server.serve() as url:
+        good = BtcpayCredential(url=url, store=STORE, key=SecretStr(KEY))
+        found = await trial_of(good, tmp_path)
+        assert (found.network, found.faults, found.warnings) == (Network.REGTEST, (), ())
+        server.rights = (f"{CREATE_RIGHT}:{STORE}",)
+        weak = await trial_of(good, tmp_path)
+    assert weak.lacks == (VIEW,)
     assert len(ledger.entries) == 1
 
 

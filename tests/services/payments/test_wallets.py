@@ -12,9 +12,11 @@ from pydantic import SecretStr, ValidationError
 
 from schemas.bolt11 import Network
 from services.home import Home
+from services.payments.btcpay import BtcpayStore
 from services.payments.cln import ClnNode
 from services.payments.credentials import (
     BadCredential,
+    BtcpayCredential,
     ClnCredential,
     LnbitsCredential,
     LndCredential,
@@ -31,16 +33,28 @@ from services.payments.phoenixd import PhoenixdNode
 from services.payments.port import FROM_THE_START, BackendRef, PaymentBackend, Unauthorized
 from services.payments.simulated import SimulatedAccount, SimulatedWallet
 from services.payments.wallet_check import check_wallet
-from services.payments.wallets import KINDS, NoWallet, Wallets
+from services.payments.wallets import CALLED, KINDS, NoWallet, Wallets
 from tests.services.payments.contract import MERCHANT, TIMEOUT_S
 from tests.services.payments.scripted_lnbits import KEY, ScriptedLnbits
 
 OTHER = "d4" * 32
 NODE = "b889ff5b1513b641e2a139f661a661364979c5beee91842f8f0ef42ab558e9d4"
 NODES = (
-    PhoenixdCredential(url="http://127.0.0.1:9740", password=SecretStr("7171"), network=Network.TESTNET),
+    PhoenixdCredential(
+        url="http://127.0.0.1:9740",
+        password=SecretStr("7171"),
+        webhook_secret=SecretStr("7171 too"),
+        network=Network.TESTNET,
+    ),
     LndCredential(url="https://127.0.0.1:8080", macaroon=SecretStr("7171"), network=Network.SIGNET),
     ClnCredential(url="https://127.0.0.1:3010", rune=SecretStr("7171"), network=Network.REGTEST),
+    BtcpayCredential(
+        url="https://127.0.0.1",
+        store="9CiN",
+        key=SecretStr("7171"),
+        webhook_secret=SecretStr("7171 too"),
+        network=Network.SIGNET,
+    ),
 )
 CREDENTIAL = LnbitsCredential(url="https://lnbits.example", key=SecretStr(KEY), network=Network.BITCOIN)
 
@@ -149,8 +163,12 @@ async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_g
         PhoenixdNode,
         LndNode,
         ClnNode,
+        BtcpayStore,
     ]
-    assert {"simulated", "lnbits", "nwc", "lud16", "phoenixd", "lnd", "cln"} == set(KINDS)
+    assert {"simulated", "lnbits", "nwc", "lud16", "phoenixd", "lnd", "cln", "btcpay"} == set(KINDS)
+    called = {type(backend) for backend in given if backend.capabilities.takes_notices}
+    assert called == {LnbitsAccount, PhoenixdNode, BtcpayStore}
+    assert {"lnbits", "phoenixd", "btcpay"} == CALLED
     await wallets.close()
 
 
