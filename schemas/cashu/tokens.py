@@ -34,9 +34,9 @@ _HEX: Final = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
 _TO_STANDARD: Final = str.maketrans("-_", "+/")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Dleq:
-    """A mint's proof for whoever was given a proof of its (NUT-12); scalars in hex."""
+    """A mint's proof for whoever was given ecash of its (NUT-12), scalars in hex; `r` is the payer's own."""
 
     e: str
     s: str

@@ -14,9 +14,17 @@ from services.cli.client import Stack
 from services.cli.merchant import Who, find_merchant
 from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail, fields, table
+from services.cli.wallet_ecash import purses, withdraw
 from services.cli.wallet_options import credential_of
 from services.home import Home as HomeFolder
-from services.payments.credentials import BadCredential, Credential, WalletStore, is_same_wallet, spare_of
+from services.payments.credentials import (
+    BadCredential,
+    CashuCredential,
+    Credential,
+    WalletStore,
+    is_same_wallet,
+    spare_of,
+)
 from services.payments.port import BackendError
 from services.payments.simulated import PaymentRefused, SimulatedWallet
 from services.payments.wallet_check import WalletCheck, check_wallet
@@ -24,7 +32,7 @@ from services.payments.wallets import SIMULATED, open_wallet
 
 CHECK_TIMEOUT_S = 20.0
 MOST_SATS = 21_000_000 * 100_000_000
-KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, or simulated for money that is not real."
+KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, cashu, or simulated for money that is not real."
 KEY_HELP = (
     "lnbits: file with the wallet's invoice key. nwc: with its connection. phoenixd: with its limited password."
     " lnd: its invoice.macaroon. cln: with a rune. - is the input."
@@ -37,6 +45,7 @@ UNPAID = (
 wallet_app = typer.Typer(no_args_is_help=True, help="Where each shop is paid into.")
 app = typer.Typer()
 app.add_typer(wallet_app, name="wallet")
+wallet_app.command("withdraw")(withdraw)
 
 Despite = Annotated[
     bool, typer.Option("--despite-open", help="Even while buyers hold invoices of the wallet the shop has now.")
@@ -67,6 +76,12 @@ def wallet_add(
     own_network: Annotated[
         bool, typer.Option("--own-network", help="nwc, lud16: its server is in your own network, TLS or not.")
     ] = False,
+    mint: Annotated[
+        list[str] | None, typer.Option(help="cashu: a mint whose ecash is taken, https://HOST; may be given again.")
+    ] = None,
+    cap_sats: Annotated[
+        int | None, typer.Option(min=1, max=MOST_SATS, help="cashu: what may lie at one mint; 1,000,000 if not said.")
+    ] = None,
     despite_open: Despite = False,
     spare: Spare = False,
     json_: Json = False,
@@ -75,7 +90,7 @@ def wallet_add(
     stack = Stack(home or Path())
     row = find_merchant(stack, who)
     store = WalletStore.of(HomeFolder(home or Path()))
-    credential = credential_of(kind, url, key_file, address, own_network, cert_file)
+    credential = credential_of(kind, url, key_file, address, own_network, cert_file, mint, cap_sats)
     if not spare and not _is_open(store, row, credential):
         _refuse_while_open(stack, row, despite_open)
     found: WalletCheck | None = None
@@ -105,6 +120,8 @@ def wallet_check(who: Who, home: Home = None, json_: Json = False) -> None:
         shown = _shown(row["name"], SIMULATED, None, None)
     else:
         shown = _shown(row["name"], credential.kind, credential, _checked(store, credential, row))
+        if isinstance(credential, CashuCredential):
+            shown |= purses(store, credential, row["public_key"])
     if json_:
         as_json(shown)
     else:
@@ -238,7 +255,8 @@ def _checked(store: WalletStore, credential: Credential, row: dict[str, Any], pl
     """What a live try found; ends with a sentence where the wallet cannot be used."""
 
     async def check() -> WalletCheck:
-        backend = open_wallet(credential, store.book(place or row["public_key"]))
+        key = place or row["public_key"]
+        backend = open_wallet(credential, store.book(key), store.seed(key))
         try:
             return await check_wallet(backend, row["public_key"], int(time.time()), CHECK_TIMEOUT_S)
         finally:

@@ -8,16 +8,20 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from schemas.cashu.tokens import mint_name
 from schemas.lnurl import AddressRefused, read_address
 from schemas.nostr.nip47 import ConnectionRefused, read_connection
 from services.cli.output import fail
+from services.payments.cashu import CAP_SATS
 from services.payments.cln_rune import BadRune, read_rune
 from services.payments.credentials import (
+    CASHU,
     CLN,
     LNBITS,
     LND,
     NWC,
     PHOENIXD,
+    CashuCredential,
     ClnCredential,
     Credential,
     LnbitsCredential,
@@ -32,6 +36,7 @@ from services.payments.wallets import KINDS, SIMULATED
 
 LNBITS_KEY_CHARS_MAX = 128
 PASSWORD_CHARS_MAX = 256
+MINTS_MAX = 10
 INPUT = Path("-")
 
 
@@ -42,6 +47,8 @@ def credential_of(
     address: str | None,
     own_network: bool,
     cert_file: Path | None = None,
+    mints: list[str] | None = None,
+    cap_sats: int | None = None,
 ) -> Credential | None:
     """What the options name, not tried yet; None for simulated money. Ends with a sentence where they do not fit."""
     if kind not in KINDS:
@@ -58,6 +65,8 @@ def credential_of(
         return _lnd(url, key_file, cert_file)
     if kind == CLN:
         return _cln(url, key_file, cert_file)
+    if kind == CASHU:
+        return _cashu(mints or [], cap_sats)
     return _lud16(address, own_network)
 
 
@@ -123,11 +132,18 @@ def _cln(url: str | None, key_file: Path | None, cert_file: Path | None) -> Cred
     return ClnCredential(url=_url(url), rune=SecretStr(rune), certificate=_certificate(cert_file))
 
 
-def _url(url: str) -> str:
+def _cashu(mints: list[str], cap_sats: int | None) -> Credential:
+    if not mints or len(mints) > MINTS_MAX:
+        fail(f"a cashu wallet needs --mint https://HOST for each mint whose ecash is taken, {MINTS_MAX} at most", 2)
+    named = tuple(dict.fromkeys(mint_name(_url(mint, "--mint")) for mint in mints))
+    return CashuCredential(mints=named, cap_sats=cap_sats or CAP_SATS)
+
+
+def _url(url: str, option: str = "--url") -> str:
     try:
         return wallet_url(url)
     except BadWalletUrl as bad:
-        fail(f"--url {url}: {bad}", 2)
+        fail(f"{option} {url}: {bad}", 2)
 
 
 def _certificate(cert_file: Path | None) -> str | None:

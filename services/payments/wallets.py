@@ -12,9 +12,13 @@ from typing import Final, NoReturn, assert_never
 
 from schemas.bolt11 import Network
 from services.payments import lud16, nwc
+from services.payments.cashu import EcashWallet
+from services.payments.cashu_book import Book as EcashBook
+from services.payments.cashu_mint import Mint
 from services.payments.cln import ClnNode
 from services.payments.cln_words import cln_calls
 from services.payments.credentials import (
+    CASHU,
     CLN,
     LNBITS,
     LND,
@@ -22,6 +26,7 @@ from services.payments.credentials import (
     NWC,
     PHOENIXD,
     BadCredential,
+    CashuCredential,
     ClnCredential,
     Credential,
     LnbitsCredential,
@@ -57,10 +62,10 @@ from services.payments.port import (
 from services.payments.simulated import SimulatedWallet
 
 SIMULATED: Final = "simulated"
-KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN)
+KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN, CASHU)
 """What a merchant's configuration may name."""
 
-OpenWallet = LnbitsAccount | NwcWallet | LightningAddress | PhoenixdNode | LndNode | ClnNode
+OpenWallet = LnbitsAccount | NwcWallet | LightningAddress | PhoenixdNode | LndNode | ClnNode | EcashWallet
 """Back-ends that hold connections, which somebody has to close."""
 
 
@@ -74,11 +79,14 @@ class Wallets:
         simulated: SimulatedWallet,
         notify: Callable[[str], None] = lambda _: None,
         spare_kind_of: Callable[[str], str | None] = lambda _: None,
+        door: str | None = None,
     ) -> None:
         """`kind_of` gives a merchant's kind, None for one that is not known yet; `notify` shows the operator
-        a sentence as long as a wallet is missing; `spare_kind_of` is None for a merchant without a spare wallet."""
+        a sentence as long as a wallet is missing; `spare_kind_of` is None for a merchant without a spare wallet.
+        `door` is where buyers may post ecash."""
         self._spare_kind_of = spare_kind_of
         self._kind_of, self._store, self._simulated, self._notify = kind_of, store, simulated, notify
+        self._door = door
         self._made: dict[str, tuple[tuple[str | None, int], PaymentBackend]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -126,7 +134,8 @@ class Wallets:
         if credential is None or credential.kind != kind:
             return NoWallet(f"this home has no {kind} wallet for it (`ncc wallet add`)")
         try:
-            return open_wallet(credential, self._store.book(name))
+            post_to = None if self._door is None else f"{self._door.rstrip('/')}/ecash/{merchant}"
+            return open_wallet(credential, self._store.book(name), self._store.seed(name), post_to)
         except (Rejected, Unauthorized, BadCertificate) as error:
             return NoWallet(str(error))
 
@@ -137,8 +146,12 @@ class Wallets:
             task.add_done_callback(self._closing.discard)
 
 
-def open_wallet(credential: Credential, book: Path) -> OpenWallet:
+def open_wallet(
+    credential: Credential, book: Path, seed: bytes | None = None, post_to: str | None = None
+) -> OpenWallet:
     """The back-end that a credential opens, to be closed by whoever opens it; `book` is used where one is kept.
+
+    For ecash, `seed` is the merchant's own (`WalletStore.seed`), and `post_to` where it may be posted.
 
     Raises `BackendError` or `BadCertificate` for a credential that opens nothing.
     """
@@ -165,8 +178,17 @@ def open_wallet(credential: Credential, book: Path) -> OpenWallet:
             return lud16.account_from(
                 Lud16Config(credential.address, book, credential.network, is_trusted=lambda netloc: netloc == own)
             )
+        case CashuCredential():
+            assert seed is not None, "ecash is opened with the merchant's seed"
+            mints, own = [Mint(url) for url in credential.mints], EcashBook(ecash_book(book), seed)
+            return EcashWallet(mints, own, seed, cap_sats=credential.cap_sats, post_to=post_to)
         case _:
             assert_never(credential)
+
+
+def ecash_book(book: Path) -> Path:
+    """Where a merchant's ecash stands, beside the book of other kinds; it outlives a credential, since it is money."""
+    return book.with_suffix(".ecash.db")
 
 
 class NoWallet:

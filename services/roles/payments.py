@@ -40,8 +40,8 @@ async def run(stage: Stage) -> None:
     async def send(command: Any) -> None:
         await sinks.send(command)
 
-    store = WalletStore.of(stage.home)
-    wallets = Wallets(kind_of, store, simulated, partial(notify, "missing"), spare_kind_of)
+    store, door = WalletStore.of(stage.home), stage.settings.service_url or None
+    wallets = Wallets(kind_of, store, simulated, partial(notify, "missing"), spare_kind_of, door)
     role = PaymentsRole(
         wallets.backend_of, stage.secret("preimage"), send, wallets.spare_of, partial(notify, "failing")
     )
