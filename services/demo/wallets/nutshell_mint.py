@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +73,10 @@ class NutshellMint:
     def restart(self, *, fee_ppk: int | None = None, derivation_path: str | None = None) -> None:
         """Stop and start, with another fee or another keyset if one is named."""
         self.stop()
+        if derivation_path not in {None, self.derivation_path}:
+            with closing(sqlite3.connect(self.folder / "mint" / "mint.sqlite3")) as database:
+                database.execute("UPDATE keysets SET active = 0")  # its own way to do so needs certificates
+                database.commit()
         self.fee_ppk = self.fee_ppk if fee_ppk is None else fee_ppk
         self.derivation_path = derivation_path or self.derivation_path
         self.start()
