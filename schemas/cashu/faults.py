@@ -30,6 +30,9 @@ class TokenFault(StrEnum):
     ALREADY_USED = "already_used"
     ALREADY_PAID = "already_paid"
     UNKNOWN_REQUEST = "unknown_request"
+    NOT_PAYABLE = "not_payable"
+    TOO_MANY_TOKENS = "too_many_tokens"
+    NOT_TAKEN = "not_taken"
     SPENT = "spent"
     MINT_REFUSES = "mint_refuses"
 

@@ -5,10 +5,12 @@ A token is a stranger's text and bearer money at once: everything in it is bound
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -75,6 +77,11 @@ class Token:
     proofs: tuple[Proof, ...]
 
     @property
+    def digest(self) -> str:
+        """Its name, which gives nothing of it away: 64 hex digits, of its proofs' points in any order."""
+        return digest_of(proof.y for proof in self.proofs)
+
+    @property
     def amount(self) -> int:
         """What its proofs come to, in its unit, before the mint's fee."""
         return sum(proof.amount for proof in self.proofs)
@@ -129,6 +136,11 @@ def unpack(text: str) -> bytes:
         return b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except (Base64Error, ValueError):
         raise TokenRefused(TokenFault.BAD_ENCODING) from None
+
+
+def digest_of(ys: Iterable[str]) -> str:
+    """The name of a token of proofs with these points."""
+    return hashlib.sha256("".join(sorted(ys)).encode()).hexdigest()
 
 
 def mint_name(url: str) -> str:

@@ -15,6 +15,8 @@ TEXTS: Mapping[P, str] = {
     "Du bekommst dafür eine neue Zahlungsanforderung.",
     P.SURPLUS: "Du hast {sats} Sats zu viel bezahlt; der Shop schuldet sie dir.",
     P.OWED: "Die {sats} Sats, die angekommen sind, werden erstattet.",
+    P.TOKEN_REFUSED: "Dein Ecash wurde nicht angenommen ({reason}), die Bestellung ist also noch nicht bezahlt; "
+    "bitte bezahle die Anfrage noch einmal.",
     P.REVERSED: "Deine Zahlung von {sats} Sats wurde zurückgenommen; der Shop kümmert sich darum.",
     P.WAIVED: "Deine Bestellung geht trotzdem weiter; es ist nichts mehr zu zahlen.",
     P.INCLUDES: "Darin enthalten: {taxes}.",

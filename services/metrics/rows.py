@@ -29,6 +29,7 @@ from schemas.catalogue import (
     ShippingOptionRecorded,
     Withdrawn,
 )
+from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.freezes import MerchantFrozen, MerchantThawed
 from schemas.goods import GoodsSet, PickupReady
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
@@ -238,6 +239,10 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
         case AddressClaimed():
             return [row._replace(subject=short(event.intent_id))]
         case AssignmentRefused():
+            return [row._replace(subject=short(event.intent_id), reason=event.reason.value)]
+        case TokenHandedIn():
+            return [row._replace(subject=short(event.intent_id))]
+        case TokenRefused():
             return [row._replace(subject=short(event.intent_id), reason=event.reason.value)]
         case PaymentDropped():
             return [row._replace(subject=short(event.intent_id))]

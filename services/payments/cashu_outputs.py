@@ -6,8 +6,7 @@ chance, and no other token ever has the same.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.cashu.blinding import blind, is_proven, scalar_of, unblind
@@ -30,11 +29,6 @@ class Attempt:
     number: int
     keyset: str
     amounts: tuple[int, ...]
-
-
-def digest_of(ys: Iterable[str]) -> str:
-    """A token's name here: 64 hex digits, of its proofs' points in any order."""
-    return hashlib.sha256("".join(sorted(ys)).encode()).hexdigest()
 
 
 def lock_key(seed: bytes) -> SecretKey:

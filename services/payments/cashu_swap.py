@@ -20,11 +20,11 @@ from schemas.cashu.blinding import is_proven_to_another
 from schemas.cashu.faults import TokenFault, TokenRefused
 from schemas.cashu.keysets import Keyset, KeysetRefused, expand, fee_of, make_up
 from schemas.cashu.locks import open_lock, read_lock
-from schemas.cashu.tokens import SAT, Proof, Token
+from schemas.cashu.tokens import SAT, Proof, Token, digest_of
 from services.payments.asking import left_s, monotonic_s
 from services.payments.cashu_book import Asked, Book, Handed
 from services.payments.cashu_mint import OTHER_KEYSET, PENDING, SPENT, Mint, MintRefused, Signed
-from services.payments.cashu_outputs import Attempt, BadSignature, digest_of, lock_key, outputs_of, proofs_of
+from services.payments.cashu_outputs import Attempt, BadSignature, lock_key, outputs_of, proofs_of
 from services.payments.port import Retry, Unknown
 
 WHOM: Final = "the mint"
