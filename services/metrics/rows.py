@@ -236,13 +236,9 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
         case AddressClosed():
             closed = row._replace(subject=short(event.intent_id), amount_msat=int64(event.amount_msat))
             return [closed._replace(reason=event.closing.value)]
-        case AddressClaimed():
+        case AddressClaimed() | TokenHandedIn():
             return [row._replace(subject=short(event.intent_id))]
-        case AssignmentRefused():
-            return [row._replace(subject=short(event.intent_id), reason=event.reason.value)]
-        case TokenHandedIn():
-            return [row._replace(subject=short(event.intent_id))]
-        case TokenRefused():
+        case AssignmentRefused() | TokenRefused():
             return [row._replace(subject=short(event.intent_id), reason=event.reason.value)]
         case PaymentDropped():
             return [row._replace(subject=short(event.intent_id))]

@@ -15,6 +15,7 @@ import structlog
 
 from schemas.addresses import AddressPaid, AddressReversed, InvoiceMade, InvoiceRefused, InvoiceWanted
 from schemas.crash_points import Point, reach
+from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import OrderMoved, OrderStatus
 from schemas.payments import (
@@ -41,6 +42,7 @@ from services.payments.port import (
     Unauthorized,
     Unsupported,
 )
+from services.payments.token_taking import OpenToken, TokenTaker, no_tokens
 from services.payments.ways import Ways
 
 SWEEP_EVERY_S = 15.0
@@ -62,6 +64,7 @@ class PaymentsRole:
         send: Callable[[Command], Awaitable[None]],
         spare_of: Callable[[str], PaymentBackend | None] = lambda _: None,
         notify: Callable[[str], None] = lambda _: None,
+        open_token: OpenToken = no_tokens,
     ) -> None:
         """`spare_of` gives the wallet that stands in for a merchant's own; for `notify` see `Ways`."""
         self._ways = Ways(backend_of, spare_of, time.monotonic, notify)
@@ -77,6 +80,9 @@ class PaymentsRole:
             self._ways, self._heed, lambda merchant: merchant in self._frozen, self._say_reversed
         )
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tokens = TokenTaker(
+            backend_of, open_token, self._say_of, lambda p, m: p in self._live and m not in self._frozen, self._fail
+        )
 
     async def begin(self, partition: int) -> int | None:
         """A partition is ours; nothing is done for it until it has been read to its end."""
@@ -96,6 +102,8 @@ class PaymentsRole:
                 case PaymentReported() | PaymentAnnounced():
                     for entry in self._of_order(event.order.ref):
                         self._look_soon(entry)
+                case TokenHandedIn() | TokenRefused():
+                    self._tokens.note(event, record.merchant, partition, offset)
                 case PaymentPartReceived() | PaymentSettled():
                     self._note(event)
                 case AddressPaid():
@@ -113,6 +121,7 @@ class PaymentsRole:
     async def caught_up(self, partition: int) -> None:
         """Do what is owed: make what is missing, look up what may have been paid while nobody watched."""
         self._live.add(partition)
+        self._tokens.resume()
         for entry in [entry for entry in self._open.values() if entry.partition == partition]:
             self._ensure_soon(entry.intent_id, partition)
             if entry.requested:
@@ -120,11 +129,13 @@ class PaymentsRole:
 
     def needed_from(self, partition: int, next_offset: int) -> int:
         """The record that wanted the oldest request still open."""
-        return min((e.offset for e in self._open.values() if e.partition == partition), default=next_offset)
+        oldest = min((e.offset for e in self._open.values() if e.partition == partition), default=next_offset)
+        return self._tokens.needed_from(partition, oldest)
 
     async def end(self, partition: int) -> None:
         """Another process takes the partition's requests over."""
         self._live.discard(partition)
+        self._tokens.end(partition)
         self._frozen = {merchant: held for merchant, held in self._frozen.items() if held != partition}
         for entry in [entry for entry in self._open.values() if entry.partition == partition]:
             self._forget(entry.intent_id)
@@ -136,12 +147,13 @@ class PaymentsRole:
         tasks = [task for name, task in self._tasks.items() if name.partition(":")[2] in intents]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, self._tokens.hold(merchant), return_exceptions=True)
         return None
 
     async def thaw(self, partition: int, merchant: str) -> None:
         """Do what is owed now that everything was read: make, cancel, and look for money that came meanwhile."""
         self._frozen.pop(merchant, None)
+        self._tokens.resume()
         self._listeners.listen_anew(merchant)
         for entry in [entry for entry in self._open.values() if entry.merchant == merchant]:
             self._ensure_soon(entry.intent_id, partition)
@@ -173,7 +185,7 @@ class PaymentsRole:
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, self._tokens.close(), return_exceptions=True)
         await self._listeners.close()
 
     # Making requests
@@ -379,7 +391,11 @@ class PaymentsRole:
         def finished(done: asyncio.Task[None]) -> None:
             if self._tasks.get(name) is done:
                 del self._tasks[name]
-            if not done.cancelled() and (error := done.exception()) is not None and not self.failure.done():
-                self.failure.set_exception(error)
+            if not done.cancelled() and (error := done.exception()) is not None:
+                self._fail(error)
 
         task.add_done_callback(finished)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.failure.done():
+            self.failure.set_exception(error)

@@ -50,11 +50,13 @@ class EcashPurse:
         proofs = [_proof(one, name, r, keyset) for one, name, r in zip(made["signatures"], names, factors, strict=True)]
         return Token(self.mint, SAT, tuple(proofs))
 
-    async def pay(self, text: str) -> None:
-        """Pay a request in full. Raises `NotTaken`."""
+    async def pay(self, text: str) -> str:
+        """Pay a request in full; gives the token's name. Raises `NotTaken`."""
         request = read_request(text)
         assert request.amount is not None, "a shop's request names its amount"
-        await self.post(request, await self.token(request.amount, request.lock_key))
+        token = await self.token(request.amount, request.lock_key)
+        await self.post(request, token)
+        return token.digest
 
     async def post(self, request: EcashRequest, token: Token) -> dict[str, Any]:
         """Hand a token in where a request says. Raises `NotTaken`."""
