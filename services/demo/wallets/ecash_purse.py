@@ -50,6 +50,13 @@ class EcashPurse:
         proofs = [_proof(one, name, r, keyset) for one, name, r in zip(made["signatures"], names, factors, strict=True)]
         return Token(self.mint, SAT, tuple(proofs))
 
+    async def blinded(self, sats: int) -> list[dict[str, Any]]:
+        """Outputs for so much ecash, to be signed for other ecash; what they are for is forgotten."""
+        async with httpx.AsyncClient(base_url=self.mint, timeout=CALL_TIMEOUT_S, trust_env=False) as http:
+            keyset = await self._keyset(http)
+        fresh = [(part, blind(secrets.token_bytes(32), secrets.token_bytes(32))) for part in make_up(sats, keyset)]
+        return [{"amount": part, "id": keyset.id, "B_": point.hex()} for part, point in fresh]
+
     async def pay(self, text: str) -> str:
         """Pay a request in full; gives the token's name. Raises `NotTaken`."""
         request = read_request(text)
