@@ -18,6 +18,7 @@ from services.cli.wallet_ecash import purses, withdraw
 from services.cli.wallet_options import credential_of
 from services.home import Home as HomeFolder
 from services.payments.credentials import (
+    CASHU,
     BadCredential,
     CashuCredential,
     Credential,
@@ -91,6 +92,8 @@ def wallet_add(
     row = find_merchant(stack, who)
     store = WalletStore.of(HomeFolder(home or Path()))
     credential = credential_of(kind, url, key_file, address, own_network, cert_file, mint, cap_sats)
+    if spare and kind == CASHU:
+        fail("ecash cannot stand in for another wallet: tokens are handed to the shop's own", 2)
     if not spare and not _is_open(store, row, credential):
         _refuse_while_open(stack, row, despite_open)
     found: WalletCheck | None = None

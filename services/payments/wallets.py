@@ -180,8 +180,8 @@ def open_wallet(
             )
         case CashuCredential():
             assert seed is not None, "ecash is opened with the merchant's seed"
-            mints, own = [Mint(url) for url in credential.mints], EcashBook(ecash_book(book), seed)
-            return EcashWallet(mints, own, seed, cap_sats=credential.cap_sats, post_to=post_to)
+            mints, kept = [Mint(url) for url in credential.mints], EcashBook(ecash_book(book), seed)
+            return EcashWallet(mints, kept, seed, cap_sats=credential.cap_sats, post_to=post_to)
         case _:
             assert_never(credential)
 

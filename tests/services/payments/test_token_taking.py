@@ -46,7 +46,7 @@ class EcashTill:
     def __init__(self, folder: Path, mint: ScriptedMint, boxes: dict[str, str]) -> None:
         self.mint, self.boxes, self.said = mint, boxes, list[Command]()
         self.wallet = EcashWallet([Mint(URL, mint.transport)], Book(folder / "ecash.db", SEED), SEED)
-        self.role = PaymentsRole(lambda _: self.wallet, b"\x01" * 32, self.hear, self.opened)
+        self.role = PaymentsRole(lambda _: self.wallet, b"\x01" * 32, self.hear, open_token=self.opened)
 
     async def hear(self, command: Command) -> None:
         self.said.append(command)
@@ -215,7 +215,7 @@ async def test_a_token_for_a_wallet_that_takes_none_is_refused(tmp_path: Path, m
     async def hear(command: Command) -> None:
         said.append(command)
 
-    role = PaymentsRole(simulated.account, b"\x01" * 32, hear, no_tokens)
+    role = PaymentsRole(simulated.account, b"\x01" * 32, hear, open_token=no_tokens)
     await role.begin(0)
     await role.caught_up(0)
     await role.take(0, 0, a_record(0, MERCHANT, handed_in(mint.token(1))))
