@@ -42,7 +42,7 @@ from services.payments.port import (
     Unauthorized,
     Unsupported,
 )
-from services.payments.token_taking import OpenToken, TokenTaker, no_tokens
+from services.payments.token_taking import OpenToken, Owed, TokenTaker, no_tokens
 from services.payments.ways import Ways
 
 SWEEP_EVERY_S = 15.0
@@ -167,7 +167,7 @@ class PaymentsRole:
             await asyncio.sleep(SWEEP_EVERY_S)
             now_s = int(time.time())
             for entry in list(self._open.values()):
-                if self._may_act(entry.partition, entry.merchant) and entry.is_over(now_s):
+                if self._may_act(entry) and entry.is_over(now_s):
                     self._forget(entry.intent_id)
                 elif entry.ref is None and not entry.gone:  # given up for a reason that may have passed: a wrong clock
                     self._ensure_soon(entry.intent_id, entry.partition)
@@ -190,11 +190,7 @@ class PaymentsRole:
 
     def _ensure_soon(self, intent_id: str, partition: int) -> None:
         entry = self._open.get(intent_id)
-        if (
-            entry is None
-            or not self._may_act(entry.partition, entry.merchant)
-            or (entry.dropped and not entry.requested)
-        ):
+        if entry is None or not self._may_act(entry) or (entry.dropped and not entry.requested):
             return
         self._listeners.listen(entry.merchant)
         if entry.ref is None:
@@ -298,7 +294,7 @@ class PaymentsRole:
             await self._say_of(merchant, body.payment_hash, body)
 
     def _look_soon(self, entry: Open) -> None:
-        if self._may_act(entry.partition, entry.merchant) and entry.ref is not None:
+        if self._may_act(entry) and entry.ref is not None:
             self._spawn(f"look:{entry.intent_id}", self._look(entry, entry.ref))
 
     async def _look(self, entry: Open, ref: BackendRef) -> None:
@@ -331,9 +327,9 @@ class PaymentsRole:
         if entry.ref is None:
             self._ensure_soon(entry.intent_id, entry.partition)
 
-    def _may_act(self, partition: int, merchant: str) -> bool:
-        """Whether a partition was read to its end, and a merchant's effects do not wait."""
-        return partition in self._live and merchant not in self._frozen
+    def _may_act(self, entry: Open | Owed) -> bool:
+        """Whether its partition was read to its end, and its merchant's effects do not wait."""
+        return entry.partition in self._live and entry.merchant not in self._frozen
 
     def _of_order(self, ref: str) -> list[Open]:
         return [entry for entry in self._open.values() if entry.order_ref == ref]
@@ -365,7 +361,7 @@ class PaymentsRole:
         entry.dropped = True
         if entry.ref is None and not entry.requested:
             self._forget(intent_id)
-        elif entry.ref is not None and self._may_act(entry.partition, entry.merchant):
+        elif entry.ref is not None and self._may_act(entry):
             self._spawn(f"cancel:{intent_id}", self._cancel(entry, entry.ref))
 
     async def _cancel(self, entry: Open, ref: BackendRef) -> None:

@@ -48,7 +48,9 @@ class TakesTokens(Protocol):
 
 
 @dataclass(slots=True)
-class _Owed:
+class Owed:
+    """A token that was handed in, and the record that brought it."""
+
     event: TokenHandedIn
     merchant: str
     partition: int
@@ -64,27 +66,27 @@ class TokenTaker:
         backend_of: Callable[[str], PaymentBackend],
         open_token: OpenToken,
         say: Say,
-        may_act: Callable[[int, str], bool],
+        may_act: Callable[[Owed], bool],
         fail: Callable[[BaseException], None],
     ) -> None:
-        """`may_act` says whether a partition was read to its end and a merchant's effects do not wait; `fail` stops
-        the role for what is no back-end's fault."""
+        """`may_act` says whether a token's partition was read to its end and its merchant's effects do not wait;
+        `fail` stops the role for what is no back-end's fault."""
         self._backend_of, self._open_token, self._say = backend_of, open_token, say
         self._may_act, self._fail = may_act, fail
-        self._owed: dict[str, _Owed] = {}
+        self._owed: dict[str, Owed] = {}
 
     def note(self, event: TokenHandedIn | Refusal, merchant: str, partition: int, offset: int) -> None:
         """A record brought a token, or the journal has that one was refused."""
         if isinstance(event, Refusal):
             self._forget(event.token_id)
             return
-        self._owed[event.token_id] = _Owed(event, merchant, partition, offset)
+        self._owed[event.token_id] = Owed(event, merchant, partition, offset)
         self.resume()
 
     def resume(self) -> None:
         """Take up what is owed and may be done now."""
         for name, owed in self._owed.items():
-            if owed.task is None and self._may_act(owed.partition, owed.merchant):
+            if owed.task is None and self._may_act(owed):
                 owed.task = asyncio.ensure_future(self._take(name, owed))
                 owed.task.add_done_callback(self._done)
 
@@ -114,7 +116,7 @@ class TokenTaker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _take(self, name: str, owed: _Owed) -> None:
+    async def _take(self, name: str, owed: Owed) -> None:
         event, pause_s, tries = owed.event, PAUSE_FIRST_S, 0
         ref = reference(event.intent_id)
         while True:
@@ -141,7 +143,7 @@ class TokenTaker:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
 
-    async def _say_seen(self, owed: _Owed, seen: Observation) -> None:
+    async def _say_seen(self, owed: Owed, seen: Observation) -> None:
         body = ObservePayment(
             order=owed.event.order,
             intent_id=owed.event.intent_id,
@@ -151,7 +153,7 @@ class TokenTaker:
         )
         await self._say(owed.merchant, owed.event.intent_id, body, f":{seen.state}:{seen.gross_msat}")
 
-    def _opened(self, owed: _Owed) -> Token:
+    def _opened(self, owed: Owed) -> Token:
         text = self._open_token(owed.merchant, owed.event.sealed)
         if text is None:
             raise TokenRefused(TokenFault.NOT_TAKEN)

@@ -12,6 +12,7 @@ import pytest
 from schemas.cashu.requests import read_request
 from schemas.cashu.tokens import Token, read_token
 from services.demo import story
+from services.demo.people import Buyer
 from services.demo.wallets.ecash_purse import EcashPurse, NotTaken, said
 from services.demo.wallets.nutshell_mint import nutshell_mint
 from services.embedded.ports import free_port
@@ -60,8 +61,7 @@ async def test_a_shop_is_paid_in_ecash_and_refuses_what_is_none(tmp_path: Path) 
             ):
                 with pytest.raises(NotTaken, match=why):
                     await purse.post(asked, bad)
-            told = [m.rumor.content for m in buyer.of_order(order_id)]
-            assert any("spent" in text for text in told)
+            await shop.until(lambda: _told(buyer, "(spent)"), "the word to the buyer")
             assert (await shop.until(lambda: _row(shop, order_id), "the order"))["status"] == "pending"
 
             assert await purse.post(asked, good) == {"state": "settled"}
@@ -84,6 +84,10 @@ async def test_a_shop_is_paid_in_ecash_and_refuses_what_is_none(tmp_path: Path) 
                 assert _hits(home, token) == []
         facts = await story.play(await asyncio.to_thread(lambda: stack.client), "cashu")
         assert (facts["ok"], facts["wallet"], facts["status"]) == (True, "cashu", "completed")
+
+
+async def _told(buyer: Buyer, word: str) -> bool | None:
+    return True if any(word in message.rumor.content for message in buyer.messages) else None
 
 
 async def _row(shop: Shop, order_id: str, status: str = "") -> dict[str, Any] | None:
