@@ -14,7 +14,7 @@ PEERS_PYTHON ?=
 STAY ?=
 # Which story the demo plays: `order` if nothing is said, or `market`.
 STORY ?=
-# What the demo's shop is paid into: `simulated` if nothing is said, `lnbits` (a real one) or `nwc` (over the relay).
+# What the demo's shop is paid into: `simulated` if nothing is said, `lnbits` or `cashu` (real ones), `nwc` (a relay).
 WALLET ?=
 # How many tests with real parts run at once; most of their time they wait for processes of their own.
 WORKERS ?= 3
@@ -52,6 +52,7 @@ test: check peers  ## everything: set-up, check, and the tests with real parts
 
 demo: setup  ## one order through the whole stack (WALLET=lnbits, STAY=1), or STORY=market: every answer
 	@$(if $(filter lnbits,$(WALLET)),tools/peers.sh lnbits)
+	@$(if $(filter cashu,$(WALLET)),tools/peers.sh nutshell)
 	@.venv/bin/ncc demo $(if $(STORY),--story $(STORY)) $(if $(WALLET),--wallet $(WALLET)) $(if $(STAY),--stay) $(ARGS)
 
 bench: setup  ## measure what the design promises

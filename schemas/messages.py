@@ -9,6 +9,7 @@ from pydantic import Field
 from schemas import (
     addresses,
     catalogue,
+    ecash,
     freezes,
     goods,
     hearing,
@@ -63,6 +64,8 @@ CommandBody = Annotated[
     | payments.ReportPayment
     | payments.ReportUnnamedPayment
     | payments.AnnouncePayment
+    | ecash.HandInToken
+    | ecash.RecordTokenRefusal
     | addresses.AskInvoice
     | addresses.AskRequest
     | addresses.RecordInvoice
@@ -129,6 +132,8 @@ Event = Annotated[
     | payments.PaymentReversed
     | payments.PaymentImplied
     | payments.PaymentDropped
+    | ecash.TokenHandedIn
+    | ecash.TokenRefused
     | addresses.InvoiceWanted
     | addresses.InvoiceMade
     | addresses.InvoiceRefused

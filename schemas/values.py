@@ -104,6 +104,7 @@ class Origin(StrEnum):
     DECIDER = "decider"
     AUDITOR = "auditor"
     ADDRESS = "address"
+    DOOR = "door"
 
 
 class Refusal(StrEnum):

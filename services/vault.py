@@ -72,6 +72,10 @@ class Vault:
         listing = hashlib.sha256(coordinate.encode()).hexdigest()[:32]
         return self.seal(merchant, f"goods-{listing}", secrets.token_hex(8), PersonalDetails(note=text))
 
+    def seal_token(self, merchant: str, intent_id: str, token_id: str, text: str) -> SealedDetails | None:
+        """Ecash that was handed in for a request; the same token gives the same box."""
+        return self.seal(merchant, f"token-{intent_id[:32]}", token_id, PersonalDetails(note=text))
+
     def of_order(self, merchant: str, order_ref: str) -> PersonalDetails | None:
         """The newest details of an order, or None where it had none or they were erased."""
         row = self._db.execute(

@@ -26,6 +26,8 @@ from schemas.addresses import (
     RecordInvoiceFailure,
     RequestShown,
 )
+from schemas.cashu.faults import TokenFault
+from schemas.ecash import HandInToken, RecordTokenRefusal, TokenHandedIn, TokenRefused
 from schemas.messages import CommandBody, Event
 from schemas.payments import (
     AnnouncePayment,
@@ -60,8 +62,11 @@ from schemas.preferences import (
     RecordPreference,
 )
 from schemas.refunds import OwedFor, RefundOwed
+from schemas.values import SealedDetails
 from tools.example_values import AT_S, BUYER, INTENT, ORDER, PREFERENCES, REQUESTED, RUMOR
 
+TOKEN = "e5" * 32
+SEALED_TOKEN = SealedDetails(key_id=f"token-{INTENT[:32]}:{TOKEN[:16]}", box="c2VhbGVk")
 RECEIPT = ReportPayment(
     order=ORDER,
     rumor_id=RUMOR,
@@ -94,6 +99,8 @@ PAYMENT_COMMANDS: tuple[CommandBody, ...] = (
     ),
     AnnouncePayment(order=ORDER, rumor_id=RUMOR, amount_sats=30_570, payments=(PAID_TO,)),
     RecordPreference(preference=PREFERENCES[0]),
+    HandInToken(intent_id=INTENT, token_id=TOKEN, sealed=SEALED_TOKEN),
+    RecordTokenRefusal(intent_id=INTENT, token_id=TOKEN, reason=TokenFault.OVER_CAP),
     AskInvoice(
         intent_id=CALL,
         address="shop@shop.example",
@@ -147,6 +154,8 @@ PAYMENT_EVENTS: tuple[Event, ...] = (
         amount_msat=30_570_000,
         expires_at=AT_S + 900,
     ),
+    TokenHandedIn(order=ORDER, intent_id=INTENT, token_id=TOKEN, sealed=SEALED_TOKEN),
+    TokenRefused(order=ORDER, intent_id=INTENT, token_id=TOKEN, reason=TokenFault.SPENT),
     AddressPaid(intent_id=CALL, gross_msat=21_000_000, settled_at=AT_S + 60),
     AddressReversed(intent_id=CALL, amount_msat=21_000_000),
     AddressClaimed(intent_id=CALL, order=ORDER, rumor_id=RUMOR),

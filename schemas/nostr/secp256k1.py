@@ -1,4 +1,4 @@
-"""Holds the curve: secret keys, BIP-340 signatures, ECDH and recoverable ECDSA.
+"""Holds the curve: secret keys, BIP-340 signatures, ECDH, recoverable ECDSA and sums of points.
 
 The one place that imports coincurve.
 It calls the bundled libsecp256k1 directly where the wrapper would do work twice
@@ -19,6 +19,7 @@ PARSED_KEYS_MAX = 4096
 NO_AUX = bytes(32)
 
 _COMPRESSED = 0x102  # SECP256K1_EC_COMPRESSED in secp256k1.h
+_UNCOMPRESSED = 0x002
 _CONTEXT: Any = GLOBAL_CONTEXT.ctx
 _HEX64 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -152,6 +153,63 @@ def recover(digest32: bytes, sig65: bytes) -> bytes:
     parsed = lib.secp256k1_ecdsa_recoverable_signature_parse_compact(_CONTEXT, raw, sig65[:64], sig65[64])
     if not parsed or not lib.secp256k1_ecdsa_recover(_CONTEXT, point, raw, digest32):
         raise KeyRefused("no key makes this signature over this digest")
+    return _serialised(point)
+
+
+def base_point(scalar32: bytes) -> bytes:
+    """The generator times a scalar, 33 bytes compressed; raise `KeyRefused` for a scalar that is no secret key."""
+    _want_32(scalar32)
+    point = ffi.new("secp256k1_pubkey *")
+    if not lib.secp256k1_ec_pubkey_create(_CONTEXT, point, scalar32):
+        raise KeyRefused("a scalar lies between 1 and the order of the curve")
+    return _serialised(point)
+
+
+def multiply(point33: bytes, scalar32: bytes) -> bytes:
+    """A point times a scalar, its time dependent on both; raise `KeyRefused` where either is none."""
+    _want_32(scalar32)
+    point = _point(point33)
+    if not lib.secp256k1_ec_pubkey_tweak_mul(_CONTEXT, point, scalar32):
+        raise KeyRefused("a scalar lies between 1 and the order of the curve")
+    return _serialised(point)
+
+
+def add(one33: bytes, other33: bytes) -> bytes:
+    """The sum of two points; raise `KeyRefused` where one is none, or where they cancel each other out."""
+    total, parts = ffi.new("secp256k1_pubkey *"), [_point(one33), _point(other33)]
+    if not lib.secp256k1_ec_pubkey_combine(_CONTEXT, total, parts, len(parts)):
+        raise KeyRefused("the points cancel each other out")
+    return _serialised(total)
+
+
+def subtract(one33: bytes, other33: bytes) -> bytes:
+    """The difference of two points; raises as `add` does."""
+    negated = _point(other33)
+    lib.secp256k1_ec_pubkey_negate(_CONTEXT, negated)
+    return add(one33, _serialised(negated))
+
+
+def uncompressed(point33: bytes) -> bytes:
+    """The same point in its 65 bytes (SEC1); raise `KeyRefused` where it is none."""
+    whole, length = ffi.new("unsigned char[65]"), ffi.new("size_t *", 65)
+    lib.secp256k1_ec_pubkey_serialize(_CONTEXT, whole, length, _point(point33), _UNCOMPRESSED)
+    return bytes(ffi.buffer(whole, 65))
+
+
+def is_point(point33: bytes) -> bool:
+    """Whether 33 bytes are a point of the curve, compressed (SEC1)."""
+    point = ffi.new("secp256k1_pubkey *")
+    return len(point33) == 33 and bool(lib.secp256k1_ec_pubkey_parse(_CONTEXT, point, point33, 33))
+
+
+def _point(point33: bytes) -> Any:
+    point = ffi.new("secp256k1_pubkey *")
+    if len(point33) != 33 or not lib.secp256k1_ec_pubkey_parse(_CONTEXT, point, point33, 33):
+        raise KeyRefused("these bytes are no point of the curve")
+    return point
+
+
+def _serialised(point: Any) -> bytes:
     compressed, length = ffi.new("unsigned char[33]"), ffi.new("size_t *", 33)
     lib.secp256k1_ec_pubkey_serialize(_CONTEXT, compressed, length, point, _COMPRESSED)
     return bytes(ffi.buffer(compressed, 33))

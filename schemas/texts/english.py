@@ -15,6 +15,7 @@ TEXTS: Mapping[P, str] = {
     P.SURPLUS: "You paid {sats} sats too much; the shop owes you them.",
     P.OWED: "The {sats} sats that arrived are to be refunded.",
     P.LATE: "Your payment of {sats} sats came when this order did not wait for it; the shop will look into it.",
+    P.TOKEN_REFUSED: "Your ecash was not taken ({reason}), so the order is not paid yet; please pay the request again.",
     P.REVERSED: "Your payment of {sats} sats was taken back again; the shop will look into it.",
     P.WAIVED: "Your order goes on all the same; nothing more is to be paid.",
     P.INCLUDES: "This includes {taxes}.",

@@ -17,6 +17,8 @@ TEXTS: Mapping[P, str] = {
     P.OWED: "Die {sats} Sats, die angekommen sind, werden erstattet.",
     P.LATE: "Deine Zahlung von {sats} Sats kam, als diese Bestellung nicht auf sie wartete; "
     "der Shop hat sie und kümmert sich darum.",
+    P.TOKEN_REFUSED: "Dein Ecash wurde nicht angenommen ({reason}), die Bestellung ist also noch nicht bezahlt; "
+    "bitte bezahle die Anfrage noch einmal.",
     P.REVERSED: "Deine Zahlung von {sats} Sats wurde zurückgenommen; der Shop kümmert sich darum.",
     P.WAIVED: "Deine Bestellung geht trotzdem weiter; es ist nichts mehr zu zahlen.",
     P.INCLUDES: "Darin enthalten: {taxes}.",

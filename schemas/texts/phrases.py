@@ -24,6 +24,7 @@ class Phrase(StrEnum):
     OWED = "owed"
     LATE = "late"
     REVERSED = "reversed"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 - a phrase, not a token
     WAIVED = "waived"
     INCLUDES = "includes"
     TAX = "tax"

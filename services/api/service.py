@@ -31,6 +31,7 @@ from schemas.values import OrderKey
 from services.api import address, hooks
 from services.api.address import Addresses
 from services.api.answers import Answers
+from services.api.ecash import EcashDoor, add_ecash_route
 from services.api.hooks import Hooks
 from services.api.raw_events import Raw, headers_of
 from services.outgoing import no_vault, of_reply
@@ -165,13 +166,17 @@ def command_id(event_id: str, merchant: str) -> str:
     return hashlib.sha256(f"command:{event_id}:{merchant}".encode()).hexdigest()[:32]
 
 
-def make_door(door: Door, addresses: Addresses | None = None, called: Hooks | None = None) -> FastAPI:
+def make_door(
+    door: Door, addresses: Addresses | None = None, called: Hooks | None = None, ecash: EcashDoor | None = None
+) -> FastAPI:
     """The app that stands at `NCC_SERVICE_URL`: for strangers, without a token, nothing of an operator's."""
     app = FastAPI(title="Buyers' door", docs_url=None, redoc_url=None, openapi_url=None)
     if addresses is not None:
         address.add_routes(app, addresses)
     if called is not None:
         hooks.add_routes(app, called)
+    if ecash is not None:
+        add_ecash_route(app, ecash)
 
     @app.post("/orders")
     async def order(request: Request) -> Response:

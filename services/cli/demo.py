@@ -22,7 +22,9 @@ from services.cli.output import OUT, as_json, fail
 from services.demo import market, story
 from services.demo.story import StoryFailed
 from services.demo.wallets.till import TILLS
+from services.embedded.ports import free_port
 from services.home import Home as HomeFolder
+from services.payments.credentials import CASHU
 from services.payments.wallets import SIMULATED
 
 app = typer.Typer()
@@ -44,7 +46,7 @@ def demo(
         typer.Option("--story", help="`order`: one order from the listing to the review; `market`: every answer."),
     ] = "order",
     wallet: Annotated[
-        str, typer.Option(help="What the shop is paid into: simulated, lnbits (needs `make peers`) or nwc.")
+        str, typer.Option(help="What the shop is paid into: simulated, lnbits or cashu (`make peers`), or nwc.")
     ] = SIMULATED,
     json_: Json = False,
 ) -> None:
@@ -62,6 +64,7 @@ def demo(
     started = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "-m", "services.cli.main", "up", "--home", str(folder), "--rates", "USD=1000"],
+        env=_environment(wallet),
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     ) as stack_process:
@@ -90,6 +93,12 @@ def demo(
         as_json(facts)
     if not facts["ok"]:
         fail(f"not answered as expected: {', '.join(facts['wrong'])}")
+
+
+def _environment(wallet: str) -> dict[str, str]:
+    """Ecash is posted at the buyers' door, so that is open where a story is paid in it."""
+    door = {"NCC_SERVICE_URL": f"http://127.0.0.1:{free_port()}"} if wallet == CASHU else {}
+    return {**os.environ, **door}
 
 
 def _wait_ready(folder: Path, process: subprocess.Popen[bytes]) -> None:

@@ -14,9 +14,18 @@ from services.cli.client import Stack
 from services.cli.merchant import Who, find_merchant
 from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail, fields, table
+from services.cli.wallet_ecash import purses, withdraw
 from services.cli.wallet_options import credential_of
 from services.home import Home as HomeFolder
-from services.payments.credentials import BadCredential, Credential, WalletStore, is_same_wallet, spare_of
+from services.payments.credentials import (
+    CASHU,
+    BadCredential,
+    CashuCredential,
+    Credential,
+    WalletStore,
+    is_same_wallet,
+    spare_of,
+)
 from services.payments.notices import HOOKS, hook_token, hook_url
 from services.payments.port import BackendError
 from services.payments.simulated import PaymentRefused, SimulatedWallet
@@ -26,7 +35,7 @@ from services.signer.keystore import secret_of
 
 CHECK_TIMEOUT_S = 20.0
 MOST_SATS = 21_000_000 * 100_000_000
-KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, or simulated for money that is not real."
+KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu, or simulated for money that is not real."
 KEY_HELP = (
     "lnbits: file with the wallet's invoice key. nwc: with its connection. phoenixd: with its limited password."
     " lnd: its invoice.macaroon. cln: with a rune. btcpay: with an API key. - is the input."
@@ -39,6 +48,7 @@ UNPAID = (
 wallet_app = typer.Typer(no_args_is_help=True, help="Where each shop is paid into.")
 app = typer.Typer()
 app.add_typer(wallet_app, name="wallet")
+wallet_app.command("withdraw")(withdraw)
 
 Despite = Annotated[
     bool, typer.Option("--despite-open", help="Even while buyers hold invoices of the wallet the shop has now.")
@@ -78,6 +88,12 @@ def wallet_add(
         str | None, typer.Option(help="lnbits: the buyers' door as that server reaches it; it then calls there.")
     ] = None,
     store_id: Annotated[str | None, typer.Option("--store", help="btcpay: the store's id.")] = None,
+    mint: Annotated[
+        list[str] | None, typer.Option(help="cashu: a mint whose ecash is taken, https://HOST; may be given again.")
+    ] = None,
+    cap_sats: Annotated[
+        int | None, typer.Option(min=1, max=MOST_SATS, help="cashu: what may lie at one mint; 1,000,000 if not said.")
+    ] = None,
     despite_open: Despite = False,
     spare: Spare = False,
     json_: Json = False,
@@ -87,8 +103,20 @@ def wallet_add(
     row = find_merchant(stack, who)
     store = WalletStore.of(HomeFolder(home or Path()))
     credential = credential_of(
-        kind, url, key_file, address, own_network, cert_file, webhook_secret_file, called_at, store_id
+        kind,
+        url,
+        key_file,
+        address,
+        own_network,
+        cert_file,
+        webhook_secret_file,
+        called_at,
+        store_id,
+        mints=mint,
+        cap_sats=cap_sats,
     )
+    if spare and kind == CASHU:
+        fail("ecash cannot stand in for another wallet: tokens are handed to the shop's own", 2)
     if not spare and not _is_open(store, row, credential):
         _refuse_while_open(stack, row, despite_open)
     found: WalletCheck | None = None
@@ -121,6 +149,8 @@ def wallet_check(who: Who, home: Home = None, json_: Json = False) -> None:
         found = _checked(HomeFolder(stack.home), credential, row, row["public_key"])
         shown = _shown(row["name"], credential.kind, credential, found)
         shown |= _called(stack, row, row["public_key"], credential.kind)
+        if isinstance(credential, CashuCredential):
+            shown |= purses(store, credential, row["public_key"])
     if json_:
         as_json(shown)
     else:
@@ -256,7 +286,8 @@ def _checked(home: HomeFolder, credential: Credential, row: dict[str, Any], plac
     token = hook_token(secret_of(home, HOOKS), place, credential.kind)
 
     async def check() -> WalletCheck:
-        backend = open_wallet(credential, WalletStore.of(home).book(place), token)
+        store = WalletStore.of(home)
+        backend = open_wallet(credential, store.book(place), token, seed=store.seed(place))
         try:
             return await check_wallet(backend, row["public_key"], int(time.time()), CHECK_TIMEOUT_S)
         finally:

@@ -8,18 +8,22 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from schemas.cashu.tokens import mint_name
 from schemas.lnurl import AddressRefused, read_address
 from schemas.nostr.nip47 import ConnectionRefused, read_connection
 from services.cli.output import fail
+from services.payments.cashu import CAP_SATS
 from services.payments.cln_rune import BadRune, read_rune
 from services.payments.credentials import (
     BTCPAY,
+    CASHU,
     CLN,
     LNBITS,
     LND,
     NWC,
     PHOENIXD,
     BtcpayCredential,
+    CashuCredential,
     ClnCredential,
     Credential,
     LnbitsCredential,
@@ -34,6 +38,7 @@ from services.payments.wallets import KINDS, SIMULATED
 
 KEY_CHARS_MAX = 128
 PASSWORD_CHARS_MAX = 256
+MINTS_MAX = 10
 INPUT = Path("-")
 
 
@@ -47,6 +52,8 @@ def credential_of(
     webhook_secret_file: Path | None = None,
     called_at: str | None = None,
     store: str | None = None,
+    mints: list[str] | None = None,
+    cap_sats: int | None = None,
 ) -> Credential | None:
     """What the options name, not tried yet; None for simulated money. Ends with a sentence where they do not fit."""
     if kind not in KINDS:
@@ -65,6 +72,8 @@ def credential_of(
         return _cln(url, key_file, cert_file)
     if kind == BTCPAY:
         return _btcpay(url, store, key_file, webhook_secret_file)
+    if kind == CASHU:
+        return _cashu(mints or [], cap_sats)
     return _lud16(address, own_network)
 
 
@@ -146,6 +155,13 @@ def _cln(url: str | None, key_file: Path | None, cert_file: Path | None) -> Cred
     except BadRune as bad:
         fail(f"{key_file} holds no rune: {bad}; `lightning-cli createrune` makes one", 2)
     return ClnCredential(url=_url(url), rune=SecretStr(rune), certificate=_certificate(cert_file))
+
+
+def _cashu(mints: list[str], cap_sats: int | None) -> Credential:
+    if not mints or len(mints) > MINTS_MAX:
+        fail(f"a cashu wallet needs --mint https://HOST for each mint whose ecash is taken, {MINTS_MAX} at most", 2)
+    named = tuple(dict.fromkeys(mint_name(_url(mint, "--mint")) for mint in mints))
+    return CashuCredential(mints=named, cap_sats=cap_sats or CAP_SATS)
 
 
 def _url(url: str, option: str = "--url") -> str:

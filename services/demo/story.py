@@ -101,7 +101,7 @@ async def _play(stack: Stack, merchant: Person, buyer: Buyer, till: Till) -> dic
     story.tell("order → payment request", f"{QUANTITY} mugs with post to Berlin: {sats} sats", payment_request_ms)
     if sats != "30570":
         raise StoryFailed(f"the request is for {sats} sats, not for 30,570 (30.57 USD at 1,000 sats)")
-    invoice = next(tag[2] for tag in request.rumor.tags if tag[0] == "payment")
+    to_pay = next(tag[2] for tag in request.rumor.tags if tag[0] == "payment")
 
     async def held() -> Any:
         row = await listed()
@@ -110,13 +110,13 @@ async def _play(stack: Stack, merchant: Person, buyer: Buyer, till: Till) -> dic
     await step("stock held", f"{QUANTITY} of {STOCK} promised, none sold yet", until(held, "the hold"))
 
     started = time.perf_counter()
-    preimage = await till.pay(invoice)
+    proof = await till.pay(to_pay)
     confirmed = await _message(buyer, order_id, "3", "confirmed")
     story.tell("payment → confirmation", confirmed.rumor.content[:60], confirmed.seen_ms - started * 1_000)
     receipt = (
         ("subject", "order-receipt"),
         ("order", order_id),
-        ("payment", "lightning", invoice, preimage),
+        ("payment", till.medium, to_pay, proof),
         ("amount", sats),
     )
     await step(

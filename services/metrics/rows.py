@@ -29,6 +29,7 @@ from schemas.catalogue import (
     ShippingOptionRecorded,
     Withdrawn,
 )
+from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.freezes import MerchantFrozen, MerchantThawed
 from schemas.goods import GoodsSet, PickupReady
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
@@ -235,9 +236,9 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
         case AddressClosed():
             closed = row._replace(subject=short(event.intent_id), amount_msat=int64(event.amount_msat))
             return [closed._replace(reason=event.closing.value)]
-        case AddressClaimed():
+        case AddressClaimed() | TokenHandedIn():
             return [row._replace(subject=short(event.intent_id))]
-        case AssignmentRefused():
+        case AssignmentRefused() | TokenRefused():
             return [row._replace(subject=short(event.intent_id), reason=event.reason.value)]
         case PaymentDropped():
             return [row._replace(subject=short(event.intent_id))]

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
 
 from schemas.bolt11 import Network
-from schemas.ciphers import CipherRefused, open_box, seal_box
+from schemas.ciphers import CipherRefused, derive, open_box, seal_box
 from schemas.nostr.nip47 import ConnectionRefused, read_connection
 from services.home import Home, write_atomic
 from services.signer.keystore import write_private
@@ -28,6 +28,7 @@ PHOENIXD: Final = "phoenixd"
 LND: Final = "lnd"
 CLN: Final = "cln"
 BTCPAY: Final = "btcpay"
+CASHU: Final = "cashu"
 
 _SUFFIX: Final = ".sealed"
 _BOOK_SUFFIX: Final = ".book.db"
@@ -137,6 +138,19 @@ class Lud16Credential(_Wallet):
         return self.address
 
 
+class CashuCredential(_Wallet):
+    """Mints whose ecash is taken, and how much may lie at one of them. What is secret comes of the home's own key."""
+
+    kind: Literal["cashu"] = CASHU
+    mints: tuple[str, ...]
+    cap_sats: int = Field(gt=0)
+
+    @property
+    def place(self) -> str:
+        """The mints."""
+        return ", ".join(self.mints)
+
+
 Credential = (
     LnbitsCredential
     | NwcCredential
@@ -145,6 +159,7 @@ Credential = (
     | LndCredential
     | ClnCredential
     | BtcpayCredential
+    | CashuCredential
 )
 """What opens one merchant's wallet."""
 
@@ -214,6 +229,11 @@ class WalletStore:
         """Where a back-end that has to keep its own list of a merchant's requests keeps it; it outlives a credential,
         since what was shown may still be paid."""
         return self._folder / f"{merchant}{_BOOK_SUFFIX}"
+
+    def seed(self, merchant: str) -> bytes:
+        """What a merchant's ecash is derived from and sealed with: 32 bytes of the home's own key, never lost with a
+        credential, since what was locked to it may still come."""
+        return derive(self._secret(), "ncc/cashu/seed/1", merchant)
 
     def _file(self, merchant: str) -> Path:
         return self._folder / f"{merchant}{_SUFFIX}"

@@ -17,6 +17,7 @@ from schemas.payments import (
     RecordPaymentFailure,
     RecordPaymentRequest,
 )
+from services.payments.cashu import check_ecash_request
 from services.payments.port import (
     BackendRef,
     Intent,
@@ -207,7 +208,10 @@ def faults_of(intent: Intent, request: PaymentRequest, backend: PaymentBackend, 
                 custom_expiry=backend.capabilities.custom_expiry,
             )
             return checked if isinstance(checked, RequestRefused) else None
-        case Method.BITCOIN | Method.CASHU | Method.FIAT:
+        case Method.CASHU:
+            asked = check_ecash_request(intent, request.text)
+            return asked if isinstance(asked, RequestRefused) else None
+        case Method.BITCOIN | Method.FIAT:
             return RequestRefused(
                 RequestFault.UNREADABLE, f"nothing here reads a request to be paid by {request.method}"
             )

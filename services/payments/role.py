@@ -15,6 +15,7 @@ import structlog
 
 from schemas.addresses import AddressPaid, AddressReversed, InvoiceMade, InvoiceRefused, InvoiceWanted
 from schemas.crash_points import Point, reach
+from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.hints import PaymentHint
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import OrderMoved, OrderStatus
@@ -29,8 +30,9 @@ from schemas.payments import (
     PaymentWanted,
 )
 from schemas.values import Origin
-from services.payments.listening import CALL_TIMEOUT_S, PATIENCE_MAX_S, PAUSE_FIRST_S, PAUSE_MAX_S, Listeners
-from services.payments.open_requests import Open, faults_of, reversal_of
+from services.payments.listening import CALL_TIMEOUT_S, Listeners
+from services.payments.making_requests import RequestMaker
+from services.payments.open_requests import Open, reversal_of
 from services.payments.port import (
     BackendError,
     BackendRef,
@@ -38,17 +40,14 @@ from services.payments.port import (
     Observation,
     PaymentBackend,
     PaymentRequest,
-    Rejected,
-    Unauthorized,
     Unsupported,
 )
+from services.payments.token_taking import OpenToken, Owed, TokenTaker, no_tokens
 from services.payments.ways import Ways
 
 SWEEP_EVERY_S = 15.0
 SWEEP_MAX = 200
 """Look-ups a sweep; hints carry the rest, so a sweep only has to find what hints lost."""
-REFUSALS_MAX = 5
-"""Requests with a wrong amount, network or payee that a back-end may return before the order fails."""
 
 log = structlog.get_logger(role="payments")
 
@@ -63,10 +62,11 @@ class PaymentsRole:
         send: Callable[[Command], Awaitable[None]],
         spare_of: Callable[[str], PaymentBackend | None] = lambda _: None,
         notify: Callable[[str], None] = lambda _: None,
+        open_token: OpenToken = no_tokens,
     ) -> None:
         """`spare_of` gives the wallet that stands in for a merchant's own; for `notify` see `Ways`."""
         self._ways = Ways(backend_of, spare_of, time.monotonic, notify)
-        self._preimage_secret = preimage_secret
+        self._maker = RequestMaker(self._ways, preimage_secret, self._made, self._failed)
         self._send = send
         self._open: dict[str, Open] = {}
         self._by_ref: dict[BackendRef, str] = {}
@@ -78,6 +78,7 @@ class PaymentsRole:
             self._ways, self._heed, lambda merchant: merchant in self._frozen, self._say_reversed
         )
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tokens = TokenTaker(backend_of, open_token, self._say_of, self._may_act, self._fail)
 
     async def begin(self, partition: int) -> int | None:
         """A partition is ours; nothing is done for it until it has been read to its end."""
@@ -97,6 +98,8 @@ class PaymentsRole:
                 case PaymentReported() | PaymentAnnounced():
                     for entry in self._of_order(event.order.ref):
                         self._look_soon(entry)
+                case TokenHandedIn() | TokenRefused():
+                    self._tokens.note(event, record.merchant, partition, offset)
                 case PaymentPartReceived() | PaymentSettled():
                     self._note(event)
                 case AddressPaid():
@@ -114,6 +117,7 @@ class PaymentsRole:
     async def caught_up(self, partition: int) -> None:
         """Do what is owed: make what is missing, look up what may have been paid while nobody watched."""
         self._live.add(partition)
+        self._tokens.resume()
         for entry in [entry for entry in self._open.values() if entry.partition == partition]:
             self._ensure_soon(entry.intent_id, partition)
             if entry.requested:
@@ -121,11 +125,13 @@ class PaymentsRole:
 
     def needed_from(self, partition: int, next_offset: int) -> int:
         """The record that wanted the oldest request still open."""
-        return min((e.offset for e in self._open.values() if e.partition == partition), default=next_offset)
+        oldest = min((e.offset for e in self._open.values() if e.partition == partition), default=next_offset)
+        return self._tokens.needed_from(partition, oldest)
 
     async def end(self, partition: int) -> None:
         """Another process takes the partition's requests over."""
         self._live.discard(partition)
+        self._tokens.end(partition)
         self._frozen = {merchant: held for merchant, held in self._frozen.items() if held != partition}
         for entry in [entry for entry in self._open.values() if entry.partition == partition]:
             self._forget(entry.intent_id)
@@ -137,12 +143,13 @@ class PaymentsRole:
         tasks = [task for name, task in self._tasks.items() if name.partition(":")[2] in intents]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, self._tokens.hold(merchant), return_exceptions=True)
         return None
 
     async def thaw(self, partition: int, merchant: str) -> None:
         """Do what is owed now that everything was read: make, cancel, and look for money that came meanwhile."""
         self._frozen.pop(merchant, None)
+        self._tokens.resume()
         self._listeners.listen_anew(merchant)
         for entry in [entry for entry in self._open.values() if entry.merchant == merchant]:
             self._ensure_soon(entry.intent_id, partition)
@@ -174,7 +181,7 @@ class PaymentsRole:
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, self._tokens.close(), return_exceptions=True)
         await self._listeners.close()
 
     # Making requests
@@ -185,68 +192,10 @@ class PaymentsRole:
             return
         self._listeners.listen(entry.merchant)
         if entry.ref is None:
-            self._spawn(f"ensure:{intent_id}", self._ensure(entry))
-
-    async def _ensure(self, entry: Open) -> None:
-        """Have the back-end hold exactly one request for the intent, and say so. A time-out is unknown (L5).
-
-        One that a buyer was shown is found again however old it is: it may have been paid while nobody watched.
-        """
-        pause_s, refusals = PAUSE_FIRST_S, 0
-        while entry.requested or (entry.wanted.expires_at > time.time() and not entry.dropped):
-            try:
-                reach(Point.PAYMENTS_ENSURING)
-                backend = self._choose(entry)
-                intent = entry.intent(self._preimage_secret, backend)
-                request = await backend.ensure(intent, timeout_s=CALL_TIMEOUT_S)
-                self._judge(entry, is_well=True)
-                refused = None if entry.requested else faults_of(intent, request, backend, int(time.time()))
-                if refused is None:
-                    await self._made(entry, intent, request)
-                    return
-                refusals += 1
-                log.error("not sent", intent=entry.intent_id, reason=refused.reason.value, detail=refused.detail)
-                if refusals >= REFUSALS_MAX:
-                    await self._failed(entry, refused.reason.value)
-                    return
-            except (Rejected, Unsupported) as error:
-                if isinstance(error, Unsupported) and entry.lacks_description_hash():
-                    continue
-                if self._turns_to_spare(entry):
-                    continue
-                entry.gone = True
-                if not entry.requested:
-                    await self._failed(entry, type(error).__name__.lower())
-                return
-            except Unauthorized as error:
-                self._judge(entry, is_well=False)
-                log.error("back-end refuses our credentials", merchant=entry.merchant, error=str(error))
-            except BackendError as error:
-                self._judge(entry, is_well=False)
-                log.warning("back-end call", intent=entry.intent_id, error=type(error).__name__)
-                pause_s = max(pause_s, min(error.retry_after_s, PATIENCE_MAX_S))
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, PAUSE_MAX_S)
-
-    def _choose(self, entry: Open) -> PaymentBackend:
-        """Where an entry's request is, or is to be made (C-27)."""
-        if not entry.requested and not entry.is_refused and isinstance(entry.wanted, PaymentWanted):
-            entry.is_spare = self._ways.takes_spare(entry.merchant)
-        return self._ways.of(entry.merchant, entry.is_spare)
-
-    def _judge(self, entry: Open, *, is_well: bool) -> None:
-        """How a call went, for the wallet; a spare one is asked for ever."""
-        if not entry.is_spare:
-            (self._ways.worked if is_well else self._ways.failed)(entry.merchant)
-
-    def _turns_to_spare(self, entry: Open) -> bool:
-        """Try the spare wallet with what the wallet refuses for good; False where that was done, or there is none."""
-        if entry.requested or entry.is_spare or not isinstance(entry.wanted, PaymentWanted):
-            return False
-        entry.is_refused = entry.is_spare = self._ways.has_spare(entry.merchant)
-        return entry.is_spare
+            self._spawn(f"ensure:{intent_id}", self._maker.make(entry))
 
     async def _made(self, entry: Open, intent: Intent, request: PaymentRequest) -> None:
+        """A wallet holds the entry's request: say so, or go on watching it."""
         reach(Point.PAYMENTS_MADE)
         entry.ref, entry.payable_until = request.backend_ref, request.expires_at
         self._by_ref[request.backend_ref] = entry.intent_id
@@ -335,7 +284,7 @@ class PaymentsRole:
         if entry.ref is None:
             self._ensure_soon(entry.intent_id, entry.partition)
 
-    def _may_act(self, entry: Open) -> bool:
+    def _may_act(self, entry: Open | Owed) -> bool:
         """Whether its partition was read to its end, and its merchant's effects do not wait."""
         return entry.partition in self._live and entry.merchant not in self._frozen
 
@@ -397,7 +346,11 @@ class PaymentsRole:
         def finished(done: asyncio.Task[None]) -> None:
             if self._tasks.get(name) is done:
                 del self._tasks[name]
-            if not done.cancelled() and (error := done.exception()) is not None and not self.failure.done():
-                self.failure.set_exception(error)
+            if not done.cancelled() and (error := done.exception()) is not None:
+                self._fail(error)
 
         task.add_done_callback(finished)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.failure.done():
+            self.failure.set_exception(error)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from schemas.bolt11 import InvoiceRefused, Network, decode
 from schemas.payments import Method
+from services.payments.cashu import check_ecash_request
 from services.payments.port import (
     Intent,
     PaymentBackend,
+    PaymentRequest,
     Preimage,
     Probe,
     RequestRefused,
@@ -54,14 +56,29 @@ async def check_wallet(backend: PaymentBackend, merchant: str, now_s: int, timeo
         amount_msat=max(step_msat, -(-probe.amount_min_msat // step_msat) * step_msat),
         memo="Trial of this wallet, not to be paid",
         expires_at=now_s + TRIAL_LIFE_S,
-        method=Method.BOLT11,
+        method=min(backend.capabilities.methods),
         preimage=Preimage(secrets.token_bytes(32)) if backend.capabilities.preset_preimage else None,
     )
     request = await backend.ensure(intent, timeout_s=timeout_s)
+    network, fault = _held(intent, request, probe, backend, now_s)
+    if network is None:
+        return _found(probe, None, fault)
+    # Some wallets show what they can do with their first invoice only.
+    probe = await backend.probe(timeout_s=timeout_s)
+    return _found(probe, network, *((fault,) if fault else ()))
+
+
+def _held(
+    intent: Intent, request: PaymentRequest, probe: Probe, backend: PaymentBackend, now_s: int
+) -> tuple[Network | None, str]:
+    """The network that a trial's request is for, and what is wrong with it; no network for one that cannot be read."""
+    if request.method is Method.CASHU:
+        asked = check_ecash_request(intent, request.text, probe.payee)
+        return probe.network, asked.detail if isinstance(asked, RequestRefused) else ""
     try:
         network = decode(request.text).network
     except InvoiceRefused as refused:
-        return _found(probe, None, str(refused))
+        return None, str(refused)
     checked = check_request(
         intent,
         request.text,
@@ -71,9 +88,7 @@ async def check_wallet(backend: PaymentBackend, merchant: str, now_s: int, timeo
         request.payment_hash,
         custom_expiry=backend.capabilities.custom_expiry,
     )
-    # Some wallets show what they can do with their first invoice only.
-    probe = await backend.probe(timeout_s=timeout_s)
-    return _found(probe, network, *((checked.detail,) if isinstance(checked, RequestRefused) else ()))
+    return network, checked.detail if isinstance(checked, RequestRefused) else ""
 
 
 def _found(probe: Probe, network: Network | None, *faults: str) -> WalletCheck:

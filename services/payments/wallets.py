@@ -14,10 +14,14 @@ from schemas.bolt11 import Network
 from services.payments import lud16, nwc
 from services.payments.btcpay import BtcpayStore
 from services.payments.btcpay_words import btcpay_calls
+from services.payments.cashu import EcashWallet
+from services.payments.cashu_book import Book as EcashBook
+from services.payments.cashu_mint import Mint
 from services.payments.cln import ClnNode
 from services.payments.cln_words import cln_calls
 from services.payments.credentials import (
     BTCPAY,
+    CASHU,
     CLN,
     LNBITS,
     LND,
@@ -26,6 +30,7 @@ from services.payments.credentials import (
     PHOENIXD,
     BadCredential,
     BtcpayCredential,
+    CashuCredential,
     ClnCredential,
     Credential,
     LnbitsCredential,
@@ -62,13 +67,13 @@ from services.payments.port import (
 from services.payments.simulated import SimulatedWallet
 
 SIMULATED: Final = "simulated"
-KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN, BTCPAY)
+KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN, BTCPAY, CASHU)
 """What a merchant's configuration may name."""
 
 CALLED: Final = frozenset({LNBITS, PHOENIXD, BTCPAY})
 """Those whose vendor may call us (PAY-16)."""
 
-OpenWallet = LnbitsAccount | NwcWallet | LightningAddress | PhoenixdNode | LndNode | ClnNode | BtcpayStore
+OpenWallet = LnbitsAccount | NwcWallet | LightningAddress | PhoenixdNode | LndNode | ClnNode | BtcpayStore | EcashWallet
 """Back-ends that hold connections, which somebody has to close."""
 
 
@@ -83,14 +88,16 @@ class Wallets:
         notify: Callable[[str], None] = lambda _: None,
         spare_kind_of: Callable[[str], str | None] = lambda _: None,
         token_of: Callable[[str, str], str] = lambda _name, _kind: "",
+        door: str | None = None,
     ) -> None:
         """`kind_of` gives a merchant's kind, None for one that is not known yet; `notify` shows the operator
         a sentence as long as a wallet is missing; `spare_kind_of` is None for a merchant without a spare wallet.
 
-        Without `simulated` nobody asks for play money; `token_of` is `hook_token` for a wallet's place and its kind."""
+        Without `simulated` nobody asks for play money; `token_of` is `hook_token` for a wallet's place and its kind;
+        `door` is where buyers may post ecash."""
         self._spare_kind_of = spare_kind_of
         self._kind_of, self._store, self._simulated, self._notify = kind_of, store, simulated, notify
-        self._token_of = token_of
+        self._token_of, self._door = token_of, door
         self._made: dict[str, tuple[tuple[str | None, int], PaymentBackend]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -138,7 +145,9 @@ class Wallets:
         if credential is None or credential.kind != kind:
             return NoWallet(f"this home has no {kind} wallet for it (`ncc wallet add`)")
         try:
-            return open_wallet(credential, self._store.book(name), self._token_of(name, kind))
+            post_to = None if self._door is None else f"{self._door.rstrip('/')}/ecash/{merchant}"
+            book, token = self._store.book(name), self._token_of(name, kind)
+            return open_wallet(credential, book, token, seed=self._store.seed(name), post_to=post_to)
         except (Rejected, Unauthorized, BadCertificate) as error:
             return NoWallet(str(error))
 
@@ -149,10 +158,13 @@ class Wallets:
             task.add_done_callback(self._closing.discard)
 
 
-def open_wallet(credential: Credential, book: Path, token: str = "") -> OpenWallet:
+def open_wallet(
+    credential: Credential, book: Path, token: str = "", *, seed: bytes | None = None, post_to: str | None = None
+) -> OpenWallet:
     """The back-end that a credential opens, to be closed by whoever opens it; `book` is used where one is kept.
 
     `token` stands in the address where its vendor calls (`hook_token`).
+    For ecash, `seed` is the merchant's own (`WalletStore.seed`), and `post_to` where it may be posted.
 
     Raises `BackendError` or `BadCertificate` for a credential that opens nothing.
     """
@@ -185,8 +197,17 @@ def open_wallet(credential: Credential, book: Path, token: str = "") -> OpenWall
             return lud16.account_from(
                 Lud16Config(credential.address, book, credential.network, is_trusted=lambda netloc: netloc == own)
             )
+        case CashuCredential():
+            assert seed is not None, "ecash is opened with the merchant's seed"
+            mints, kept = [Mint(url) for url in credential.mints], EcashBook(ecash_book(book), seed)
+            return EcashWallet(mints, kept, seed, cap_sats=credential.cap_sats, post_to=post_to)
         case _:
             assert_never(credential)
+
+
+def ecash_book(book: Path) -> Path:
+    """Where a merchant's ecash stands, beside the book of other kinds; it outlives a credential, since it is money."""
+    return book.with_suffix(".ecash.db")
 
 
 class NoWallet:

@@ -15,6 +15,7 @@ from schemas.topics import partition_of
 from services.api.address import Addresses
 from services.api.answers import Answers
 from services.api.app import Services, make_app
+from services.api.ecash import EcashDoor
 from services.api.hooks import Hooks
 from services.api.places import Places
 from services.api.service import Door, make_door
@@ -93,7 +94,9 @@ async def run(stage: Stage) -> None:
     shown = ShownInvoices(stage.home.root / "addresses.db") if stage.settings.service_url else None
     if answers is not None and shown is not None:
         addresses = Addresses(table.all, sinks.send, _records(stage, tail), queries.rows, shown)
-        door = make_door(_door(stage, sinks, tail, table, queries, answers), addresses, hooks)
+        records = _records(stage, tail)
+        ecash = EcashDoor(lambda key: table.get(key) is not None, sinks.send, records, vault.seal_token)
+        door = make_door(_door(stage, sinks, tail, table, queries, answers), addresses, hooks, ecash)
         serving.append(serve(door, stage.settings.service_url))
     stage.ready_when(lambda: tail.started.is_set() and table.ready.is_set())
     try:

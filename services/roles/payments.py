@@ -6,6 +6,8 @@ import asyncio
 from functools import partial
 from typing import Any
 
+from schemas.ciphers import CipherRefused
+from schemas.values import SealedDetails
 from services.brake import Brake
 from services.payments.credentials import WalletStore
 from services.payments.notices import HOOKS, hook_token
@@ -13,6 +15,7 @@ from services.payments.role import PaymentsRole
 from services.payments.simulated import SimulatedWallet
 from services.payments.wallets import Wallets
 from services.roles.stage import Stage, follow, together
+from services.vault import Erased, Vault
 from streams.hints import hear_hints
 from streams.merchants import MerchantTable
 from streams.sinks import Sinks
@@ -42,10 +45,24 @@ async def run(stage: Stage) -> None:
     async def send(command: Any) -> None:
         await sinks.send(command)
 
-    store, token_of = WalletStore.of(stage.home), partial(hook_token, stage.secret(HOOKS))
-    wallets = Wallets(kind_of, store, simulated, partial(notify, "missing"), spare_kind_of, token_of)
+    vault = Vault(stage.home.secrets / "vault.db")
+
+    def open_token(merchant: str, sealed: SealedDetails) -> str | None:
+        try:
+            return vault.text(merchant, sealed)
+        except (Erased, CipherRefused):
+            return None
+
+    store, door = WalletStore.of(stage.home), stage.settings.service_url or None
+    token_of = partial(hook_token, stage.secret(HOOKS))
+    wallets = Wallets(kind_of, store, simulated, partial(notify, "missing"), spare_kind_of, token_of, door)
     role = PaymentsRole(
-        wallets.backend_of, stage.secret("preimage"), send, wallets.spare_of, partial(notify, "failing")
+        wallets.backend_of,
+        stage.secret("preimage"),
+        send,
+        wallets.spare_of,
+        partial(notify, "failing"),
+        open_token,
     )
     holding = asyncio.ensure_future(table.run())
     try:
@@ -58,4 +75,5 @@ async def run(stage: Stage) -> None:
         await role.close()
         await wallets.close()
         simulated.close()
+        vault.close()
         await producer.stop()

@@ -21,6 +21,7 @@ from schemas.catalogue import (
     RecordShippingOption,
     ReviseListing,
 )
+from schemas.ecash import HandInToken, RecordTokenRefusal
 from schemas.freezes import FreezeMerchant, ThawMerchant
 from schemas.goods import MarkReady, SetGoods
 from schemas.hearing import HearMessage
@@ -58,6 +59,7 @@ from streams.domain import (
     addresses,
     assigning,
     catalogue,
+    ecash,
     freezing,
     handing,
     hearing,
@@ -135,6 +137,10 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             payments.announce(decision, body)
         case RecordPaymentFailure():
             payments.record_failure(decision, body)
+        case HandInToken():
+            ecash.hand_in(decision, body)
+        case RecordTokenRefusal():
+            ecash.record_refusal(decision, body)
         case AskInvoice():
             addresses.ask(decision, body)
         case AskRequest():

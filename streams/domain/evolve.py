@@ -25,6 +25,7 @@ from schemas.catalogue import (
     ShippingOptionRecorded,
     Withdrawn,
 )
+from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.freezes import MerchantFrozen, MerchantThawed
 from schemas.goods import GoodsSet, PickupReady
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
@@ -127,6 +128,10 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
         case PaymentAnnounced():
             fold_orders.hear(shop, event.order.buyer, at_ms)
             fold_money.note_announced(shop, event)
+        case TokenHandedIn():
+            fold_money.hand_in(shop, event)
+        case TokenRefused():
+            fold_money.refuse_token(shop, event)
         case PaymentPartReceived():
             fold_money.receive_part(shop, event)
         case PaymentSettled():

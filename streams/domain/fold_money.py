@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas import limits
+from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.payments import (
     PaymentAnnounced,
     PaymentAxis,
@@ -20,6 +21,7 @@ from streams.domain.shop import CAUSES_MAX, Due, Order, Receipt, Shop, move_caus
 from streams.domain.transitions import (
     payment_after_part,
     payment_after_refund,
+    payment_after_refusal,
     payment_after_settlement,
     payment_while_asked,
 )
@@ -52,9 +54,7 @@ def ask(shop: Shop, event: PaymentRequested) -> None:
             request_text=event.text if event.is_addressed else None,
             received=with_receipt(order, receipt),
         )
-    if event.payment_hash is None:
-        return
-    shop.requests[event.payment_hash] = event.order.ref
+    shop.requests[event.payment_hash or event.intent_id] = event.order.ref
     while len(shop.requests) > limits.PROOFS.most:
         del shop.requests[next(iter(shop.requests))]
 
@@ -136,6 +136,26 @@ def note_reported(shop: Shop, event: PaymentReported) -> None:
         payment = payment_while_asked(order.payment, PaymentAxis.REPORTED)
         moves = with_cause(order.moves, move_cause("payment", "reported", event.rumor_id))
         shop.orders[event.order.ref] = order._replace(payment=payment, moves=moves)
+
+
+def hand_in(shop: Shop, event: TokenHandedIn) -> None:
+    """Ecash was handed in; it counts for nothing before it was swapped."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        payment = payment_while_asked(order.payment, PaymentAxis.REPORTED)
+        moves = with_cause(order.moves, move_cause("payment", "handed", event.token_id[:32]))
+        shop.orders[event.order.ref] = order._replace(payment=payment, moves=moves)
+
+
+def refuse_token(shop: Shop, event: TokenRefused) -> None:
+    """It was not taken: an order that had reported it waits for its money again."""
+    if event.order is None:
+        shop.calls = with_cause(shop.calls, event.token_id)
+        return
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        moves = with_cause(order.moves, move_cause("payment", "refused", event.token_id[:32]))
+        shop.orders[event.order.ref] = order._replace(payment=payment_after_refusal(order.payment), moves=moves)
 
 
 def imply(shop: Shop, event: PaymentImplied) -> None:

@@ -16,6 +16,7 @@ from schemas.catalogue import (
     ShippingOptionRecorded,
     Withdrawn,
 )
+from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.goods import PickupReady
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed
 from schemas.inbox import AnswerPromised, MessageDeleted, MessageReceived
@@ -55,6 +56,7 @@ from streams.domain.transitions import (
     payment_after_move,
     payment_after_part,
     payment_after_refund,
+    payment_after_refusal,
     payment_after_settlement,
     payment_while_asked,
     shipping_of,
@@ -217,6 +219,10 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
             return _with(row, stamp, payment=payment, requested_ms=stamp.at_ms)
         case PaymentReported():
             return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))
+        case TokenHandedIn():
+            return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))
+        case TokenRefused():
+            return _with(row, stamp, payment=payment_after_refusal(row.payment))
         case PaymentPartReceived():
             payment = payment_after_part(row.payment, row.status, event.late)
             return _with(row, stamp, payment=payment, paid_msat=row.paid_msat + event.new_msat)

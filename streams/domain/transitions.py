@@ -96,6 +96,11 @@ def payment_while_asked(payment: PaymentAxis, to: PaymentAxis) -> PaymentAxis:
     return payment if payment is PaymentAxis.PARTIAL else to
 
 
+def payment_after_refusal(payment: PaymentAxis) -> PaymentAxis:
+    """What was reported was no money: the order's request stands as before (PAY-11)."""
+    return PaymentAxis.REQUESTED if payment is PaymentAxis.REPORTED else payment
+
+
 def payment_after_part(payment: PaymentAxis, status: O, late: bool) -> PaymentAxis:
     """Some of the money: in time it is a part; late it is as all of it."""
     return payment_after_settlement(payment, status, late) if late else PaymentAxis.PARTIAL

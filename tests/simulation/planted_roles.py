@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 import services.outgoing
+import services.payments.making_requests
 import services.payments.open_requests
 import services.payments.role
 import services.publisher
@@ -198,7 +199,7 @@ def _random_preimage() -> list[Change]:
 
 
 def _show_unchecked() -> list[Change]:
-    return [(services.payments.role, "faults_of", lambda intent, request, backend, now_s: None)]
+    return [(services.payments.making_requests, "faults_of", lambda intent, request, backend, now_s: None)]
 
 
 def _trust_hints() -> list[Change]:

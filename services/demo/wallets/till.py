@@ -1,4 +1,5 @@
-"""What a story's shop is paid into, and how its buyer pays: simulated money, a real LNbits, or a wallet connection."""
+"""What a story's shop is paid into, and how its buyer pays: simulated money, a real LNbits, a wallet connection,
+or ecash of a real mint."""
 
 from __future__ import annotations
 
@@ -13,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from schemas.payments import MEDIUM, Method
+from services.demo.wallets.ecash_purse import EcashPurse
 from services.demo.wallets.lnbits_server import lnbits_server
+from services.demo.wallets.nutshell_mint import nutshell_mint
 from services.demo.wallets.nwc_service import NwcService
 from services.payments.simulated import SimulatedWallet
 from services.payments.wallets import SIMULATED
@@ -26,7 +30,7 @@ class Till:
     """A wallet for the shop and one for its buyer.
 
     `options` and `secret` (a line for the standard input) are what `ncc wallet add SHOP KIND` is told; `pay` gives
-    the preimage, hex.
+    what the payer is left with, hex: the preimage, or the name of the token. `medium` is its word in a receipt.
     """
 
     kind: str
@@ -34,6 +38,7 @@ class Till:
     pay: Callable[[str], Awaitable[str]]
     options: tuple[str, ...] = ()
     secret: str = ""
+    medium: str = MEDIUM[Method.BOLT11]
 
     def add(self, home: Path, shop: str) -> None:
         """Give a shop its wallet, as its operator would. Raises `WalletRefused`."""
@@ -96,9 +101,23 @@ async def _nwc(home: Path, relay: str) -> AsyncGenerator[Till]:
         wallet.close()
 
 
+@asynccontextmanager
+async def _cashu(home: Path, relay: str) -> AsyncGenerator[Till]:
+    folder = home / "peers" / "nutshell"
+    folder.mkdir(parents=True, exist_ok=True)
+    starting = nutshell_mint(folder)
+    mint = await asyncio.to_thread(starting.__enter__)
+    try:
+        what = f"ecash of a mint at {mint.url}; the buyer mints some and posts it"
+        yield Till("cashu", what, EcashPurse(mint.url).pay, ("--mint", mint.url), medium=MEDIUM[Method.CASHU])
+    finally:
+        await asyncio.to_thread(starting.__exit__, None, None, None)
+
+
 TILLS: Final[Mapping[str, Callable[[Path, str], AbstractAsyncContextManager[Till]]]] = {
     SIMULATED: _simulated,
     "lnbits": _lnbits,
     "nwc": _nwc,
+    "cashu": _cashu,
 }
 """By kind: makes both wallets for a stack's home folder and relay, and ends what it started."""

@@ -24,6 +24,7 @@ from services.payments.asking import MEMO_BYTES_MAX
 from services.payments.http_calls import ANSWER_BYTES_MAX, BadWalletUrl, wallet_url
 from services.payments.lnbits_calls import lnbits_calls
 from services.payments.lnbits_words import read_invoice
+from services.payments.making_requests import REFUSALS_MAX
 from services.payments.port import (
     FROM_THE_START,
     BackendError,
@@ -39,7 +40,6 @@ from services.payments.port import (
     check_request,
     reference,
 )
-from services.payments.role import REFUSALS_MAX
 from services.payments.simulated import SimulatedWallet
 from tests.services.payments.contract import BUYER, MERCHANT
 from tests.services.payments.scripted_lnbits import (

@@ -61,7 +61,7 @@ class TwoWays(Till):
 @pytest.fixture
 async def ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoWays]:
     """A role that has caught up with an empty partition, and does not wait long between two tries."""
-    monkeypatch.setattr("services.payments.role.PAUSE_FIRST_S", 0.001)
+    monkeypatch.setattr("services.payments.making_requests.PAUSE_FIRST_S", 0.001)
     made = TwoWays(tmp_path, Unknown("500"))
     await made.role.begin(0)
     await made.role.caught_up(0)

@@ -1,0 +1,103 @@
+"""Has a wallet, or the spare one, hold exactly one request for each entry, however long that takes (L5, C-27)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from schemas.crash_points import Point, reach
+from schemas.payments import PaymentWanted
+from services.payments.listening import CALL_TIMEOUT_S, PATIENCE_MAX_S, PAUSE_FIRST_S, PAUSE_MAX_S
+from services.payments.open_requests import Open, faults_of
+from services.payments.port import (
+    BackendError,
+    Intent,
+    PaymentBackend,
+    PaymentRequest,
+    Rejected,
+    Unauthorized,
+    Unsupported,
+)
+from services.payments.ways import Ways
+
+REFUSALS_MAX: Final = 5
+"""Requests with a wrong amount, network or payee that a back-end may return before the order fails."""
+
+log = structlog.get_logger(role="payments")
+
+
+class RequestMaker:
+    """Makes requests, or finds those that were made."""
+
+    def __init__(
+        self,
+        ways: Ways,
+        preimage_secret: bytes,
+        made: Callable[[Open, Intent, PaymentRequest], Awaitable[None]],
+        failed: Callable[[Open, str], Awaitable[None]],
+    ) -> None:
+        """`made` is told of a request that may be shown, `failed` why there will be none."""
+        self._ways, self._preimage_secret, self._made, self._failed = ways, preimage_secret, made, failed
+
+    async def make(self, entry: Open) -> None:
+        """Have the back-end hold exactly one request for the intent, and say so. A time-out is unknown (L5).
+
+        One that a buyer was shown is found again however old it is: it may have been paid while nobody watched.
+        """
+        pause_s, refusals = PAUSE_FIRST_S, 0
+        while entry.requested or (entry.wanted.expires_at > time.time() and not entry.dropped):
+            try:
+                reach(Point.PAYMENTS_ENSURING)
+                backend = self._choose(entry)
+                intent = entry.intent(self._preimage_secret, backend)
+                request = await backend.ensure(intent, timeout_s=CALL_TIMEOUT_S)
+                self._judge(entry, is_well=True)
+                refused = None if entry.requested else faults_of(intent, request, backend, int(time.time()))
+                if refused is None:
+                    await self._made(entry, intent, request)
+                    return
+                refusals += 1
+                log.error("not sent", intent=entry.intent_id, reason=refused.reason.value, detail=refused.detail)
+                if refusals >= REFUSALS_MAX:
+                    await self._failed(entry, refused.reason.value)
+                    return
+            except (Rejected, Unsupported) as error:
+                if isinstance(error, Unsupported) and entry.lacks_description_hash():
+                    continue
+                if self._turns_to_spare(entry):
+                    continue
+                entry.gone = True
+                if not entry.requested:
+                    await self._failed(entry, type(error).__name__.lower())
+                return
+            except Unauthorized as error:
+                self._judge(entry, is_well=False)
+                log.error("back-end refuses our credentials", merchant=entry.merchant, error=str(error))
+            except BackendError as error:
+                self._judge(entry, is_well=False)
+                log.warning("back-end call", intent=entry.intent_id, error=type(error).__name__)
+                pause_s = max(pause_s, min(error.retry_after_s, PATIENCE_MAX_S))
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, PAUSE_MAX_S)
+
+    def _choose(self, entry: Open) -> PaymentBackend:
+        """Where an entry's request is, or is to be made."""
+        if not entry.requested and not entry.is_refused and isinstance(entry.wanted, PaymentWanted):
+            entry.is_spare = self._ways.takes_spare(entry.merchant)
+        return self._ways.of(entry.merchant, entry.is_spare)
+
+    def _judge(self, entry: Open, *, is_well: bool) -> None:
+        """How a call went, for the wallet; a spare one is asked for ever."""
+        if not entry.is_spare:
+            (self._ways.worked if is_well else self._ways.failed)(entry.merchant)
+
+    def _turns_to_spare(self, entry: Open) -> bool:
+        """Try the spare wallet with what the wallet refuses for good; False where that was done, or there is none."""
+        if entry.requested or entry.is_spare or not isinstance(entry.wanted, PaymentWanted):
+            return False
+        entry.is_refused = entry.is_spare = self._ways.has_spare(entry.merchant)
+        return entry.is_spare
