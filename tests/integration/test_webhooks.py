@@ -57,6 +57,7 @@ async def settlements(shop: Shop) -> int:
     return int((await shop.operator.sql(query, m=shop.merchant.public_key))[0]["n"])
 
 
+@pytest.mark.case("F11", "F12", "P4", "P7")
 @pytest.mark.req("PAY-16")
 async def test_a_notice_is_proven_looked_up_and_believed_in_nothing(
     called: tuple[RunningStack, str], tmp_path: Path
@@ -113,6 +114,7 @@ async def test_a_notice_is_proven_looked_up_and_believed_in_nothing(
         assert [hook.rpartition("/")[2] in logs, SECRET in logs] == [False, False]
 
 
+@pytest.mark.case("P4", "P9")
 @pytest.mark.req("PAY-16")
 async def test_lnbits_itself_calls_twice_and_confirms_once(called: tuple[RunningStack, str], tmp_path: Path) -> None:
     """It is told the address with each invoice; its body is JSON in a JSON string, and comes two times."""

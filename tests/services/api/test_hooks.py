@@ -100,6 +100,7 @@ async def test_a_vendors_call_becomes_a_hint_with_the_merchant_and_the_reference
     assert [(hint.merchant, hint.backend_ref) for hint in town.hints] == [(MERCHANT, REF), (OTHER_MERCHANT, REF)]
 
 
+@pytest.mark.case("F11", "P7")
 @pytest.mark.req("PAY-16")
 async def test_a_call_with_a_signature_of_nobodys_is_401_without_a_word_and_is_counted(town: Town) -> None:
     """Whatever it says; no hint goes on."""
@@ -113,6 +114,7 @@ async def test_a_call_with_a_signature_of_nobodys_is_401_without_a_word_and_is_c
     ]
 
 
+@pytest.mark.case("F11")
 async def test_an_address_of_nobodys_is_404(town: Town) -> None:
     """Made up, of a shop without such a wallet, or of the wallet that a shop had before."""
     former = TOKEN_OF(MERCHANT, "phoenixd")
@@ -133,6 +135,7 @@ async def test_a_spare_wallet_has_an_address_of_its_own(town: Town) -> None:
     assert [(hint.merchant, hint.backend_ref) for hint in town.hints] == [(STRANGER, REF)]
 
 
+@pytest.mark.case("P9")
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"status=paid&ref=7", b"\xff" * 100, b'"text"', b"[" * 60_000])
 @pytest.mark.req("PAY-16")
 async def test_no_body_gets_a_5xx(town: Town, body: bytes) -> None:
@@ -141,6 +144,7 @@ async def test_no_body_gets_a_5xx(town: Town, body: bytes) -> None:
     assert [hint.backend_ref for hint in town.hints] == [None]
 
 
+@pytest.mark.case("F11")
 @pytest.mark.req("PAY-16")
 async def test_an_invoice_that_is_not_ours_is_2xx_and_leads_to_nothing(town: Town) -> None:
     """The wallet's owner takes other payments with it; they are counted and no more."""
@@ -149,6 +153,7 @@ async def test_an_invoice_that_is_not_ours_is_2xx_and_leads_to_nothing(town: Tow
     assert town.hooks.told() == [{"public_key": MERCHANT, "outcome": "nothing", "calls": 1}]
 
 
+@pytest.mark.case("P5")
 async def test_a_vendor_is_told_to_come_again_while_nothing_can_be_kept(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +181,7 @@ async def test_so_many_calls_a_minute_are_taken_for_one_shop(town: Town) -> None
     assert (await town.call(PHOENIXD, RECEIVED, **{"X-Phoenix-Signature": SIGNATURE})).status_code == 202
 
 
+@pytest.mark.case("P7")
 async def test_so_many_refused_calls_a_minute_come_from_one_address(town: Town) -> None:
     """Then they are told to wait; a vendor at the same address is heard all the same."""
     for _ in range(limits.HOOK_REFUSED.most):

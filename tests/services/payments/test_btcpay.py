@@ -114,6 +114,7 @@ async def test_an_invoice_asks_for_our_terms_and_for_no_others(server: ScriptedB
     assert not checkout["redirectAutomatically"]
 
 
+@pytest.mark.case("P1")
 async def test_no_second_invoice_is_made_while_a_lost_one_may_still_appear(
     server: ScriptedBtcpay, bench: Bench
 ) -> None:
@@ -127,6 +128,7 @@ async def test_no_second_invoice_is_made_while_a_lost_one_may_still_appear(
     assert [entry.text for entry in server.ledger.entries] == [request.text]
 
 
+@pytest.mark.case("P16")
 async def test_a_store_whose_node_is_away_makes_no_invoice_and_is_asked_again(
     server: ScriptedBtcpay, bench: Bench
 ) -> None:
@@ -151,6 +153,7 @@ async def test_a_server_that_lists_no_payment_methods_is_asked_for_them(
     assert [one.gross_msat for one in found] == [21_000_000]
 
 
+@pytest.mark.case("P20")
 async def test_money_that_is_not_final_is_no_money_yet(server: ScriptedBtcpay, bench: Bench) -> None:
     """Processing: it was seen, and may go."""
     entry, ref = await entry_of(server, bench)
@@ -161,6 +164,7 @@ async def test_money_that_is_not_final_is_no_money_yet(server: ScriptedBtcpay, b
     assert (await bench.backend.lookup(ref, timeout_s=TIMEOUT_S)).state is BackendState.OPEN
 
 
+@pytest.mark.case("P13", "P14")
 @pytest.mark.parametrize("is_over", [False, True])
 async def test_a_part_is_a_part_to_the_msat_before_the_end_and_after_it(
     server: ScriptedBtcpay, bench: Bench, is_over: bool
@@ -196,6 +200,7 @@ async def test_an_archived_invoice_is_still_looked_up(server: ScriptedBtcpay, be
     assert (await bench.backend.lookup(ref, timeout_s=TIMEOUT_S)).state is BackendState.OPEN
 
 
+@pytest.mark.case("P3")
 async def test_of_two_invoices_of_one_reference_the_first_is_shown_and_both_count(
     server: ScriptedBtcpay, bench: Bench
 ) -> None:
@@ -263,6 +268,7 @@ async def test_an_old_invoice_that_is_paid_now_is_found_after_a_newer_one(server
     assert [one.backend_ref for one in found] == [old.backend_ref]
 
 
+@pytest.mark.case("F11", "P7")
 @pytest.mark.req("PAY-16")
 async def test_a_webhook_is_a_hint_at_its_invoice_whatever_it_says_of_it(server: ScriptedBtcpay, bench: Bench) -> None:
     """Any event about an invoice of ours; another store's secret, or one changed byte, is nobody's."""
@@ -278,6 +284,7 @@ async def test_a_webhook_is_a_hint_at_its_invoice_whatever_it_says_of_it(server:
         await backend.parse_notice("", headers, raw)
 
 
+@pytest.mark.case("P9")
 @pytest.mark.parametrize(
     ("change", "hints"),
     [
@@ -302,6 +309,7 @@ def signed(body: bytes) -> dict[str, str]:
     return {"BTCPay-Sig": f"sha256={hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}"}
 
 
+@pytest.mark.case("P24", "P25")
 async def test_a_probe_tells_what_a_key_lacks_and_what_it_has_too_much(
     server: ScriptedBtcpay, backend: BtcpayStore
 ) -> None:
@@ -320,6 +328,7 @@ async def test_a_probe_tells_what_a_key_lacks_and_what_it_has_too_much(
         assert (probe.lacks, word in probe.warnings[0]) == ((), True)
 
 
+@pytest.mark.case("P21")
 async def test_a_probe_tells_of_a_server_that_is_not_ready(server: ScriptedBtcpay, backend: BtcpayStore) -> None:
     """It is behind the chain, knows no Lightning, or its clock is off."""
     server.is_synched, server.has_node, server.ledger.offset_s = False, False, -600
@@ -327,6 +336,7 @@ async def test_a_probe_tells_of_a_server_that_is_not_ready(server: ScriptedBtcpa
     assert ["chain" in said, "BTC-LN" in said, "clock" in said] == [True, True, True]
 
 
+@pytest.mark.case("P24")
 async def test_a_wrong_key_and_another_store_are_unauthorized(server: ScriptedBtcpay, url: str, bench: Bench) -> None:
     """For every call; nothing is said of the payment."""
     request = await bench.request()

@@ -81,6 +81,7 @@ async def till(tmp_path: Path) -> AsyncIterator[DeafTill]:
     wallet.close()
 
 
+@pytest.mark.case("F12", "P4")
 @pytest.mark.req("PAY-16")
 async def test_the_same_hint_five_times_is_one_confirmation(till: DeafTill) -> None:
     """The first finds the money; the others find nothing that was not said."""
@@ -95,6 +96,7 @@ async def test_the_same_hint_five_times_is_one_confirmation(till: DeafTill) -> N
     assert len({command.id for command in till.said if isinstance(command.body, ObservePayment)}) == 1
 
 
+@pytest.mark.case("F11", "P7")
 @pytest.mark.req("PAY-16")
 async def test_a_hint_at_a_request_that_nobody_paid_says_nothing(till: DeafTill) -> None:
     """Somebody says paid, the back-end says open: the back-end is right."""
@@ -107,6 +109,7 @@ async def test_a_hint_at_a_request_that_nobody_paid_says_nothing(till: DeafTill)
     assert till.settled(MERCHANT) == []
 
 
+@pytest.mark.case("P9")
 async def test_a_hint_without_a_name_finds_whichever_was_paid(till: DeafTill) -> None:
     """A body that nobody could read is no reason to wait for the next poll."""
     text, _ = await till.waits(0, MERCHANT)
@@ -115,6 +118,7 @@ async def test_a_hint_without_a_name_finds_whichever_was_paid(till: DeafTill) ->
     await until(lambda: till.settled(MERCHANT))
 
 
+@pytest.mark.case("F11")
 async def test_a_hint_names_requests_of_its_own_merchant_alone(till: DeafTill) -> None:
     """Who may call one shop's address may not have another's wallet asked; nor may an unknown name."""
     text, ref = await till.waits(0, MERCHANT)

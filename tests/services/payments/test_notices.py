@@ -58,12 +58,14 @@ def test_an_address_is_one_wallets_and_follows_from_the_home_alone() -> None:
     assert hook_url("https://shop.example/", TOKEN) == f"https://shop.example/hooks/{TOKEN}"
 
 
+@pytest.mark.case("P9")
 @pytest.mark.parametrize("body", [LNBITS, json.dumps(LNBITS)])
 async def test_what_lnbits_sends_is_a_hint_at_its_invoice(body: Any) -> None:
     """As an object, or as 1.6 sends it: a JSON string that holds JSON."""
     assert await an_lnbits().parse_notice(TOKEN, {}, json.dumps(body).encode()) == OURS
 
 
+@pytest.mark.case("F11", "P7")
 @pytest.mark.parametrize("token", ["", "x" * 32, TOKEN.upper(), hook_token(HOME, MERCHANT, "phoenixd"), "ä"])
 async def test_lnbits_is_known_by_the_address_it_calls(token: str) -> None:
     """It signs nothing, so another address is somebody else."""
@@ -86,6 +88,7 @@ async def test_what_phoenixd_sends_is_a_hint_at_its_invoice() -> None:
         assert await a_phoenixd().parse_notice("", headers, raw) == OURS
 
 
+@pytest.mark.case("F11", "P7")
 @pytest.mark.req("PAY-16")
 async def test_a_signature_that_is_not_the_bodys_is_refused() -> None:
     """None at all, another secret's, another body's, no hex; and any where the secret is not known here."""
@@ -99,6 +102,7 @@ async def test_a_signature_that_is_not_the_bodys_is_refused() -> None:
             await a_phoenixd(unknown).parse_notice("", signed(raw, unknown or ""), raw)
 
 
+@pytest.mark.case("P9")
 @pytest.mark.parametrize("raw", GARBAGE)
 async def test_a_body_that_nobody_reads_is_a_hint_at_everything(raw: bytes) -> None:
     """The vendor called; what about is for the look-ups to find."""
