@@ -71,6 +71,8 @@ class PaymentsRole:
         self._open: dict[str, Open] = {}
         self._by_ref: dict[BackendRef, str] = {}
         self._live: set[int] = set()
+        self._said_at: dict[int, tuple[float, float]] = {}
+        """By partition, the time of its newest record, and when by the steady clock it was read."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._frozen: dict[str, int] = {}
         """Merchants whose effects wait, each with its partition."""
@@ -86,6 +88,7 @@ class PaymentsRole:
 
     async def take(self, partition: int, offset: int, record: JournalRecord) -> None:
         """Note what a record wants or settles."""
+        self._said_at[partition] = (record.at_ms / 1_000, time.monotonic())
         for event in record.events:
             match event:
                 case PaymentWanted() | InvoiceWanted():
@@ -163,9 +166,8 @@ class PaymentsRole:
         swept = 0
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
-            now_s = int(time.time())
             for entry in list(self._open.values()):
-                if self._may_act(entry) and entry.is_over(now_s):
+                if self._may_act(entry) and entry.is_over(self._now_s(entry.partition)):
                     self._forget(entry.intent_id)
                 elif entry.ref is None and not entry.gone:  # given up for a reason that may have passed: a wrong clock
                     self._ensure_soon(entry.intent_id, entry.partition)
@@ -263,7 +265,7 @@ class PaymentsRole:
             log.warning("look-up", intent=entry.intent_id, error=type(error).__name__)
             return
         reach(Point.PAYMENTS_LOOKED)
-        entry.seen_s = time.time()
+        entry.seen_s = self._now_s(entry.partition)
         if entry.is_lost(seen):
             log.error("back-end lost a request", intent=entry.intent_id, merchant=entry.merchant)
         if entry.is_news(seen):
@@ -287,6 +289,11 @@ class PaymentsRole:
     def _may_act(self, entry: Open | Owed) -> bool:
         """Whether its partition was read to its end, and its merchant's effects do not wait."""
         return entry.partition in self._live and entry.merchant not in self._frozen
+
+    def _now_s(self, partition: int) -> float:
+        """Now, by whichever is behind: our clock, or the journal's. A clock that is ahead must not end a watch."""
+        said_s, read_s = self._said_at.get(partition, (0.0, 0.0))
+        return min(time.time(), said_s + time.monotonic() - read_s)
 
     def _of_order(self, ref: str) -> list[Open]:
         return [entry for entry in self._open.values() if entry.order_ref == ref]

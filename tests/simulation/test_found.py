@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from schemas.freezes import FreezeMerchant
+from schemas.payments import BackendState
 from tests.simulation.clock import Dice
 from tests.simulation.patches import installed
 from tests.simulation.plan import Config
@@ -147,6 +148,23 @@ def test_a_request_that_was_made_is_not_forgotten_though_our_clock_says_it_is_lo
     (invoice, *_), *_ = world.invoices
 
     assert not world.wallet.pay(invoice, 100, when_late=True), "it was cancelled at the wallet"
+
+
+@pytest.mark.case("P21")
+def test_late_money_is_seen_though_our_clock_is_an_hour_ahead(world: World) -> None:
+    """A request is watched for an hour after its end by the journal's time too, not by ours alone."""
+    invoice = order(world, "o1")
+    skew(world, "payments", 3_600_000)
+    world.clock.advance(1_000_000)
+    world.settle()
+    world.clock.advance(60_000)
+    world.settle()
+    held = world.wallet.held(invoice)
+    assert held is not None
+    held.state = BackendState.OPEN  # a wallet that cannot cancel
+    assert world.wallet.pay(invoice, 100, when_late=True)
+    world.settle()
+    assert list(world.books.payment.values()) == ["late"]
 
 
 def test_a_listing_revised_by_a_wrong_clock_is_revised_again_by_the_right_one(world: World) -> None:
