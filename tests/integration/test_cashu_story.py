@@ -23,7 +23,6 @@ from tests.support.stack import RunningStack
 pytestmark = pytest.mark.real
 
 
-@pytest.mark.req("PAY-11")
 async def test_a_shop_is_paid_in_ecash_and_refuses_what_is_none(tmp_path: Path) -> None:
     """A spent token is reported and then failed, one of another mint is not swapped; a good one confirms the order."""
     folder, home = tmp_path / "mint", tmp_path / "home"

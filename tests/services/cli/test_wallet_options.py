@@ -65,6 +65,24 @@ def test_a_nodes_credential_is_read_from_its_files(tmp_path: Path) -> None:
     assert (cln.rune.get_secret_value(), cln.certificate) == (RUNE, None)
 
 
+def test_mints_are_named_once_each_and_have_a_cap() -> None:
+    """In whatever way they are written; without TLS one has to be near, and without any there is nothing to take."""
+    made = credential_of(
+        "cashu", None, None, None, False, mints=["https://M.example/", "https://m.example", "http://127.0.0.1:3338"]
+    )
+    assert made is not None
+    assert made.model_dump() == {
+        "network": None,
+        "kind": "cashu",
+        "mints": ("https://m.example", "http://127.0.0.1:3338"),
+        "cap_sats": 1_000_000,
+    }
+    assert made.place == "https://m.example, http://127.0.0.1:3338"
+    for wrong in ([], ["http://m.example"], ["m.example"], [f"https://{n}.example" for n in range(11)]):
+        with pytest.raises(typer.Exit):
+            credential_of("cashu", None, None, None, False, mints=wrong)
+
+
 def test_what_a_vendor_signs_with_and_where_it_calls_are_read(tmp_path: Path) -> None:
     """The secret from a file, the door as an address; a store of a BTCPay Server by its id."""
     secret_file = tmp_path / "secret"
@@ -136,7 +154,7 @@ def test_what_opens_no_node_is_said_without_being_shown(
 @pytest.mark.parametrize(
     ("kind", "text", "address", "words"),
     [
-        ("gold", None, None, "lnbits, nwc, lud16, phoenixd, lnd, cln"),
+        ("gold", None, None, "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu"),
         ("lnbits", None, None, "--url"),
         ("nwc", None, None, "--key-file"),
         ("nwc", f"nostr+walletconnect://nobody?secret={SECRET}", None, "public key"),

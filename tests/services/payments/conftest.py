@@ -1,4 +1,4 @@
-"""What the tests of back-ends share: one relay process, which those that speak over Nostr use."""
+"""What the tests of back-ends share: one relay process for those that speak over Nostr, and a wallet of ecash."""
 
 import subprocess
 import sys
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from services.embedded.relay import READY_LINE
+from tests.services.payments.scripted_ecash import bench, book, clock, mint, path, wallet
+
+__all__ = ["bench", "book", "clock", "mint", "path", "relay", "wallet"]
 
 
 @pytest.fixture(scope="module")

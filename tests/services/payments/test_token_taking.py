@@ -128,7 +128,6 @@ async def test_an_order_is_asked_for_ecash_and_paid_by_a_token(till: EcashTill, 
     assert (seen.state, seen.gross_msat, seen.order) == (BackendState.SETTLED, 21_000_000, ORDER)
 
 
-@pytest.mark.req("PAY-11")
 async def test_a_token_that_was_spent_or_is_of_another_mint_is_refused_with_its_reason(
     till: EcashTill, mint: ScriptedMint
 ) -> None:

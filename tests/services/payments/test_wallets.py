@@ -13,10 +13,12 @@ from pydantic import SecretStr, ValidationError
 from schemas.bolt11 import Network
 from services.home import Home
 from services.payments.btcpay import BtcpayStore
+from services.payments.cashu import EcashWallet
 from services.payments.cln import ClnNode
 from services.payments.credentials import (
     BadCredential,
     BtcpayCredential,
+    CashuCredential,
     ClnCredential,
     LnbitsCredential,
     LndCredential,
@@ -149,6 +151,7 @@ async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_g
         NwcCredential(connection=SecretStr(connection), network=Network.SIGNET),
         Lud16Credential(address="shop@example.com", network=Network.TESTNET),
         *NODES,
+        CashuCredential(mints=("https://mint.example",), cap_sats=1_000, network=Network.BITCOIN),
     ):
         kinds[MERCHANT] = credential.kind
         assert isinstance(wallets.backend_of(MERCHANT), NoWallet)
@@ -164,8 +167,9 @@ async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_g
         LndNode,
         ClnNode,
         BtcpayStore,
+        EcashWallet,
     ]
-    assert {"simulated", "lnbits", "nwc", "lud16", "phoenixd", "lnd", "cln", "btcpay"} == set(KINDS)
+    assert {"simulated", "lnbits", "nwc", "lud16", "phoenixd", "lnd", "cln", "btcpay", "cashu"} == set(KINDS)
     called = {type(backend) for backend in given if backend.capabilities.takes_notices}
     assert called == {LnbitsAccount, PhoenixdNode, BtcpayStore}
     assert {"lnbits", "phoenixd", "btcpay"} == CALLED
