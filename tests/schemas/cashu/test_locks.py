@@ -60,6 +60,7 @@ def test_a_key_counts_by_its_x_in_either_case() -> None:
     assert read_lock(p2pk(data="03" + KEY[2:].upper())) == Lock((KEY[2:],))
 
 
+@pytest.mark.case("F9")
 @pytest.mark.parametrize(
     ("secret", "reason"),
     [

@@ -80,6 +80,7 @@ async def test_what_was_taken_out_is_money_at_the_mint(
     assert book.held() == {purse.mint: 5_000}
 
 
+@pytest.mark.case("F10")
 async def test_a_real_mint_refuses_what_was_spent_and_knows_it_by_its_code(
     bench: EcashBench, wallet: EcashWallet, purse: EcashPurse, tmp_path: Path, mint: NutshellMint, clock: Clock
 ) -> None:
@@ -97,6 +98,7 @@ async def test_a_real_mint_refuses_what_was_spent_and_knows_it_by_its_code(
     assert (await bench.lookup(request)).state is BackendState.OPEN
 
 
+@pytest.mark.case("P29")
 async def test_an_answer_that_was_lost_is_restored_by_a_real_mint(
     bench: EcashBench, wallet: EcashWallet, mint: NutshellMint, purse: EcashPurse, book: Book, clock: Clock
 ) -> None:
@@ -112,6 +114,7 @@ async def test_an_answer_that_was_lost_is_restored_by_a_real_mint(
     assert (await bench.lookup(request)).state is BackendState.SETTLED
 
 
+@pytest.mark.case("P31")
 async def test_a_mint_that_moved_to_another_keyset_and_charges_for_it(
     bench: EcashBench, wallet: EcashWallet, mint: NutshellMint, purse: EcashPurse, book: Book
 ) -> None:
@@ -133,6 +136,7 @@ async def test_a_mint_that_moved_to_another_keyset_and_charges_for_it(
         mint.restart(fee_ppk=0, derivation_path="m/0'/0'/0'")
 
 
+@pytest.mark.case("P30")
 async def test_a_mint_that_is_down_leaves_the_token_to_be_taken_later(
     bench: EcashBench, wallet: EcashWallet, mint: NutshellMint, purse: EcashPurse
 ) -> None:

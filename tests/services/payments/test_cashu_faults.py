@@ -32,6 +32,7 @@ class TestScriptedMint(EcashLaws, PaymentBackendContract):
     back_end, peer = "cashu", SCRIPTED
 
 
+@pytest.mark.case("P29")
 @pytest.mark.parametrize("fault", [MintFault.LOST, MintFault.BROKEN, MintFault.LIES, MintFault.UNPROVEN])
 async def test_a_lost_answer_is_asked_for_again_with_the_same_outputs(
     bench: EcashBench, wallet: EcashWallet, mint: ScriptedMint, book: Book, fault: MintFault
@@ -54,6 +55,7 @@ async def test_a_lost_answer_is_asked_for_again_with_the_same_outputs(
     assert (await bench.lookup(request)).gross_msat == 21_000_000
 
 
+@pytest.mark.case("P29")
 async def test_a_wallet_that_died_after_the_swap_finds_its_ecash_again(
     bench: EcashBench, wallet: EcashWallet, mint: ScriptedMint, path: Path, clock: Clock
 ) -> None:
@@ -68,6 +70,7 @@ async def test_a_wallet_that_died_after_the_swap_finds_its_ecash_again(
     await reborn.close()
 
 
+@pytest.mark.case("P29")
 async def test_a_book_that_was_lost_is_made_good_by_the_same_token(
     bench: EcashBench, wallet: EcashWallet, mint: ScriptedMint, tmp_path: Path, clock: Clock
 ) -> None:
@@ -83,6 +86,7 @@ async def test_a_book_that_was_lost_is_made_good_by_the_same_token(
     await reborn.close()
 
 
+@pytest.mark.case("P30")
 @pytest.mark.parametrize("path", ["/v1/keysets", "/v1/keys", "/v1/swap"])
 @pytest.mark.parametrize("fault", [MintFault.DOWN, MintFault.BROKEN, MintFault.NONSENSE])
 async def test_a_mint_that_is_out_of_reach_decides_nothing(
@@ -104,6 +108,7 @@ async def test_a_mint_that_is_out_of_reach_decides_nothing(
     await wallet.close()
 
 
+@pytest.mark.case("F8")
 async def test_a_mint_is_not_called_unless_it_is_on_the_list(
     bench: EcashBench, wallet: EcashWallet, mint: ScriptedMint
 ) -> None:
@@ -118,6 +123,7 @@ async def test_a_mint_is_not_called_unless_it_is_on_the_list(
     await take(wallet, request, read_token(written.strip()))
 
 
+@pytest.mark.case("F8")
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -145,6 +151,7 @@ def _with(token: Token, **fields: object) -> Token:
     return replace(token, proofs=(replace(first, **fields), *others))  # type: ignore[arg-type]
 
 
+@pytest.mark.case("F8")
 async def test_a_short_keyset_that_two_could_mean_is_refused(
     bench: EcashBench, wallet: EcashWallet, mint: ScriptedMint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +168,7 @@ async def test_a_short_keyset_that_two_could_mean_is_refused(
     assert await reason(take(wallet, request, token)) is TokenFault.AMBIGUOUS_KEYSET
 
 
+@pytest.mark.case("F8")
 async def test_a_keyset_under_a_wrong_id_is_no_keyset(
     bench: EcashBench, path: Path, clock: Clock, mint: ScriptedMint
 ) -> None:
@@ -179,6 +187,7 @@ def locked(mint: ScriptedMint, key: str, *tags: list[str]) -> Token:
     return mint.token(16, secret=json.dumps(["P2PK", {"nonce": "00", "data": key, "tags": list(tags)}]))
 
 
+@pytest.mark.case("F9")
 @pytest.mark.parametrize(
     ("key", "tags", "why"),
     [
@@ -208,6 +217,7 @@ async def test_a_lock_is_ours_alone_for_long_enough(
         assert mint.calls == []
 
 
+@pytest.mark.case("P13", "P14")
 async def test_too_little_is_a_part_and_too_much_is_kept_and_told(
     bench: EcashBench, wallet: EcashWallet, mint: ScriptedMint
 ) -> None:
@@ -224,6 +234,7 @@ async def test_too_little_is_a_part_and_too_much_is_kept_and_told(
     assert await reason(take(wallet, request, mint.token(1))) is TokenFault.ALREADY_PAID
 
 
+@pytest.mark.case("P13", "P31")
 async def test_only_what_is_left_of_the_mints_fee_counts(
     bench: EcashBench, wallet: EcashWallet, mint: ScriptedMint
 ) -> None:
@@ -235,6 +246,7 @@ async def test_only_what_is_left_of_the_mints_fee_counts(
     assert await reason(take(wallet, request, mint.token(1))) is TokenFault.LESS_THAN_FEE
 
 
+@pytest.mark.case("P31")
 @pytest.mark.parametrize("raises_fee", [False, True])
 async def test_a_keyset_that_ends_between_two_calls_is_replaced_by_the_next(
     bench: EcashBench, wallet: EcashWallet, mint: ScriptedMint, book: Book, raises_fee: bool
@@ -255,6 +267,7 @@ async def test_a_keyset_that_ends_between_two_calls_is_replaced_by_the_next(
     assert [attempt.number for attempt in book.attempts(_digest(token))] == [1, 2]
 
 
+@pytest.mark.case("P29")
 async def test_the_first_outputs_are_found_though_others_were_asked_for_since(
     bench: EcashBench, wallet: EcashWallet, mint: ScriptedMint, book: Book
 ) -> None:
@@ -273,6 +286,7 @@ def _digest(token: Token) -> str:
     return token.digest
 
 
+@pytest.mark.case("F1")
 async def test_the_same_token_pays_one_request_once(
     bench: EcashBench, wallet: EcashWallet, mint: ScriptedMint, book: Book
 ) -> None:
@@ -287,6 +301,7 @@ async def test_the_same_token_pays_one_request_once(
     assert book.held() == {URL: 21_000}
 
 
+@pytest.mark.case("F10")
 async def test_a_token_that_was_spent_elsewhere_is_no_money(
     bench: EcashBench, wallet: EcashWallet, mint: ScriptedMint, book: Book
 ) -> None:

@@ -128,6 +128,7 @@ async def test_an_order_is_asked_for_ecash_and_paid_by_a_token(till: EcashTill, 
     assert (seen.state, seen.gross_msat, seen.order) == (BackendState.SETTLED, 21_000_000, ORDER)
 
 
+@pytest.mark.case("F8", "F10")
 async def test_a_token_that_was_spent_or_is_of_another_mint_is_refused_with_its_reason(
     till: EcashTill, mint: ScriptedMint
 ) -> None:
@@ -146,6 +147,7 @@ async def test_a_token_that_was_spent_or_is_of_another_mint_is_refused_with_its_
     assert till.of(ObservePayment) == []
 
 
+@pytest.mark.case("P30")
 async def test_a_token_waits_for_a_mint_that_is_down(till: EcashTill, mint: ScriptedMint) -> None:
     """However often it has to be asked; nothing is refused meanwhile."""
     await till.request()
@@ -156,6 +158,7 @@ async def test_a_token_waits_for_a_mint_that_is_down(till: EcashTill, mint: Scri
     assert till.of(ObservePayment)[0].gross_msat == 21_000_000
 
 
+@pytest.mark.case("P37")
 async def test_a_token_that_was_owed_when_the_process_ended_is_swapped_by_the_next(
     till: EcashTill, mint: ScriptedMint, tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ def test_a_token_is_reported_and_its_repeat_is_nothing() -> None:
     story.when(hands_in()).then_nothing()
 
 
+@pytest.mark.case("F10")
 def test_a_token_that_was_refused_leaves_the_order_unpaid_and_the_buyer_told() -> None:
     """Reported, then failed, with the reason; once however often it is said, and another token may follow."""
     story = asked().when(hands_in()).when(refuses())
