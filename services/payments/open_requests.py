@@ -16,8 +16,10 @@ from schemas.payments import (
     PaymentWanted,
     RecordPaymentFailure,
     RecordPaymentRequest,
+    request_digest,
 )
 from services.payments.cashu import check_ecash_request
+from services.payments.chain_request import chain_faults_of
 from services.payments.port import (
     BackendRef,
     Intent,
@@ -35,6 +37,7 @@ from services.payments.port import (
 LATE_WATCH_S = 3_600
 """How long after its expiry a request that was not paid is still watched."""
 _BOLT11 = "bolt11:"
+_BITCOIN = "bitcoin:"
 
 
 @dataclass(slots=True)
@@ -52,6 +55,8 @@ class Open:
     """The back-end says that it has no such request, or that it does not tell how one stands."""
     was_lost: bool = False
     """Whether the newest look-up found that the back-end does not know the request."""
+    payable_late_s: int = 0
+    """How long after its end the back-end says that it may still be paid."""
     payable_until: int = 0
     """When the request's own text ends, unix seconds; a back-end that sets it itself may set it late."""
     seen_s: float = 0.0
@@ -211,14 +216,21 @@ def faults_of(intent: Intent, request: PaymentRequest, backend: PaymentBackend, 
         case Method.CASHU:
             asked = check_ecash_request(intent, request.text)
             return asked if isinstance(asked, RequestRefused) else None
-        case Method.BITCOIN | Method.FIAT:
+        case Method.BITCOIN:
+            return chain_faults_of(intent, request.text, backend.network)
+        case Method.FIAT:
             return RequestRefused(
                 RequestFault.UNREADABLE, f"nothing here reads a request to be paid by {request.method}"
             )
 
 
 def reversal_of(seen: Observation) -> ObserveReversal | None:
-    """The command for money that was taken back, named by its payment hash; None for anything else."""
-    if seen.state is not BackendState.REVERSED or not seen.evidence.startswith(_BOLT11):
+    """The command for money that was taken back, by the name its request is found by; None for anything else."""
+    if seen.state is not BackendState.REVERSED:
         return None
-    return ObserveReversal(payment_hash=seen.evidence.removeprefix(_BOLT11))
+    if seen.evidence.startswith(_BOLT11):
+        return ObserveReversal(payment_hash=seen.evidence.removeprefix(_BOLT11))
+    if seen.evidence.startswith(_BITCOIN):
+        address = seen.evidence.removeprefix(_BITCOIN).partition(":")[0]
+        return ObserveReversal(payment_hash=request_digest(address))
+    return None

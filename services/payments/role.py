@@ -197,7 +197,7 @@ class PaymentsRole:
     async def _made(self, entry: Open, intent: Intent, request: PaymentRequest) -> None:
         """A wallet holds the entry's request: say so, or go on watching it."""
         reach(Point.PAYMENTS_MADE)
-        entry.ref, entry.payable_until = request.backend_ref, request.expires_at
+        entry.ref, entry.payable_until = request.backend_ref, request.expires_at + entry.payable_late_s
         self._by_ref[request.backend_ref] = entry.intent_id
         if entry.requested:
             if entry.dropped:

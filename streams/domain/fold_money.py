@@ -5,6 +5,8 @@ from __future__ import annotations
 from schemas import limits
 from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.payments import (
+    MEDIUM,
+    Method,
     PaymentAnnounced,
     PaymentAxis,
     PaymentImplied,
@@ -43,10 +45,14 @@ def want(shop: Shop, event: PaymentWanted) -> None:
 
 
 def ask(shop: Shop, event: PaymentRequested) -> None:
-    """The order's request is there, and known again by its payment hash; the oldest are forgotten."""
-    order = shop.orders.get(event.order.ref)
+    """The order's request is there, and known again; the oldest are forgotten.
+
+    What knows it is its payment hash, on the chain its address's digest, and elsewhere its intent.
+    """
+    order, is_address = shop.orders.get(event.order.ref), event.medium == MEDIUM[Method.BITCOIN]
+    proof = event.digest if is_address else event.payment_hash
     if order is not None:
-        receipt = order.receipt(event.intent_id)._replace(payment_hash=event.payment_hash)
+        receipt = order.receipt(event.intent_id)._replace(payment_hash=proof)
         shop.orders[event.order.ref] = order._replace(
             payment=payment_while_asked(order.payment, PaymentAxis.REQUESTED),
             payment_hash=event.payment_hash,
@@ -54,7 +60,7 @@ def ask(shop: Shop, event: PaymentRequested) -> None:
             request_text=event.text if event.is_addressed else None,
             received=with_receipt(order, receipt),
         )
-    shop.requests[event.payment_hash or event.intent_id] = event.order.ref
+    shop.requests[proof or event.intent_id] = event.order.ref
     while len(shop.requests) > limits.PROOFS.most:
         del shop.requests[next(iter(shop.requests))]
 

@@ -13,10 +13,12 @@ from pydantic import SecretStr, ValidationError
 from schemas.bolt11 import Network
 from services.home import Home
 from services.payments.btcpay import BtcpayStore
+from services.payments.chain import ChainWallet
 from services.payments.cln import ClnNode
 from services.payments.credentials import (
     BadCredential,
     BtcpayCredential,
+    ChainCredential,
     ClnCredential,
     LnbitsCredential,
     LndCredential,
@@ -36,6 +38,7 @@ from services.payments.wallet_check import check_wallet
 from services.payments.wallets import CALLED, KINDS, NoWallet, Wallets
 from tests.services.payments.contract import MERCHANT, TIMEOUT_S
 from tests.services.payments.scripted_lnbits import KEY, ScriptedLnbits
+from tests.services.payments.test_chain_keys import TPUB
 
 OTHER = "d4" * 32
 NODE = "b889ff5b1513b641e2a139f661a661364979c5beee91842f8f0ef42ab558e9d4"
@@ -149,6 +152,7 @@ async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_g
         NwcCredential(connection=SecretStr(connection), network=Network.SIGNET),
         Lud16Credential(address="shop@example.com", network=Network.TESTNET),
         *NODES,
+        ChainCredential(url="https://indexer.example/api", account=SecretStr(TPUB), network=Network.REGTEST),
     ):
         kinds[MERCHANT] = credential.kind
         assert isinstance(wallets.backend_of(MERCHANT), NoWallet)
@@ -164,8 +168,9 @@ async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_g
         LndNode,
         ClnNode,
         BtcpayStore,
+        ChainWallet,
     ]
-    assert {"simulated", "lnbits", "nwc", "lud16", "phoenixd", "lnd", "cln", "btcpay"} == set(KINDS)
+    assert {"simulated", "lnbits", "nwc", "lud16", "phoenixd", "lnd", "cln", "btcpay", "chain"} == set(KINDS)
     called = {type(backend) for backend in given if backend.capabilities.takes_notices}
     assert called == {LnbitsAccount, PhoenixdNode, BtcpayStore}
     assert {"lnbits", "phoenixd", "btcpay"} == CALLED
