@@ -273,6 +273,19 @@ class PaymentReported(Value):
     warnings: tuple[str, ...] = ()
 
 
+class PaymentSeen(Value):
+    """Money for the order's request is on its way and not final: on the chain without its blocks, or held (PAY-10).
+
+    It pays nothing yet, and may never come; the buyer is told by the reply in the same record, and the order waits
+    for it until `deadline_ms`. Seen again, it says nothing new.
+    """
+
+    type: Literal["PaymentSeen"] = "PaymentSeen"
+    order: OrderKey
+    intent_id: str
+    deadline_ms: int | None = None
+
+
 class PaymentAnnounced(Value):
     """The buyer says how they pay, and the merchant takes it; the payments role looks the request up at once.
 

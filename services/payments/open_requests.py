@@ -64,6 +64,8 @@ class Open:
     got_msat: int = 0
     is_settled: bool = False
     """What of its money the journal has, and whether that settled it."""
+    is_seen: bool = False
+    """Whether it was said that money is on its way."""
     lost_msat: int = -1
     """What the journal had of it when its loss was said."""
     is_spare: bool = False
@@ -170,12 +172,15 @@ class Open:
                 )
 
     def is_news(self, seen: Observation) -> bool:
-        """Whether a look-up found money, or its loss, that the journal does not have."""
+        """Whether a look-up found money, on its way or there, or its loss, that the journal does not have."""
         match seen.state:
             case BackendState.SETTLED:
                 return not self.is_settled or seen.gross_msat != self.got_msat
             case BackendState.PARTIAL:
                 return seen.gross_msat != self.got_msat
+            case BackendState.PENDING | BackendState.HELD:
+                is_said, self.is_seen = self.is_seen or self.is_settled, True
+                return not is_said and isinstance(self.wanted, PaymentWanted)
             case BackendState.REVERSED:
                 is_said, self.lost_msat = self.lost_msat == self.got_msat, self.got_msat
                 return not is_said

@@ -14,11 +14,12 @@ from schemas.payments import (
     PaymentReported,
     PaymentRequested,
     PaymentReversed,
+    PaymentSeen,
     PaymentSettled,
     PaymentWanted,
 )
 from schemas.refunds import RefundOwed, RefundRecorded
-from streams.domain.fold_orders import with_cause
+from streams.domain.fold_orders import later, with_cause
 from streams.domain.shop import CAUSES_MAX, Due, Order, Receipt, Shop, move_cause
 from streams.domain.transitions import (
     payment_after_part,
@@ -71,6 +72,20 @@ def note_announced(shop: Shop, event: PaymentAnnounced) -> None:
     if order is not None:
         moves = with_cause(order.moves, move_cause("payment", "announced", event.rumor_id))
         shop.orders[event.order.ref] = order._replace(moves=moves)
+
+
+def see(shop: Shop, event: PaymentSeen) -> None:
+    """Money is on its way: nothing falls due before it can be final, and it is not noted twice."""
+    order = shop.orders.get(event.order.ref)
+    if order is None:
+        return
+    seen = later(order, event.deadline_ms)._replace(
+        payment=payment_while_asked(order.payment, PaymentAxis.REPORTED),
+        moves=with_cause(order.moves, move_cause("payment", "seen", event.intent_id)),
+    )
+    shop.orders[event.order.ref] = seen
+    if seen.deadline_ms is not None and seen.deadline_ms != order.deadline_ms:
+        shop.remind(Due(seen.deadline_ms, "deadline", event.order))
 
 
 def settle(shop: Shop, event: PaymentSettled) -> None:

@@ -39,6 +39,7 @@ from schemas.payments import (
     PaymentReported,
     PaymentRequested,
     PaymentReversed,
+    PaymentSeen,
     PaymentSettled,
     PaymentWanted,
 )
@@ -217,7 +218,7 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
         case PaymentRequested():
             payment = payment_while_asked(row.payment, PaymentAxis.REQUESTED)
             return _with(row, stamp, payment=payment, requested_ms=stamp.at_ms)
-        case PaymentReported():
+        case PaymentReported() | PaymentSeen():
             return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))
         case TokenHandedIn():
             return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))
