@@ -72,6 +72,8 @@ class Open:
     """Made at the merchant's spare wallet, or to be."""
     is_refused: bool = False
     """The wallet refused it for good, so it is the spare one's."""
+    takes_more: bool = False
+    """It is watched until its time is over, though it is paid."""
     is_plain: bool = False
     """The back-end cannot commit to a description by its hash, so it shows the memo."""
 

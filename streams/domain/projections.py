@@ -218,7 +218,9 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
         case PaymentRequested():
             payment = payment_while_asked(row.payment, PaymentAxis.REQUESTED)
             return _with(row, stamp, payment=payment, requested_ms=stamp.at_ms)
-        case PaymentReported() | PaymentSeen():
+        case PaymentReported():
+            return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))
+        case PaymentSeen():
             return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))
         case TokenHandedIn():
             return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))

@@ -53,6 +53,15 @@ class Shop:
             await self.role.take(0, record.covers, record)
         self._read = len(self.story.journal)
 
+    async def restart(self) -> None:
+        """Another process takes the role over, and reads from the start."""
+        await self.role.close()
+        self.till = Till(cast(SimulatedWallet, SimpleNamespace(account=lambda _: self.wallet)))
+        self._heard = self._read = 0
+        await self.role.begin(0)
+        await self.pump()
+        await self.role.caught_up(0)
+
     async def place(self, order_id: str) -> str:
         """Order tea; gives the text of the payment request."""
         key = a_key(order_id)
@@ -126,15 +135,53 @@ async def test_parts_over_the_chain_add_up_to_a_paid_order(shop: Shop) -> None:
     assert shop.story.order().paid_msat == 21_000_000
 
 
-@pytest.mark.req("C-26")
-@pytest.mark.req("TR-16")
-async def test_a_reorganisation_blocks_a_paid_order_that_nobody_watched_any_more(shop: Shop) -> None:
-    """The role forgot the request once it was paid; the back-end watches on, and the address says whose it was."""
+@pytest.mark.req("PAY-19")
+async def test_what_is_paid_twice_over_the_chain_is_owed(shop: Shop) -> None:
+    """A buyer pays the same address again after the order was confirmed: the second sum is theirs, said once."""
+    asked = bip21.read(await shop.place("order-1"))
+    for _ in range(2):
+        shop.chain.pay(asked.address, 21_000)
+        shop.chain.mine()
+        await shop.until(lambda: shop.status() is OrderStatus.CONFIRMED)
+    await shop.until(lambda: shop.story.order().owed_msat)
+    said = len(shop.till.said)
+    for entry in shop.role._open.values():
+        shop.role._look_soon(entry)
+    await asyncio.sleep(0.3)
+    await shop.pump()
+
+    order = shop.story.order()
+    assert (order.paid_msat, order.owed_msat, order.status) == (42_000_000, 21_000_000, OrderStatus.CONFIRMED)
+    assert len(shop.till.said) == said
+
+
+async def test_a_restarted_role_finds_a_loss_of_money_that_was_settled_before(shop: Shop) -> None:
+    """It reads from the oldest request that may still lose its money, and looks at it."""
     asked = bip21.read(await shop.place("order-1"))
     shop.chain.pay(asked.address, 21_000)
     shop.chain.mine()
     await shop.until(lambda: shop.status() is OrderStatus.CONFIRMED)
-    await shop.until(lambda: not shop.role._open)
+    await shop.pump()
+    assert shop.role.needed_from(0, 99) < 99
+    await shop.restart()
+    shop.chain.reorganise(1, keep=False)
+    await asyncio.sleep(0.2)
+    shop.chain.mine()
+    await shop.until(lambda: shop.payment() is PaymentAxis.REVERSED)
+
+
+@pytest.mark.req("C-26")
+@pytest.mark.req("TR-16")
+@pytest.mark.parametrize("is_forgotten", [False, True])
+async def test_a_reorganisation_blocks_a_paid_order(shop: Shop, is_forgotten: bool) -> None:
+    """The request is watched on; where the role forgot it the back-end did not, and the address says whose it was."""
+    asked = bip21.read(await shop.place("order-1"))
+    shop.chain.pay(asked.address, 21_000)
+    shop.chain.mine()
+    await shop.until(lambda: shop.status() is OrderStatus.CONFIRMED)
+    await shop.pump()
+    for name in list(shop.role._open) if is_forgotten else ():
+        shop.role._forget(name)
 
     shop.chain.reorganise(1, keep=False)
     await asyncio.sleep(0.2)
