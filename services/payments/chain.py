@@ -85,7 +85,7 @@ log = structlog.get_logger(role="payments")
 
 @dataclass(frozen=True, slots=True)
 class ChainConfig:
-    """One merchant's account (its public key or a descriptor) and the file of its book.
+    """One merchant's account (its public key or a descriptor), the home's book of addresses, and its name in it.
 
     Without a network the indexer's is taken, which is for a trial that finds it out.
     `confirmations` is how many blocks any payment needs; None: by its amount (`chain_state`).
@@ -93,6 +93,7 @@ class ChainConfig:
 
     account: str
     book: Path
+    owner: str = ""
     network: Network | None = Network.BITCOIN
     confirmations: int | None = None
     gap_limit: int = GAP_LIMIT
@@ -132,7 +133,7 @@ class ChainWallet(OnlyReceives):
         """By reference: how high the chain was at the last look, and the number of that look."""
         self._looks = count()
         self._giving = asyncio.Lock()
-        self._book = ChainBook(config.book)
+        self._book = ChainBook(config.book, config.owner)
 
     @property
     def network(self) -> Network:
@@ -236,7 +237,15 @@ class ChainWallet(OnlyReceives):
                 continue
             text = bip21.write(bip21.ChainRequest(address, amount_sats, intent.memo))
             row = Row(
-                self._name, number, address, intent.reference, intent.intent_id, text, amount_sats, intent.expires_at
+                self._config.owner,
+                self._name,
+                number,
+                address,
+                intent.reference,
+                intent.intent_id,
+                text,
+                amount_sats,
+                intent.expires_at,
             )
             if self._book.give(row):
                 unused = self._book.unused(self._name)

@@ -1,6 +1,7 @@
-"""Keeps which of a shop's addresses was given out for what, and what each was last seen to have.
+"""Keeps which address was given out for what, and what each was last seen to have.
 
-An address is shown to a buyer only after it stands here, and none stands here twice. Losing the file loses which
+An address is shown to a buyer only after it stands here, and none stands here twice, whichever shops of a home are
+paid into one account. Losing the file loses which
 requests the addresses were for; those that were paid are then recognised by the chain, and not given out again.
 """
 
@@ -14,6 +15,7 @@ from services.payments.book_file import BookFile
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS addresses (
+    owner TEXT NOT NULL DEFAULT '',
     account TEXT NOT NULL,
     number INTEGER NOT NULL,
     address TEXT NOT NULL UNIQUE,
@@ -37,13 +39,14 @@ CREATE TABLE IF NOT EXISTS addresses (
 
 
 class Row(NamedTuple):
-    """One address that was given out; `account` and `number` say where it comes from.
+    """One address that was given out to an `owner`; `account` and `number` say where it comes from.
 
     `told_sats` is what was last told to have come, in the blocks up to (`block_height`, `block_hash`).
     `lost_height` is how long the chain was when that was first missing.
     `news` counts what was told of money, from 1, in the order it was seen.
     """
 
+    owner: str
     account: str
     number: int
     address: str
@@ -84,8 +87,9 @@ _SEEN: Final = (
 class ChainBook:
     """One open book; whoever opens it closes it. Every call may raise `Retry`: the file is busy or broken."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, or make it."""
+    def __init__(self, path: Path, owner: str) -> None:
+        """Open the file, or make it; `owner` is whose addresses are given out and watched here."""
+        self.owner = owner
         self._file = BookFile(path, _SCHEMA)
 
     def close(self) -> None:
@@ -122,11 +126,12 @@ class ChainBook:
 
     def told_after(self, news: int, limit: int) -> list[Row]:
         """Addresses with news after a place, in the order it was seen."""
-        return self._select("WHERE news > ? ORDER BY news LIMIT ?", news, limit)
+        return self._select("WHERE news > ? AND owner = ? ORDER BY news LIMIT ?", news, self.owner, limit)
 
     def watched(self, limit: int) -> list[Row]:
         """Addresses that something may still happen to: what can be paid first, the newest of them first."""
-        return self._select("WHERE reference NOT NULL AND is_final = 0 ORDER BY expires_at DESC LIMIT ?", limit)
+        condition = "WHERE owner = ? AND reference NOT NULL AND is_final = 0 ORDER BY expires_at DESC LIMIT ?"
+        return self._select(condition, self.owner, limit)
 
     def unused(self, account: str) -> int:
         """How many addresses were given out in a row, up to the last one, without one of them ever being paid."""

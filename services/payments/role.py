@@ -297,7 +297,7 @@ class PaymentsRole:
         return [entry for entry in self._open.values() if entry.order_ref == ref]
 
     def _note(self, event: PaymentPartReceived | PaymentSettled) -> None:
-        """Money is in the journal. A request that may take or lose more is watched; where none is due it is cancelled."""
+        """Money is in the journal. A request that may take or lose more is watched; with none due it is cancelled."""
         if (entry := self._open.get(event.intent_id)) is None:
             return
         entry.got_msat = event.gross_msat

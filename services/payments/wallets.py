@@ -74,6 +74,9 @@ SIMULATED: Final = "simulated"
 KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN, BTCPAY, CASHU, CHAIN)
 """What a merchant's configuration may name."""
 
+CHAIN_BOOK: Final = "chain.db"
+"""One for all shops of a home: two that are paid into one account share its numbers."""
+
 CALLED: Final = frozenset({LNBITS, PHOENIXD, BTCPAY})
 """Those whose vendor may call us (PAY-16)."""
 
@@ -201,7 +204,8 @@ def open_wallet(
         case ChainCredential():
             chain = ChainConfig(
                 credential.account.get_secret_value(),
-                book,
+                book.with_name(CHAIN_BOOK),
+                book.name,
                 credential.network,
                 credential.confirmations,
                 credential.gap_limit,

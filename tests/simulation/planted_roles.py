@@ -39,6 +39,7 @@ from tests.simulation.planted_goods import GOODS
 from tests.simulation.planted_money import MONEY
 
 CHAIN_TEST = "tests/services/payments/test_chain.py"
+LOSSES_TEST = "tests/services/payments/test_chain_losses.py"
 
 # The decider
 
@@ -317,7 +318,7 @@ ROLES: tuple[Bug, ...] = (
     Bug("random preimage", "every try makes another preimage", _random_preimage),
     Bug("show unchecked", "a wrong invoice is shown to the buyer", _show_unchecked),
     Bug("trust hints", "a hint counts as paid", _trust_hints),
-    Bug("miss reorganisations", "what the chain took back stays paid", _miss_reorganisations, CHAIN_TEST),
+    Bug("miss reorganisations", "what the chain took back stays paid", _miss_reorganisations, LOSSES_TEST),
     Bug("count the mempool", "a payment without a block is final", _count_the_mempool, CHAIN_TEST),
     Bug("forget dropped", "late money on a dead order is never seen", _forget_dropped),
     Bug("never sweep", "a lost hint is a lost payment", _never_sweep),

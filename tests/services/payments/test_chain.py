@@ -3,56 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from schemas import bip21
 from schemas.bolt11 import Network
-from schemas.payments import BackendState, ObserveReversal, request_digest
-from services.payments.chain import ChainConfig, ChainWallet
+from schemas.payments import BackendState
+from services.payments.chain import ChainWallet
 from services.payments.chain_keys import read_account
 from services.payments.chain_state import FINAL_BLOCKS, LATE_S, confirmations_for
-from services.payments.esplora import Esplora, esplora_calls
-from services.payments.open_requests import reversal_of
-from services.payments.port import FROM_THE_START, Cursor, PaymentRequest, Rejected, Retry, Unauthorized
+from services.payments.port import FROM_THE_START, Cursor, Rejected, Unauthorized
 from services.payments.wallet_check import check_wallet
+from tests.services.payments.chain_bench import Open, address_of, bench_of
 from tests.services.payments.contract import MERCHANT, TIMEOUT_S, Bench, PaymentBackendContract
 from tests.services.payments.test_chain_keys import TPUB, UPUB, ZPUB
 from tests.support.contract_table import SCRIPTED
-from tests.support.scripted_chain import HISTORY, SOMEBODY, TIP, ScriptedChain
-from tests.support.scripted_nodes import NodeFault
-
-type Open = Callable[..., ChainWallet]
-
-
-@pytest.fixture
-async def chain() -> ScriptedChain:
-    return ScriptedChain()
-
-
-@pytest.fixture
-async def url(chain: ScriptedChain) -> AsyncIterator[str]:
-    async with chain.serve() as url:
-        yield url
-
-
-@pytest.fixture
-async def wallet_at(chain: ScriptedChain, url: str, tmp_path: Path) -> AsyncIterator[Open]:
-    """Opens a back-end on the chain, with the test's own book; what a test opens is closed after it."""
-    opened: list[ChainWallet] = []
-
-    def open_(account: str = TPUB, at: str = url, **settings: object) -> ChainWallet:
-        config = replace(ChainConfig(account, tmp_path / "book.db", Network.REGTEST), **settings)  # type: ignore[arg-type]
-        wallet = ChainWallet(config, Esplora(esplora_calls(at)), chain.ledger.clock, poll_s=0.02, tip_fresh_s=0.0)
-        opened.append(wallet)
-        return wallet
-
-    yield open_
-    for wallet in opened:
-        await wallet.close()
+from tests.support.scripted_chain import HISTORY, SOMEBODY, ScriptedChain
 
 
 @pytest.fixture
@@ -62,19 +28,7 @@ def wallet(wallet_at: Open) -> ChainWallet:
 
 @pytest.fixture
 def bench(chain: ScriptedChain, wallet: ChainWallet) -> Bench:
-    async def pay(text: str) -> None:
-        asked = bip21.read(text)
-        assert asked.amount_sats is not None
-        chain.pay(asked.address, asked.amount_sats)
-        chain.mine(confirmations_for(asked.amount_sats, None))
-
-    clock = chain.ledger.clock
-    return Bench(wallet, pay, clock, clock.pass_time)
-
-
-def address_of(request: PaymentRequest) -> str:
-    """Where a request is to be paid."""
-    return bip21.read(request.text).address
+    return bench_of(chain, wallet)
 
 
 class TestChain(PaymentBackendContract):
@@ -167,137 +121,6 @@ async def test_sixty_payments_to_one_address_are_all_counted(chain: ScriptedChai
     chain.pay(address_of(request), 1_000)
     chain.mine()
     assert (await bench.lookup(request)).gross_msat == (21_000 + 59 * 600 + 1_000) * 1_000
-
-
-@pytest.mark.req("C-26")
-async def test_a_payment_that_a_reorganisation_took_is_taken_back_once_the_chain_has_grown(
-    chain: ScriptedChain, bench: Bench
-) -> None:
-    """First it may come back, so it is on its way; a block later it is gone, in the history too, and stays so."""
-    request = await bench.request()
-    await bench.pay(request.text)
-    paid = await bench.lookup(request)
-    chain.reorganise(1, keep=False)
-    lost = await bench.lookup(request)
-    again = await bench.lookup(request)
-    chain.mine()
-    gone = await bench.lookup(request)
-
-    assert paid.state is BackendState.SETTLED
-    assert (lost.state, again.state) == (BackendState.PENDING, BackendState.PENDING)
-    assert (gone.state, gone.gross_msat) == (BackendState.REVERSED, 21_000_000)
-    assert reversal_of(gone) == ObserveReversal(payment_hash=request_digest(request.text))
-    found, _ = await bench.scan_all(FROM_THE_START)
-    assert found == [gone]
-    chain.pay(address_of(request), 21_000)
-    chain.mine()
-    assert await bench.lookup(request) == gone
-
-
-@pytest.mark.req("C-26")
-async def test_a_payment_that_comes_into_another_block_was_never_taken_back(chain: ScriptedChain, bench: Bench) -> None:
-    """It waits again, and is mined again: nothing of that is news."""
-    request = await bench.request()
-    await bench.pay(request.text)
-    _, cursor = await bench.scan_all(FROM_THE_START)
-    chain.reorganise(1, keep=True)
-    assert (await bench.lookup(request)).state is BackendState.PENDING
-    chain.mine()
-    assert (await bench.lookup(request)).state is BackendState.SETTLED
-    chain.reorganise(3, keep=True)
-    chain.mine()
-    chain.mine(5)
-
-    assert (await bench.lookup(request)).state is BackendState.SETTLED
-    assert (await bench.scan_all(cursor))[0] == []
-
-
-async def test_a_payment_that_comes_back_after_it_was_missing_is_not_taken_back(
-    chain: ScriptedChain, bench: Bench
-) -> None:
-    """The indexer's mempool was empty for a moment after the reorganisation."""
-    request = await bench.request()
-    await bench.pay(request.text)
-    await bench.lookup(request)
-    chain.reorganise(1, keep=False)
-    assert (await bench.lookup(request)).state is BackendState.PENDING
-    chain.pay(address_of(request), 21_000)
-    chain.mine(3)
-    assert (await bench.lookup(request)).state is BackendState.SETTLED
-
-
-async def test_an_indexer_that_forgets_a_payment_without_a_reorganisation_is_not_believed(
-    chain: ScriptedChain, bench: Bench
-) -> None:
-    """The block is still there: it contradicts itself. So does one whose chain is shorter than it was: it is behind."""
-    request = await bench.request()
-    await bench.pay(request.text)
-    paid = await bench.lookup(request)
-    chain.ledger.faults[HISTORY].append(NodeFault.STALE)
-    chain.mine()
-    with pytest.raises(Retry, match="not the payment"):
-        await bench.lookup(request)
-    cut = chain.blocks[-3:]
-    del chain.blocks[-3:]
-    with pytest.raises(Retry, match="behind"):
-        await bench.lookup(request)
-    chain.blocks += cut
-    chain.mine()
-    assert await bench.lookup(request) == paid
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        NodeFault.CUT_AFTER,
-        NodeFault.FAILS_BEFORE,
-        NodeFault.FAILS_AFTER,
-        NodeFault.NO_JSON,
-        NodeFault.OTHER_WORDS,
-        NodeFault.TOO_LONG,
-        NodeFault.TOO_OFTEN,
-    ],
-)
-@pytest.mark.parametrize("call", [HISTORY, TIP])
-async def test_an_answer_that_fails_says_nothing_of_the_payment(
-    chain: ScriptedChain, bench: Bench, call: str, fault: NodeFault
-) -> None:
-    """Neither open nor paid, neither expired nor taken back; and no address is given out blindly."""
-    request, other = await bench.request(), await bench.intent("order-2")
-    await bench.pay(request.text)
-    if (call, fault) == (TIP, NodeFault.NO_JSON):
-        return  # half of a number is a number
-    chain.ledger.faults[call].append(fault)
-    with pytest.raises(Retry):
-        await bench.lookup(request)
-    if call == HISTORY:
-        chain.ledger.faults[call].append(fault)
-        with pytest.raises(Retry):
-            await bench.ensure(other)
-    assert (await bench.lookup(request)).state is BackendState.SETTLED
-    assert address_of(await bench.ensure(other)) != address_of(request)
-
-
-async def test_an_indexer_that_hangs_costs_no_more_than_the_deadline(chain: ScriptedChain, bench: Bench) -> None:
-    """Nothing was given out; the next call finds the same address free."""
-    chain.ledger.faults[HISTORY].append(NodeFault.HANGS_AFTER)
-    intent = await bench.intent()
-    with pytest.raises(Retry):
-        await bench.backend.ensure(intent, timeout_s=0.5)
-    assert address_of(await bench.ensure(intent)) == read_account(TPUB).address(0, Network.REGTEST)
-
-
-async def test_an_indexer_of_another_chain_is_refused(chain: ScriptedChain, wallet_at: Open, bench: Bench) -> None:
-    """By its first block; for addresses, look-ups and the trial alike."""
-    other = wallet_at(network=Network.SIGNET)
-    calls = (
-        other.ensure(await bench.intent(), timeout_s=TIMEOUT_S),
-        other.scan(FROM_THE_START, timeout_s=TIMEOUT_S),
-        other.probe(timeout_s=TIMEOUT_S),
-    )
-    for call in calls:
-        with pytest.raises(Unauthorized, match="follows regtest's chain"):
-            await call
 
 
 async def test_a_trial_finds_out_the_network_and_gives_no_address_away(
@@ -428,3 +251,15 @@ async def test_a_cursor_of_another_kind_of_wallet_is_refused(wallet: ChainWallet
     """It is a mistake of the caller, and not a place in this history."""
     with pytest.raises(Rejected):
         await wallet.scan(Cursor("no place"), timeout_s=TIMEOUT_S)
+
+
+@pytest.mark.req("PAY-10")
+async def test_two_shops_of_one_account_share_its_numbers(chain: ScriptedChain, wallet_at: Open, bench: Bench) -> None:
+    """One owner, two shops, one key: no address is both shops', and each hears of its own money alone."""
+    other = wallet_at(owner="other")
+    mine = await bench.request("order-1")
+    theirs = await other.ensure(await bench.intent("order-2"), timeout_s=TIMEOUT_S)
+    assert address_of(mine) != address_of(theirs)
+    await bench.pay(mine.text)
+    assert (await other.scan(FROM_THE_START, timeout_s=TIMEOUT_S)).observations == ()
+    assert [one.backend_ref for one in (await bench.scan_all(FROM_THE_START))[0]] == [mine.backend_ref]

@@ -96,7 +96,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     """A shop that is paid into an account on the chain."""
     chain = ScriptedChain()
     async with chain.serve() as url:
-        config = ChainConfig(TPUB, tmp_path / "book.db", Network.REGTEST)
+        config = ChainConfig(TPUB, tmp_path / "book.db", network=Network.REGTEST)
         wallet = ChainWallet(config, Esplora(esplora_calls(url)), time.time, poll_s=0.02, tip_fresh_s=0.0)
         shop = Shop(chain, wallet)
         await shop.role.begin(0)
