@@ -60,6 +60,7 @@ from schemas.payments import (
     PaymentReported,
     PaymentRequested,
     PaymentReversed,
+    PaymentSeen,
     PaymentSettled,
     PaymentWanted,
 )
@@ -218,6 +219,8 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
             return [row._replace(coordinate=coordinate_or_empty(event.coordinate), quantity=quantity)]
         case PaymentReported():
             return [row._replace(reason=event.proof.value)]
+        case PaymentSeen():
+            return [row._replace(subject=short(event.intent_id))]
         case PaymentAnnounced():
             return [row._replace(amount_msat=int64(event.amount_sats * MSAT_PER_SAT))]
         case PreferenceRecorded(preference=preference):
