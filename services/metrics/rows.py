@@ -219,8 +219,6 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
             return [row._replace(coordinate=coordinate_or_empty(event.coordinate), quantity=quantity)]
         case PaymentReported():
             return [row._replace(reason=event.proof.value)]
-        case PaymentSeen():
-            return [row._replace(subject=short(event.intent_id))]
         case PaymentAnnounced():
             return [row._replace(amount_msat=int64(event.amount_sats * MSAT_PER_SAT))]
         case PreferenceRecorded(preference=preference):
@@ -243,7 +241,7 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
             return [row._replace(subject=short(event.intent_id))]
         case AssignmentRefused() | TokenRefused():
             return [row._replace(subject=short(event.intent_id), reason=event.reason.value)]
-        case PaymentDropped():
+        case PaymentDropped() | PaymentSeen():
             return [row._replace(subject=short(event.intent_id))]
         case ListingRecorded(listing=listing) | ListingRevised(listing=listing):
             quantity = None if listing.stock is None else int64(listing.stock)

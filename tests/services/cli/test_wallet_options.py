@@ -183,7 +183,7 @@ def test_what_opens_no_node_is_said_without_being_shown(
 @pytest.mark.parametrize(
     ("kind", "text", "address", "words"),
     [
-        ("gold", None, None, "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, chain"),
+        ("gold", None, None, "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu, chain"),
         ("lnbits", None, None, "--url"),
         ("nwc", None, None, "--key-file"),
         ("nwc", f"nostr+walletconnect://nobody?secret={SECRET}", None, "public key"),

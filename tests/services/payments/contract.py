@@ -12,10 +12,9 @@ from typing import ClassVar
 
 import pytest
 
-from schemas import bip21
 from schemas.bolt11 import Invoice, decode
 from schemas.payments import BackendState, Method, intent_id
-from schemas.values import MSAT_PER_SAT, OrderKey
+from schemas.values import OrderKey
 from services.payments.open_requests import faults_of
 from services.payments.port import (
     FROM_THE_START,
@@ -31,10 +30,10 @@ from services.payments.port import (
     Rejected,
     Unauthorized,
     Unsupported,
-    check_request,
     preimage_for,
     reference,
 )
+from tests.services.payments.request_texts import amount_in, held_against, memo_in
 from tests.support.contract_table import WORDS
 
 MERCHANT = "a1" * 32
@@ -110,18 +109,6 @@ class Bench:
         return hints
 
 
-def amount_in(request: PaymentRequest) -> int | None:
-    """What a request's own text asks for, in msat."""
-    if request.method is not Method.BITCOIN:
-        return decode(request.text).amount_msat
-    return (bip21.read(request.text).amount_sats or 0) * MSAT_PER_SAT
-
-
-def memo_in(request: PaymentRequest) -> str | None:
-    """What its own text says to the payer."""
-    return bip21.read(request.text).label if request.method is Method.BITCOIN else decode(request.text).description
-
-
 class PaymentBackendContract:
     """What holds for every back-end; a subclass gives the `bench`, and says what is tried against whom."""
 
@@ -148,15 +135,7 @@ class PaymentBackendContract:
             return
         probe = await bench.backend.probe(timeout_s=TIMEOUT_S)
         assert probe.network is not None
-        checked = check_request(
-            intent,
-            request.text,
-            bench.now(),
-            probe.network,
-            probe.payee,
-            request.payment_hash,
-            custom_expiry=bench.backend.capabilities.custom_expiry,
-        )
+        checked = held_against(intent, request, probe, bench.now())
         assert isinstance(checked, Invoice)
         assert (checked.amount_msat, checked.expires_at) == (request.amount_msat, request.expires_at)
 

@@ -170,7 +170,7 @@ async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_g
         BtcpayStore,
         ChainWallet,
     ]
-    assert {"simulated", "lnbits", "nwc", "lud16", "phoenixd", "lnd", "cln", "btcpay", "chain"} == set(KINDS)
+    assert {"simulated", "lnbits", "nwc", "lud16", "phoenixd", "lnd", "cln", "btcpay", "cashu", "chain"} == set(KINDS)
     called = {type(backend) for backend in given if backend.capabilities.takes_notices}
     assert called == {LnbitsAccount, PhoenixdNode, BtcpayStore}
     assert {"lnbits", "phoenixd", "btcpay"} == CALLED
