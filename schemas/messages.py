@@ -126,6 +126,7 @@ Event = Annotated[
     | payments.PaymentWanted
     | payments.PaymentRequested
     | payments.PaymentReported
+    | payments.PaymentSeen
     | payments.PaymentAnnounced
     | payments.PaymentPartReceived
     | payments.PaymentSettled

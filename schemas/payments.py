@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from schemas.bip21 import address_in
 from schemas.values import OrderKey, PublicKey, Value
 
 
@@ -41,9 +42,12 @@ def intent_id(order: OrderKey, revision: int, method: Method = Method.BOLT11, pa
 
 
 def request_digest(text: str) -> str:
-    """A request's text as it is recognised again: 64 hex digits. An invoice may be written in either case."""
+    """A request's text as it is recognised again: 64 hex digits.
+
+    An invoice may be written in either case; what is to be paid on the chain is known by its address alone.
+    """
     is_invoice = text[:2].lower() == "ln"
-    return hashlib.sha256((text.lower() if is_invoice else text).encode()).hexdigest()
+    return hashlib.sha256((text.lower() if is_invoice else address_in(text)).encode()).hexdigest()
 
 
 class PaymentForm(StrEnum):
@@ -140,7 +144,10 @@ class ObservePayment(Value):
 
 
 class ObserveReversal(Value):
-    """A look-up says that the money of a request was taken back; only its payment hash is known by now."""
+    """A look-up says that the money of a request was taken back; only what it is found by is known by now.
+
+    `payment_hash` is that of its invoice; for a request that is none, the digest of its text (`request_digest`).
+    """
 
     type: Literal["ObserveReversal"] = "ObserveReversal"
     payment_hash: str
@@ -264,6 +271,19 @@ class PaymentReported(Value):
     currency: str | None = None
     said_at: int | None = None
     warnings: tuple[str, ...] = ()
+
+
+class PaymentSeen(Value):
+    """Money for the order's request is on its way and not final: on the chain without its blocks, or held (PAY-10).
+
+    It pays nothing yet, and may never come; the buyer is told by the reply in the same record, and the order waits
+    for it until `deadline_ms`. Seen again, it says nothing new.
+    """
+
+    type: Literal["PaymentSeen"] = "PaymentSeen"
+    order: OrderKey
+    intent_id: str
+    deadline_ms: int | None = None
 
 
 class PaymentAnnounced(Value):

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from schemas.bip21 import address_in
 from schemas.orders import OrderStatus, ShippingStatus
+from schemas.payments import MEDIUM, Method
 from schemas.values import OrderKey, SealedDetails, Value
 
 
@@ -26,6 +28,11 @@ class PaymentOption(Value):
 
     medium: str
     text: str
+
+    @property
+    def where(self) -> str:
+        """Its third element in a `payment` tag: on the chain the address alone, without the amount (market spec §4)."""
+        return address_in(self.text) if self.medium == MEDIUM[Method.BITCOIN] else self.text
 
 
 class PaymentRequestReply(Value):

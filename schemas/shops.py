@@ -58,7 +58,8 @@ class ShopSettings(Value):
     (C-35). `ask_again_s` is how much longer than its request an order lives, so that its buyer may ask for another
     one; its stock stays held that long (PAY-18).
     An order counts as paid with up to `short_accepted_sats` missing; one that was paid in part waits for the rest
-    at least `rest_wait_s` from its first part on (PAY-19).
+    at least `rest_wait_s` from its first part on (PAY-19), and one whose money was seen on its way for it to be final
+    at least `final_wait_s` from then on (PAY-10).
     Buyers are told things in their own `language` where an order names one, else in the shop's; `texts` are the
     shop's own in place of the built-in ones (C-36).
     With `nip15` stalls' orders and plain messages of kind 4 are read, and answered the same way (STL-07).
@@ -99,6 +100,7 @@ class ShopSettings(Value):
     ask_again_s: int = Field(default=0, ge=0)
     short_accepted_sats: int = Field(default=0, ge=0)
     rest_wait_s: int = Field(default=900, ge=0)
+    final_wait_s: int = Field(default=86_400, ge=0)
     language: Language = Language.ENGLISH
     texts: Texts = ()
     nip15: StallMessages = StallMessages.OFF

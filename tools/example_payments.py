@@ -43,6 +43,7 @@ from schemas.payments import (
     PaymentReported,
     PaymentRequested,
     PaymentReversed,
+    PaymentSeen,
     PaymentSettled,
     PaymentWanted,
     ProofVerdict,
@@ -177,6 +178,7 @@ PAYMENT_EVENTS: tuple[Event, ...] = (
         cause="operator 8",
     ),
     PaymentAnnounced(order=ORDER, rumor_id=RUMOR, amount_sats=30_570, payments=(PAID_TO,)),
+    PaymentSeen(order=ORDER, intent_id=INTENT, deadline_ms=(AT_S + 86_400) * 1_000),
     PaymentSettled(order=ORDER, intent_id=INTENT, gross_msat=30_570_000, due_msat=30_570_000, settled_at=AT_S + 60),
     PaymentPartReceived(
         order=ORDER,

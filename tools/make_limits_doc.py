@@ -50,6 +50,8 @@ SETTINGS: dict[str, str] = {
     "the buyer may send the order again and get a new one.",
     "short_accepted_sats": "Sats that may be missing of a price that then counts as paid.",
     "rest_wait_s": "An order that is paid in part waits for the rest at least so many seconds from its first part on.",
+    "final_wait_s": "An order whose payment was seen and is not final yet, as on the chain, waits for it at least so "
+    "many seconds from then on; its stock is held as long.",
     "language": "What buyers are told things in where their order names no language: `en`, `de` or `es`.",
     "texts": "Texts of the shop's own in that language, in JSON by the [phrases](phrases.md) they stand for.",
     "nip15": "Whether stalls' orders and plain messages of kind 4 are read and answered: `off` or `on`.",

@@ -69,6 +69,7 @@ VENDORS: Final = {
     "clickhouse_connect": ("services/metrics/",),
     "coincurve": ("schemas/nostr/secp256k1.py",),
     "cryptography": ("schemas/ciphers.py",),
+    "embit": ("services/payments/chain_keys.py",),
     # Its agents and tables are named where they are used; the app and the transport are set up once.
     "faust": ("streams/faust_app.py", "streams/transport.py", "streams/intake.py", "streams/views.py"),
     "mode": ("streams/faust_app.py", "streams/transport.py"),

@@ -49,7 +49,7 @@ class Kind15:
                 own = (
                     ("subject", "order-payment"),
                     ("amount", str(reply.amount_sats), "SATS"),
-                    *(("payment", option.medium, option.text) for option in reply.options),
+                    *(("payment", option.medium, option.where) for option in reply.options),
                     ("expiry", str(reply.expires_at)),
                 )
             case StatusReply():

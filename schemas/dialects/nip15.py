@@ -20,15 +20,21 @@ from schemas.market.reading import whole_number
 from schemas.nostr.coordinates import Coordinate, CoordinateRefused
 from schemas.nostr.kinds import Kind
 from schemas.orders import LINES_MAX, OrderLine, OrderStatus
-from schemas.replies import PaymentRequestReply, ReplyPromised, ShippingReply, Standing, StatusReply, TextReply
+from schemas.replies import (
+    PaymentOption,
+    PaymentRequestReply,
+    ReplyPromised,
+    ShippingReply,
+    Standing,
+    StatusReply,
+    TextReply,
+)
 from schemas.values import Destination
 
 ORDER, PAYMENT_REQUEST, STATUS = 0, 1, 2
 
 _NOT_BUYERS: Final = {PAYMENT_REQUEST: "payment_request_by_buyer", STATUS: "status_by_buyer"}
 """What only a merchant says: counted by these names where a buyer says it, and never believed."""
-_OPTION_OF: Final = {"lightning": "ln", "bitcoin": "btc"}
-"""A medium's word in `payment_options`; what has none is not offered."""
 _WORD_OF: Final = {
     OrderStatus.WAITING: "pending",
     OrderStatus.PENDING: "pending",
@@ -74,9 +80,9 @@ class Nip15:
                 return _to_buyer(promised, reply.text)
             case PaymentRequestReply():
                 options = [
-                    {"type": _OPTION_OF[option.medium], "link": option.text}
+                    {"type": kind, "link": option.where}
                     for option in reply.options
-                    if option.medium in _OPTION_OF and "@" not in option.text  # a stall's button takes an invoice
+                    if (kind := _option_of(option)) is not None
                 ]
                 return _request(promised, reply.text, options)
             case StatusReply() if standing.status is OrderStatus.REJECTED:
@@ -221,6 +227,22 @@ def _object(text: str) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return said if isinstance(said, dict) else None
+
+
+def _option_of(option: PaymentOption) -> str | None:
+    """Its word in `payment_options`; what has none is not offered."""
+    text = option.text.lower()
+    match option.medium:
+        case "bitcoin":
+            return "btc"
+        case "lightning" if text.startswith("lnurl1"):
+            return "lnurl"
+        case "lightning" if "@" not in text:  # a stall's button takes an invoice
+            return "ln"
+        case _ if text.startswith("https://"):
+            return "url"
+        case _:
+            return None
 
 
 def _request(promised: ReplyPromised, text: str, options: list[dict[str, str]]) -> Draft:

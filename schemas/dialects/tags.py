@@ -73,7 +73,7 @@ def request_tags(reply: PaymentRequestReply) -> tuple[tuple[str, ...], ...]:
         ("subject", "order-payment"),
         ("type", "2"),
         ("amount", str(reply.amount_sats)),
-        *(("payment", option.medium, option.text) for option in reply.options),
+        *(("payment", option.medium, option.where) for option in reply.options),
         ("expiration", str(reply.expires_at)),
     )
 

@@ -23,6 +23,7 @@ class Phrase(StrEnum):
     SURPLUS = "surplus"
     OWED = "owed"
     LATE = "late"
+    SEEN = "seen"
     REVERSED = "reversed"
     TOKEN_REFUSED = "token_refused"  # noqa: S105 - a phrase, not a token
     WAIVED = "waived"

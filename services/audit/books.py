@@ -41,6 +41,7 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "PaymentWanted": on_money.wanted,
     "PaymentRequested": on_money.requested,
     "PaymentPartReceived": on_money.came_in_part,
+    "PaymentSeen": on_money.seen,
     "PaymentReversed": on_money.reversed_,
     "PaymentImplied": on_money.implied,
     "RefundOwed": on_money.owed,

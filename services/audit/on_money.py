@@ -86,6 +86,14 @@ def came_in_part(ledger: Ledger, fact: Fact) -> None:
         order.intent, order.is_requested = "", False
 
 
+def seen(ledger: Ledger, fact: Fact) -> None:
+    """Money is on its way to the order's live request: the order waits for it longer, and is not paid by it."""
+    order, intent = ledger.order_of(fact), fact["intent_id"]
+    fits = intent == order.intent and order.is_requested and not order.is_paid
+    ledger.check("I3", fits, lambda: f"money was seen on its way to {order.name}, which has no such request")
+    order.deadline_ms = max(order.deadline_ms, fact["deadline_ms"] or 0)
+
+
 def reversed_(ledger: Ledger, fact: Fact) -> None:
     """Money was taken back, once, and no more than had come."""
     ref, intent, amount = ledger.ref_of(fact), fact["intent_id"], fact["amount_msat"]

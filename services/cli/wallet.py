@@ -35,7 +35,7 @@ from services.signer.keystore import secret_of
 
 CHECK_TIMEOUT_S = 20.0
 MOST_SATS = 21_000_000 * 100_000_000
-KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu, or simulated for money that is not real."
+KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu, chain, or simulated for play money."
 KEY_HELP = (
     "lnbits: file with the wallet's invoice key. nwc: with its connection. phoenixd: with its limited password."
     " lnd: its invoice.macaroon. cln: with a rune. btcpay: with an API key. - is the input."
@@ -78,6 +78,16 @@ def wallet_add(
         Path | None, typer.Option(help="lnd, cln: the node's own TLS certificate, tls.cert or ca.pem.")
     ] = None,
     address: Annotated[str | None, typer.Option(help="lud16: the lightning address, NAME@HOST.")] = None,
+    xpub_file: Annotated[
+        Path | None, typer.Option(help="chain: file with an account's xpub, zpub or descriptor. - is the input.")
+    ] = None,
+    indexer: Annotated[str | None, typer.Option(help="chain: an Esplora API, https://HOST/api.")] = None,
+    confirmations: Annotated[
+        int | None, typer.Option(min=1, max=100, help="chain: blocks that any payment needs; else by its amount.")
+    ] = None,
+    gap_limit: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="chain: how far ahead your wallet looks for payments.")
+    ] = None,
     own_network: Annotated[
         bool, typer.Option("--own-network", help="nwc, lud16: its server is in your own network, TLS or not.")
     ] = False,
@@ -114,6 +124,10 @@ def wallet_add(
         store_id,
         mints=mint,
         cap_sats=cap_sats,
+        xpub_file=xpub_file,
+        indexer=indexer,
+        confirmations=confirmations,
+        gap_limit=gap_limit,
     )
     if spare and kind == CASHU:
         fail("ecash cannot stand in for another wallet: tokens are handed to the shop's own", 2)

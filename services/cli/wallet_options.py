@@ -13,17 +13,21 @@ from schemas.lnurl import AddressRefused, read_address
 from schemas.nostr.nip47 import ConnectionRefused, read_connection
 from services.cli.output import fail
 from services.payments.cashu import CAP_SATS
+from services.payments.chain_keys import BadKey, read_account
 from services.payments.cln_rune import BadRune, read_rune
 from services.payments.credentials import (
     BTCPAY,
     CASHU,
+    CHAIN,
     CLN,
+    GAP_LIMIT,
     LNBITS,
     LND,
     NWC,
     PHOENIXD,
     BtcpayCredential,
     CashuCredential,
+    ChainCredential,
     ClnCredential,
     Credential,
     LnbitsCredential,
@@ -54,6 +58,11 @@ def credential_of(
     store: str | None = None,
     mints: list[str] | None = None,
     cap_sats: int | None = None,
+    *,
+    xpub_file: Path | None = None,
+    indexer: str | None = None,
+    confirmations: int | None = None,
+    gap_limit: int | None = None,
 ) -> Credential | None:
     """What the options name, not tried yet; None for simulated money. Ends with a sentence where they do not fit."""
     if kind not in KINDS:
@@ -74,6 +83,8 @@ def credential_of(
         return _btcpay(url, store, key_file, webhook_secret_file)
     if kind == CASHU:
         return _cashu(mints or [], cap_sats)
+    if kind == CHAIN:
+        return _chain(indexer, xpub_file, confirmations, gap_limit)
     return _lud16(address, own_network)
 
 
@@ -162,6 +173,26 @@ def _cashu(mints: list[str], cap_sats: int | None) -> Credential:
         fail(f"a cashu wallet needs --mint https://HOST for each mint whose ecash is taken, {MINTS_MAX} at most", 2)
     named = tuple(dict.fromkeys(mint_name(_url(mint, "--mint")) for mint in mints))
     return CashuCredential(mints=named, cap_sats=cap_sats or CAP_SATS)
+
+
+def _chain(indexer: str | None, xpub_file: Path | None, confirmations: int | None, gap_limit: int | None) -> Credential:
+    if indexer is None or xpub_file is None:
+        fail("a chain wallet needs --xpub-file FILE, an account's public key or descriptor, and --indexer URL", 2)
+    text = _secret(xpub_file)
+    try:
+        read_account(text)
+    except BadKey as bad:
+        fail(f"{xpub_file}: {bad}", 2)
+    try:
+        url = wallet_url(indexer)
+    except BadWalletUrl:
+        fail(
+            f"--indexer {indexer}: it needs the form https://HOST/api of an Esplora API; http only in your own network,"
+            " since anybody on the way could tell of payments that never were",
+            2,
+        )
+    gap_limit = GAP_LIMIT if gap_limit is None else gap_limit
+    return ChainCredential(url=url, account=SecretStr(text), confirmations=confirmations, gap_limit=gap_limit)
 
 
 def _url(url: str, option: str = "--url") -> str:

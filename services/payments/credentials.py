@@ -29,7 +29,10 @@ LND: Final = "lnd"
 CLN: Final = "cln"
 BTCPAY: Final = "btcpay"
 CASHU: Final = "cashu"
+CHAIN: Final = "chain"
 
+GAP_LIMIT: Final = 20
+"""How many unused addresses in a row a wallet looks ahead by itself (BIP-44)."""
 _SUFFIX: Final = ".sealed"
 _BOOK_SUFFIX: Final = ".book.db"
 _NONCE_BYTES: Final = 12
@@ -108,6 +111,19 @@ class ClnCredential(_Node):
     rune: SecretStr
 
 
+class ChainCredential(_Server):
+    """The public key or descriptor of an account on the chain, and the indexer (`url`) that watches its addresses.
+
+    It cannot spend; it is sealed all the same, since it shows everything that was ever paid to the account.
+    `confirmations` is how many blocks any payment needs; None: by its amount.
+    """
+
+    kind: Literal["chain"] = CHAIN
+    account: SecretStr
+    confirmations: int | None = None
+    gap_limit: int = GAP_LIMIT
+
+
 class NwcCredential(_Wallet):
     """A wallet connection (NIP-47), secret as a whole; `is_near` lets its relays be in our own network, without TLS."""
 
@@ -160,6 +176,7 @@ Credential = (
     | ClnCredential
     | BtcpayCredential
     | CashuCredential
+    | ChainCredential
 )
 """What opens one merchant's wallet."""
 

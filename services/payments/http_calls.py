@@ -122,6 +122,10 @@ class HttpCalls:
         """Read; a failure changed nothing, so it is `Retry` unless the key is wrong."""
         return await self._read("GET", path, timeout_s, params=dict(params or {}))
 
+    async def get_text(self, path: str, *, timeout_s: float) -> str:
+        """Read an answer that is a word and no JSON; failures as in `get`."""
+        return str((await self._read("GET", path, timeout_s, read=_text)).body)
+
     async def ask(self, path: str, body: Mapping[str, Any], *, timeout_s: float) -> Answer:
         """Read by POST, for a server that reads so; failures as in `get`."""
         return await self._read("POST", path, timeout_s, json=dict(body))
@@ -174,7 +178,9 @@ class HttpCalls:
         except Unknown as doubt:
             raise Retry(str(doubt)) from None
 
-    async def _call(self, method: str, path: str, timeout_s: float, **rest: Any) -> Answer:
+    async def _call(
+        self, method: str, path: str, timeout_s: float, read: Callable[[bytes], Any] | None = None, **rest: Any
+    ) -> Answer:
         try:
             async with asyncio.timeout(timeout_s), self._http.stream(method, f"{self.url}{path}", **rest) as answer:
                 content = await _whole(f"{self.whom} at {self.host}", answer)
@@ -182,7 +188,7 @@ class HttpCalls:
             raise Retry(f"{self.whom} at {self.host} is not reached: {_why(error)}") from None
         except (httpx.HTTPError, TimeoutError) as error:
             raise Unknown(f"{self.whom} at {self.host} did not answer in full: {type(error).__name__}") from None
-        body = _json(content)
+        body = (read or _json)(content)
         if answer.is_success and body is not None:
             return Answer(body, _date_s(answer.headers.get("date", "")))
         raise self._judged(answer, content)
@@ -214,6 +220,10 @@ def _json(content: bytes) -> Any:
         return json.loads(content)
     except (ValueError, RecursionError):
         return None
+
+
+def _text(content: bytes) -> str:
+    return content.decode(errors="replace").strip()
 
 
 def _why(error: Exception) -> str:

@@ -4,14 +4,10 @@ One SQLite file a merchant, 0600. An invoice is shown to somebody only after it 
 and never recorded can be paid by nobody. Losing the file loses the way to ask whether open requests were paid.
 """
 
-import os
-import sqlite3
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from services.payments.port import Retry
-
-BUSY_TIMEOUT_S: Final = 2.0
+from services.payments.book_file import BookFile
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -56,17 +52,11 @@ class Book:
 
     def __init__(self, path: Path) -> None:
         """Open the file, or make it."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        path.chmod(0o600)
-        self._database = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        self._run("PRAGMA journal_mode = WAL")
-        self._run("PRAGMA synchronous = FULL")  # what is shown to a buyer outlives a power cut
-        self._run(_SCHEMA)
+        self._file = BookFile(path, _SCHEMA)
 
     def close(self) -> None:
         """Let go of the file."""
-        self._database.close()
+        self._file.close()
 
     def of_reference(self, reference: str) -> Row | None:
         """The request recorded for a reference."""
@@ -78,11 +68,11 @@ class Book:
 
     def record(self, row: Row) -> bool:
         """Keep a new request; False if its reference or its payment hash is there already."""
-        return self._run(_INSERT, *row).rowcount == 1
+        return self._file.run(_INSERT, *row).rowcount == 1
 
     def settle(self, payment_hash: str, settled_at: int, raw_digest: str) -> None:
         """Note that a request was seen settled, the first time it is."""
-        self._run(
+        self._file.run(
             "UPDATE requests SET settled_at = ?, raw_digest = ?,"
             " settle_index = (SELECT coalesce(max(settle_index), 0) + 1 FROM requests)"
             " WHERE payment_hash = ? AND settle_index IS NULL",
@@ -108,12 +98,4 @@ class Book:
         return None if newest is None else newest.verify is not None
 
     def _select(self, condition: str, *values: str | int) -> list[Row]:
-        return [Row(*found) for found in self._run(_SELECT + condition, *values)]
-
-    def _run(self, statement: str, *values: str | int | None) -> sqlite3.Cursor:
-        try:
-            return self._database.execute(statement, values)
-        except sqlite3.ProgrammingError:
-            raise  # a call after `close` is our own mistake
-        except sqlite3.DatabaseError as error:
-            raise Retry(f"the book of requests cannot be used: {error}") from error
+        return [Row(*found) for found in self._file.run(_SELECT + condition, *values)]

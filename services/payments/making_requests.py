@@ -56,6 +56,7 @@ class RequestMaker:
                 intent = entry.intent(self._preimage_secret, backend)
                 request = await backend.ensure(intent, timeout_s=CALL_TIMEOUT_S)
                 self._judge(entry, is_well=True)
+                entry.payable_late_s = backend.capabilities.payable_late_s
                 refused = None if entry.requested else faults_of(intent, request, backend, int(time.time()))
                 if refused is None:
                     await self._made(entry, intent, request)

@@ -16,8 +16,10 @@ from schemas.payments import (
     PaymentWanted,
     RecordPaymentFailure,
     RecordPaymentRequest,
+    request_digest,
 )
 from services.payments.cashu import check_ecash_request
+from services.payments.chain_request import chain_faults_of
 from services.payments.port import (
     BackendRef,
     Intent,
@@ -35,6 +37,7 @@ from services.payments.port import (
 LATE_WATCH_S = 3_600
 """How long after its expiry a request that was not paid is still watched."""
 _BOLT11 = "bolt11:"
+_BITCOIN = "bitcoin:"
 
 
 @dataclass(slots=True)
@@ -52,6 +55,8 @@ class Open:
     """The back-end says that it has no such request, or that it does not tell how one stands."""
     was_lost: bool = False
     """Whether the newest look-up found that the back-end does not know the request."""
+    payable_late_s: int = 0
+    """How long after its end the back-end says that it may still be paid."""
     payable_until: int = 0
     """When the request's own text ends, unix seconds; a back-end that sets it itself may set it late."""
     seen_s: float = 0.0
@@ -59,12 +64,16 @@ class Open:
     got_msat: int = 0
     is_settled: bool = False
     """What of its money the journal has, and whether that settled it."""
+    is_seen: bool = False
+    """Whether it was said that money is on its way."""
     lost_msat: int = -1
     """What the journal had of it when its loss was said."""
     is_spare: bool = False
     """Made at the merchant's spare wallet, or to be."""
     is_refused: bool = False
     """The wallet refused it for good, so it is the spare one's."""
+    takes_more: bool = False
+    """It is watched until its time is over, though it is paid."""
     is_plain: bool = False
     """The back-end cannot commit to a description by its hash, so it shows the memo."""
 
@@ -165,12 +174,15 @@ class Open:
                 )
 
     def is_news(self, seen: Observation) -> bool:
-        """Whether a look-up found money, or its loss, that the journal does not have."""
+        """Whether a look-up found money, on its way or there, or its loss, that the journal does not have."""
         match seen.state:
             case BackendState.SETTLED:
                 return not self.is_settled or seen.gross_msat != self.got_msat
             case BackendState.PARTIAL:
                 return seen.gross_msat != self.got_msat
+            case BackendState.PENDING | BackendState.HELD:
+                is_said, self.is_seen = self.is_seen or self.is_settled, True
+                return not is_said and isinstance(self.wanted, PaymentWanted)
             case BackendState.REVERSED:
                 is_said, self.lost_msat = self.lost_msat == self.got_msat, self.got_msat
                 return not is_said
@@ -211,14 +223,21 @@ def faults_of(intent: Intent, request: PaymentRequest, backend: PaymentBackend, 
         case Method.CASHU:
             asked = check_ecash_request(intent, request.text)
             return asked if isinstance(asked, RequestRefused) else None
-        case Method.BITCOIN | Method.FIAT:
+        case Method.BITCOIN:
+            return chain_faults_of(intent, request.text, backend.network)
+        case Method.FIAT:
             return RequestRefused(
                 RequestFault.UNREADABLE, f"nothing here reads a request to be paid by {request.method}"
             )
 
 
 def reversal_of(seen: Observation) -> ObserveReversal | None:
-    """The command for money that was taken back, named by its payment hash; None for anything else."""
-    if seen.state is not BackendState.REVERSED or not seen.evidence.startswith(_BOLT11):
+    """The command for money that was taken back, by the name its request is found by; None for anything else."""
+    if seen.state is not BackendState.REVERSED:
         return None
-    return ObserveReversal(payment_hash=seen.evidence.removeprefix(_BOLT11))
+    if seen.evidence.startswith(_BOLT11):
+        return ObserveReversal(payment_hash=seen.evidence.removeprefix(_BOLT11))
+    if seen.evidence.startswith(_BITCOIN):
+        address = seen.evidence.removeprefix(_BITCOIN).partition(":")[0]
+        return ObserveReversal(payment_hash=request_digest(address))
+    return None

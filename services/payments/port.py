@@ -188,6 +188,7 @@ class Capabilities:
     """What a back-end can do; flows ask these flags, never its name.
 
     `methods` has one of them for now: what its requests are to be paid over. `amount_step_msat` is 1 or 1000.
+    `payable_late_s` is how long after its end a request may still be paid, so that it is watched.
     """
 
     methods: frozenset[Method]
@@ -204,6 +205,7 @@ class Capabilities:
     takes_notices: bool = False
     """Whether it may be called over HTTP as well as listened to; see `parse_notice`."""
     late_settle: bool = False
+    payable_late_s: int = 0
     partial: bool = False
     hold: bool = False
     refund: RefundWay = RefundWay.NONE

@@ -20,6 +20,8 @@ from schemas.hints import PaymentHint
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import OrderMoved, OrderStatus
 from schemas.payments import (
+    MEDIUM,
+    Method,
     PaymentAnnounced,
     PaymentDropped,
     PaymentPartReceived,
@@ -46,6 +48,8 @@ from services.payments.token_taking import OpenToken, Owed, TokenTaker, no_token
 from services.payments.ways import Ways
 
 SWEEP_EVERY_S = 15.0
+TAKES_MORE = frozenset({MEDIUM[Method.BITCOIN]})
+"""Media whose requests can be paid again, and lose what they had, once they are paid: an address stays one."""
 SWEEP_MAX = 200
 """Look-ups a sweep; hints carry the rest, so a sweep only has to find what hints lost."""
 
@@ -199,7 +203,7 @@ class PaymentsRole:
     async def _made(self, entry: Open, intent: Intent, request: PaymentRequest) -> None:
         """A wallet holds the entry's request: say so, or go on watching it."""
         reach(Point.PAYMENTS_MADE)
-        entry.ref, entry.payable_until = request.backend_ref, request.expires_at
+        entry.ref, entry.payable_until = request.backend_ref, request.expires_at + entry.payable_late_s
         self._by_ref[request.backend_ref] = entry.intent_id
         if entry.requested:
             if entry.dropped:
@@ -282,6 +286,7 @@ class PaymentsRole:
             self._by_ref.pop(entry.ref, None)
             entry.ref = None
         entry.requested, entry.is_spare = True, is_spare
+        entry.takes_more = isinstance(event, PaymentRequested) and event.medium in TAKES_MORE
         self._listeners.listen(entry.merchant, is_spare)
         if entry.ref is None:
             self._ensure_soon(entry.intent_id, entry.partition)
@@ -299,11 +304,12 @@ class PaymentsRole:
         return [entry for entry in self._open.values() if entry.order_ref == ref]
 
     def _note(self, event: PaymentPartReceived | PaymentSettled) -> None:
-        """Money is in the journal. A request that may still take some is watched; where none is due it is cancelled."""
+        """Money is in the journal. A request that may take or lose more is watched; with none due it is cancelled."""
         if (entry := self._open.get(event.intent_id)) is None:
             return
-        entry.got_msat, entry.is_settled = event.gross_msat, isinstance(event, PaymentSettled)
-        if isinstance(event, PaymentPartReceived) and not event.is_closed:
+        entry.got_msat = event.gross_msat
+        entry.is_settled = isinstance(event, PaymentSettled) or (entry.takes_more and entry.is_settled)
+        if entry.takes_more or (isinstance(event, PaymentPartReceived) and not event.is_closed):
             return
         if isinstance(event, PaymentSettled) and event.gross_msat < entry.wanted.amount_msat:
             self._drop(event.intent_id)

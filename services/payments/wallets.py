@@ -17,11 +17,13 @@ from services.payments.btcpay_words import btcpay_calls
 from services.payments.cashu import EcashWallet
 from services.payments.cashu_book import Book as EcashBook
 from services.payments.cashu_mint import Mint
+from services.payments.chain import ChainConfig, ChainWallet
 from services.payments.cln import ClnNode
 from services.payments.cln_words import cln_calls
 from services.payments.credentials import (
     BTCPAY,
     CASHU,
+    CHAIN,
     CLN,
     LNBITS,
     LND,
@@ -31,6 +33,7 @@ from services.payments.credentials import (
     BadCredential,
     BtcpayCredential,
     CashuCredential,
+    ChainCredential,
     ClnCredential,
     Credential,
     LnbitsCredential,
@@ -41,6 +44,7 @@ from services.payments.credentials import (
     WalletStore,
     spare_of,
 )
+from services.payments.esplora import Esplora, esplora_calls
 from services.payments.http_calls import BadCertificate
 from services.payments.lnbits import LnbitsAccount
 from services.payments.lnbits_calls import lnbits_calls
@@ -67,13 +71,26 @@ from services.payments.port import (
 from services.payments.simulated import SimulatedWallet
 
 SIMULATED: Final = "simulated"
-KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN, BTCPAY, CASHU)
+KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN, BTCPAY, CASHU, CHAIN)
 """What a merchant's configuration may name."""
+
+CHAIN_BOOK: Final = "chain.db"
+"""One for all shops of a home: two that are paid into one account share its numbers."""
 
 CALLED: Final = frozenset({LNBITS, PHOENIXD, BTCPAY})
 """Those whose vendor may call us (PAY-16)."""
 
-OpenWallet = LnbitsAccount | NwcWallet | LightningAddress | PhoenixdNode | LndNode | ClnNode | BtcpayStore | EcashWallet
+OpenWallet = (
+    LnbitsAccount
+    | NwcWallet
+    | LightningAddress
+    | PhoenixdNode
+    | LndNode
+    | ClnNode
+    | BtcpayStore
+    | EcashWallet
+    | ChainWallet
+)
 """Back-ends that hold connections, which somebody has to close."""
 
 
@@ -184,6 +201,16 @@ def open_wallet(
             return LndNode(lnd_calls(credential.url, credential.macaroon, credential.certificate), network)
         case ClnCredential():
             return ClnNode(cln_calls(credential.url, credential.rune, credential.certificate), network)
+        case ChainCredential():
+            chain = ChainConfig(
+                credential.account.get_secret_value(),
+                book.with_name(CHAIN_BOOK),
+                book.name,
+                credential.network,
+                credential.confirmations,
+                credential.gap_limit,
+            )
+            return ChainWallet(chain, Esplora(esplora_calls(credential.url)))
         case NwcCredential():
             is_near = credential.is_near
             config = NwcConfig(

@@ -53,6 +53,7 @@ from schemas.payments import (
     PaymentReported,
     PaymentRequested,
     PaymentReversed,
+    PaymentSeen,
     PaymentSettled,
     PaymentWanted,
     ReportPayment,
@@ -125,6 +126,8 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
         case PaymentReported():
             fold_orders.hear(shop, event.order.buyer, at_ms)
             fold_money.note_reported(shop, event)
+        case PaymentSeen():
+            fold_money.see(shop, event)
         case PaymentAnnounced():
             fold_orders.hear(shop, event.order.buyer, at_ms)
             fold_money.note_announced(shop, event)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from schemas import limits
 from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.payments import (
+    MEDIUM,
+    Method,
     PaymentAnnounced,
     PaymentAxis,
     PaymentImplied,
@@ -12,11 +14,12 @@ from schemas.payments import (
     PaymentReported,
     PaymentRequested,
     PaymentReversed,
+    PaymentSeen,
     PaymentSettled,
     PaymentWanted,
 )
 from schemas.refunds import RefundOwed, RefundRecorded
-from streams.domain.fold_orders import with_cause
+from streams.domain.fold_orders import later, with_cause
 from streams.domain.shop import CAUSES_MAX, Due, Order, Receipt, Shop, move_cause
 from streams.domain.transitions import (
     payment_after_part,
@@ -43,10 +46,14 @@ def want(shop: Shop, event: PaymentWanted) -> None:
 
 
 def ask(shop: Shop, event: PaymentRequested) -> None:
-    """The order's request is there, and known again by its payment hash; the oldest are forgotten."""
-    order = shop.orders.get(event.order.ref)
+    """The order's request is there, and known again; the oldest are forgotten.
+
+    What knows it is its payment hash, on the chain its address's digest, and elsewhere its intent.
+    """
+    order, is_address = shop.orders.get(event.order.ref), event.medium == MEDIUM[Method.BITCOIN]
+    proof = event.digest if is_address else event.payment_hash
     if order is not None:
-        receipt = order.receipt(event.intent_id)._replace(payment_hash=event.payment_hash)
+        receipt = order.receipt(event.intent_id)._replace(payment_hash=proof)
         shop.orders[event.order.ref] = order._replace(
             payment=payment_while_asked(order.payment, PaymentAxis.REQUESTED),
             payment_hash=event.payment_hash,
@@ -54,7 +61,7 @@ def ask(shop: Shop, event: PaymentRequested) -> None:
             request_text=event.text if event.is_addressed else None,
             received=with_receipt(order, receipt),
         )
-    shop.requests[event.payment_hash or event.intent_id] = event.order.ref
+    shop.requests[proof or event.intent_id] = event.order.ref
     while len(shop.requests) > limits.PROOFS.most:
         del shop.requests[next(iter(shop.requests))]
 
@@ -65,6 +72,20 @@ def note_announced(shop: Shop, event: PaymentAnnounced) -> None:
     if order is not None:
         moves = with_cause(order.moves, move_cause("payment", "announced", event.rumor_id))
         shop.orders[event.order.ref] = order._replace(moves=moves)
+
+
+def see(shop: Shop, event: PaymentSeen) -> None:
+    """Money is on its way: nothing falls due before it can be final, and it is not noted twice."""
+    order = shop.orders.get(event.order.ref)
+    if order is None:
+        return
+    seen = later(order, event.deadline_ms)._replace(
+        payment=payment_while_asked(order.payment, PaymentAxis.REPORTED),
+        moves=with_cause(order.moves, move_cause("payment", "seen", event.intent_id)),
+    )
+    shop.orders[event.order.ref] = seen
+    if seen.deadline_ms is not None and seen.deadline_ms != order.deadline_ms:
+        shop.remind(Due(seen.deadline_ms, "deadline", event.order))
 
 
 def settle(shop: Shop, event: PaymentSettled) -> None:

@@ -245,12 +245,12 @@ def release(shop: Shop, event: OrderReleased) -> None:
     if order is None:
         return
     released = order._replace(is_on_hold=False, holds=with_cause(order.holds, event.cause), unsaid=())
-    shop.orders[event.order.ref] = _later(released, event.deadline_ms)
+    shop.orders[event.order.ref] = later(released, event.deadline_ms)
     if event.deadline_ms is not None:
         shop.remind(Due(event.deadline_ms, "deadline", event.order))
 
 
-def _later(order: Order, earliest_ms: int | None) -> Order:
+def later(order: Order, earliest_ms: int | None) -> Order:
     """The order, with nothing falling due before this."""
     if earliest_ms is None or order.deadline_ms is None:
         return order
@@ -268,10 +268,10 @@ def thaw(shop: Shop, event: MerchantThawed) -> None:
     for ref, order in shop.orders.items():
         if order.deadline_ms is None:
             continue
-        later = _later(order, event.deadline_ms)
-        if later != order:
-            shop.orders[ref] = later
-        shop.remind(Due(later.deadline_ms or event.deadline_ms, "deadline", order.key))
+        deferred = later(order, event.deadline_ms)
+        if deferred != order:
+            shop.orders[ref] = deferred
+        shop.remind(Due(deferred.deadline_ms or event.deadline_ms, "deadline", order.key))
 
 
 def with_cause(known: tuple[str, ...], cause: str) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ from schemas.payments import (
     PaymentReported,
     PaymentRequested,
     PaymentReversed,
+    PaymentSeen,
     PaymentSettled,
     PaymentWanted,
 )
@@ -218,6 +219,8 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
             payment = payment_while_asked(row.payment, PaymentAxis.REQUESTED)
             return _with(row, stamp, payment=payment, requested_ms=stamp.at_ms)
         case PaymentReported():
+            return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))
+        case PaymentSeen():
             return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))
         case TokenHandedIn():
             return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))

@@ -18,6 +18,7 @@ from schemas.payments import (
     PaymentImplied,
     PaymentPartReceived,
     PaymentReversed,
+    PaymentSeen,
     PaymentSettled,
     PaymentWanted,
     WaivePayment,
@@ -41,6 +42,8 @@ def observe(decision: Decision, command: ObservePayment) -> None:
     match command.state:
         case BackendState.SETTLED | BackendState.PARTIAL:
             receive(decision, order, command)
+        case BackendState.PENDING | BackendState.HELD:
+            _see(decision, order, command.intent_id)
         case BackendState.REVERSED:
             _take_back(decision, order, order.receipt(command.intent_id))
         case _:
@@ -57,6 +60,19 @@ def observe_reversal(decision: Decision, command: ObserveReversal) -> None:
     for receipt in order.received:
         if receipt.payment_hash == command.payment_hash:
             _take_back(decision, order, receipt)
+
+
+def _see(decision: Decision, order: Order, intent: str) -> None:
+    """Money for the live request is on its way: the order waits for it, and its buyer hears that it was seen, once."""
+    is_awaited = order.status is OrderStatus.PENDING and order.intent_id == intent and not order.waits_for_request
+    if not is_awaited or order.receipt(intent).is_reversed or move_cause("payment", "seen", intent) in order.moves:
+        return
+    deadline_ms = order.deadline_ms
+    if deadline_ms is not None:
+        deadline_ms = max(deadline_ms, decision.at_ms + decision.shop.settings.final_wait_s * 1_000)
+    decision.emit(PaymentSeen(order=order.key, intent_id=intent, deadline_ms=deadline_ms))
+    reply = TextReply(about=f"seen {intent}", text=decision.voice(order.key).say(Phrase.SEEN))
+    decision.tell(order.key, order.dialect, order.answers, reply)
 
 
 def receive(decision: Decision, order: Order, command: ObservePayment) -> None:

@@ -30,7 +30,10 @@ CAUSES_MAX = 64
 
 
 class Receipt(NamedTuple):
-    """What one payment request has received; `in_time` where it counts toward the price."""
+    """What one payment request has received; `in_time` where it counts toward the price.
+
+    `payment_hash` is the digest of its text where that is no invoice.
+    """
 
     intent_id: str
     amount_msat: int = 0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import orjson
 
 import services.outgoing
+import services.payments.chain
 import services.payments.making_requests
 import services.payments.open_requests
 import services.payments.role
@@ -19,6 +21,7 @@ from schemas.nostr.nip01 import to_json
 from schemas.payments import BackendState, ObservePayment
 from services.brake import Brake
 from services.outbox import Outbox, now_ms
+from services.payments.chain_state import sight_of
 from services.payments.port import BackendError, Preimage, Reference
 from services.payments.role import PaymentsRole
 from services.publisher import PublisherRole
@@ -34,6 +37,9 @@ from streams.partition import Partition
 from tests.simulation.planted import DOMAIN, Bug, Change
 from tests.simulation.planted_goods import GOODS
 from tests.simulation.planted_money import MONEY
+
+CHAIN_TEST = "tests/services/payments/test_chain.py"
+LOSSES_TEST = "tests/services/payments/test_chain_losses.py"
 
 # The decider
 
@@ -236,6 +242,18 @@ def _start_afresh() -> list[Change]:
     return [(PaymentsRole, "caught_up", wrong)]
 
 
+def _miss_reorganisations() -> list[Change]:
+    return [(services.payments.chain, "is_missing", lambda row, sight: False)]
+
+
+def _count_the_mempool() -> list[Change]:
+    def wrong(address: str, history: Any, tip: int, needed: int) -> Any:
+        sight = sight_of(address, history, tip, needed)
+        return replace(sight, deep_sats=sight.all_sats, waiting_sats=0)
+
+    return [(services.payments.chain, "sight_of", wrong)]
+
+
 # The publisher
 
 
@@ -300,6 +318,8 @@ ROLES: tuple[Bug, ...] = (
     Bug("random preimage", "every try makes another preimage", _random_preimage),
     Bug("show unchecked", "a wrong invoice is shown to the buyer", _show_unchecked),
     Bug("trust hints", "a hint counts as paid", _trust_hints),
+    Bug("miss reorganisations", "what the chain took back stays paid", _miss_reorganisations, LOSSES_TEST),
+    Bug("count the mempool", "a payment without a block is final", _count_the_mempool, CHAIN_TEST),
     Bug("forget dropped", "late money on a dead order is never seen", _forget_dropped),
     Bug("never sweep", "a lost hint is a lost payment", _never_sweep),
     Bug("start afresh", "what was wanted before a restart is forgotten", _start_afresh),

@@ -163,6 +163,26 @@ def test_a_payment_request_offers_what_nip15_has_a_word_for() -> None:
     }
 
 
+@pytest.mark.req("PAY-21")
+def test_each_type_of_option_that_nip15_has_is_written() -> None:
+    """`url`, `btc`, `ln` and `lnurl`, each with what its button takes."""
+    options = (
+        PaymentOption(medium="fiat", text="https://pay.example/1"),
+        PaymentOption(medium="bitcoin", text="bitcoin:bc1qx?amount=0.0000001"),
+        PaymentOption(medium="lightning", text="lnbc1"),
+        PaymentOption(medium="lightning", text="LNURL1DP68GURN8GHJ7"),
+        PaymentOption(medium="fiat", text="by hand"),
+    )
+    reply = PaymentRequestReply(amount_sats=10, options=options, expires_at=NOW_S, text="Please pay.")
+
+    assert written(reply, OrderStatus.PENDING)["payment_options"] == [
+        {"type": "url", "link": "https://pay.example/1"},
+        {"type": "btc", "link": "bc1qx"},
+        {"type": "ln", "link": "lnbc1"},
+        {"type": "lnurl", "link": "LNURL1DP68GURN8GHJ7"},
+    ]
+
+
 @pytest.mark.req("TJ0-01")
 def test_a_rejection_is_a_payment_request_without_options() -> None:
     """As nostrmarket says it; the reason is its message."""

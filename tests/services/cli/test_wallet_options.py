@@ -11,6 +11,7 @@ import typer
 from services.cli.wallet_options import credential_of
 from services.payments.credentials import (
     BtcpayCredential,
+    ChainCredential,
     ClnCredential,
     LnbitsCredential,
     LndCredential,
@@ -18,11 +19,13 @@ from services.payments.credentials import (
     NwcCredential,
     PhoenixdCredential,
 )
+from tests.services.payments.test_chain_keys import WIF, XPRV, ZPUB
 from tests.support.certificates import self_signed
 from tests.support.scripted_cln import RUNE
 from tests.support.scripted_lnd import MACAROON
 
 SECRET = "71" * 32
+INDEXER = "https://indexer.example/api/"
 CONNECTION = (
     "nostr+walletconnect://b889ff5b1513b641e2a139f661a661364979c5beee91842f8f0ef42ab558e9d4"
     f"?relay=wss://relay.example&secret={SECRET}"
@@ -117,6 +120,50 @@ def test_a_vendor_that_cannot_be_called_back_is_said(tmp_path: Path, capsys: pyt
     assert [word in said for word in ("--called-at", "signs its webhooks", "--store 9CiN", "--store ID")] == [True] * 4
 
 
+def test_an_account_on_the_chain_is_read_from_its_file(tmp_path: Path) -> None:
+    """Its public key or a descriptor, the indexer, and the shop's own rules."""
+    plain = credential_of("chain", None, None, None, False, xpub_file=_file(tmp_path, ZPUB), indexer=INDEXER)
+    assert isinstance(plain, ChainCredential)
+    assert (plain.place, plain.account.get_secret_value()) == ("https://indexer.example/api", ZPUB)
+    assert (plain.confirmations, plain.gap_limit) == (None, 20)
+    text = f"wpkh({ZPUB}/0/*)"
+    ruled = credential_of(
+        "chain",
+        None,
+        None,
+        None,
+        False,
+        xpub_file=_file(tmp_path, text),
+        indexer=INDEXER,
+        confirmations=6,
+        gap_limit=100,
+    )
+    assert isinstance(ruled, ChainCredential)
+    assert (ruled.account.get_secret_value(), ruled.confirmations, ruled.gap_limit) == (text, 6, 100)
+
+
+@pytest.mark.parametrize(
+    ("text", "indexer", "words"),
+    [
+        (XPRV, INDEXER, "can spend"),
+        (WIF, INDEXER, "can spend"),
+        ("abandon " * 11 + "about", INDEXER, "can spend"),
+        ("hello", INDEXER, "no public key of an account"),
+        (ZPUB, None, "--indexer"),
+        (ZPUB, "http://indexer.example/api", "never were"),
+    ],
+)
+def test_a_key_that_can_spend_or_an_open_line_to_the_indexer_is_refused(
+    text: str, indexer: str | None, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence, in which no part of the key stands."""
+    with pytest.raises(typer.Exit) as ended:
+        credential_of("chain", None, None, None, False, xpub_file=_file(tmp_path, text), indexer=indexer)
+    said = " ".join(capsys.readouterr().err.split())
+    assert (ended.value.exit_code, words in said) == (2, True)
+    assert text[:12] not in said
+
+
 def test_a_certificate_that_is_none_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Before the node is called with it."""
     for path in (_file(tmp_path, RUNE), tmp_path / "nowhere"):
@@ -154,13 +201,14 @@ def test_what_opens_no_node_is_said_without_being_shown(
 @pytest.mark.parametrize(
     ("kind", "text", "address", "words"),
     [
-        ("gold", None, None, "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu"),
+        ("gold", None, None, "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu, chain"),
         ("lnbits", None, None, "--url"),
         ("nwc", None, None, "--key-file"),
         ("nwc", f"nostr+walletconnect://nobody?secret={SECRET}", None, "public key"),
         ("phoenixd", None, None, "limited-access"),
         ("lnd", None, None, "invoice.macaroon"),
         ("cln", None, None, "rune"),
+        ("chain", None, None, "--xpub-file"),
         ("lud16", None, None, "--address"),
         ("lud16", None, "no address", "no address"),
     ],

@@ -14,11 +14,13 @@ from schemas.bolt11 import Network
 from services.home import Home
 from services.payments.btcpay import BtcpayStore
 from services.payments.cashu import EcashWallet
+from services.payments.chain import ChainWallet
 from services.payments.cln import ClnNode
 from services.payments.credentials import (
     BadCredential,
     BtcpayCredential,
     CashuCredential,
+    ChainCredential,
     ClnCredential,
     LnbitsCredential,
     LndCredential,
@@ -38,6 +40,7 @@ from services.payments.wallet_check import check_wallet
 from services.payments.wallets import CALLED, KINDS, NoWallet, Wallets
 from tests.services.payments.contract import MERCHANT, TIMEOUT_S
 from tests.services.payments.scripted_lnbits import KEY, ScriptedLnbits
+from tests.services.payments.test_chain_keys import TPUB
 
 OTHER = "d4" * 32
 NODE = "b889ff5b1513b641e2a139f661a661364979c5beee91842f8f0ef42ab558e9d4"
@@ -152,6 +155,7 @@ async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_g
         Lud16Credential(address="shop@example.com", network=Network.TESTNET),
         *NODES,
         CashuCredential(mints=("https://mint.example",), cap_sats=1_000, network=Network.BITCOIN),
+        ChainCredential(url="https://indexer.example/api", account=SecretStr(TPUB), network=Network.REGTEST),
     ):
         kinds[MERCHANT] = credential.kind
         assert isinstance(wallets.backend_of(MERCHANT), NoWallet)
@@ -168,8 +172,9 @@ async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_g
         ClnNode,
         BtcpayStore,
         EcashWallet,
+        ChainWallet,
     ]
-    assert {"simulated", "lnbits", "nwc", "lud16", "phoenixd", "lnd", "cln", "btcpay", "cashu"} == set(KINDS)
+    assert {"simulated", "lnbits", "nwc", "lud16", "phoenixd", "lnd", "cln", "btcpay", "cashu", "chain"} == set(KINDS)
     called = {type(backend) for backend in given if backend.capabilities.takes_notices}
     assert called == {LnbitsAccount, PhoenixdNode, BtcpayStore}
     assert {"lnbits", "phoenixd", "btcpay"} == CALLED

@@ -1,0 +1,29 @@
+"""Reads what a payment request's own text says, whichever method it is to be paid over."""
+
+from __future__ import annotations
+
+from schemas import bip21
+from schemas.bolt11 import Invoice, decode
+from schemas.payments import Method
+from schemas.values import MSAT_PER_SAT
+from services.payments.port import Intent, PaymentRequest, Probe, RequestRefused, check_request
+
+
+def amount_in(request: PaymentRequest) -> int | None:
+    """What a request's own text asks for, in msat."""
+    if request.method is not Method.BITCOIN:
+        return decode(request.text).amount_msat
+    return (bip21.read(request.text).amount_sats or 0) * MSAT_PER_SAT
+
+
+def memo_in(request: PaymentRequest) -> str | None:
+    """What its own text says to the payer."""
+    return bip21.read(request.text).label if request.method is Method.BITCOIN else decode(request.text).description
+
+
+def held_against(intent: Intent, request: PaymentRequest, probe: Probe, now_s: int) -> Invoice | RequestRefused:
+    """An invoice, held against what was asked for and against what the back-end says of itself."""
+    assert probe.network is not None
+    custom_expiry = probe.capabilities.custom_expiry
+    text, payment_hash = request.text, request.payment_hash
+    return check_request(intent, text, now_s, probe.network, probe.payee, payment_hash, custom_expiry=custom_expiry)
