@@ -86,7 +86,7 @@ async def test_a_real_mint_refuses_what_was_spent_and_knows_it_by_its_code(
 ) -> None:
     """Ecash that somebody else has swapped is refused for good, and nothing is held."""
     token = await purse.token(21_000)
-    thief = EcashWallet([Mint(mint.url)], Book(tmp_path / "other.db", b"x" * 32), b"x" * 32)
+    thief = EcashWallet([Mint(mint.url)], Book(tmp_path / "other.db", b"x" * 32), b"x" * 32, clock=clock)
     other = bench_of(thief, purse.token, clock)
     await thief.take((await other.request()).reference, token, timeout_s=TIMEOUT_S)
     await thief.close()
