@@ -23,9 +23,9 @@ class Phrase(StrEnum):
     SURPLUS = "surplus"
     OWED = "owed"
     LATE = "late"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 - a phrase, not a token
     SEEN = "seen"
     REVERSED = "reversed"
-    TOKEN_REFUSED = "token_refused"  # noqa: S105 - a phrase, not a token
     WAIVED = "waived"
     INCLUDES = "includes"
     TAX = "tax"

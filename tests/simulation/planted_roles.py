@@ -22,6 +22,7 @@ from schemas.payments import BackendState, ObservePayment
 from services.brake import Brake
 from services.outbox import Outbox, now_ms
 from services.payments.chain_state import sight_of
+from services.payments.making_requests import RequestMaker
 from services.payments.port import BackendError, Preimage, Reference
 from services.payments.role import PaymentsRole
 from services.publisher import PublisherRole
@@ -179,11 +180,11 @@ def _leave_out_the_frozen() -> list[Change]:
 
 
 def _time_out_is_failure() -> list[Change]:
-    right = PaymentsRole._ensure
+    right = RequestMaker.make
 
-    async def wrong(self: PaymentsRole, entry: Any) -> None:
+    async def wrong(self: RequestMaker, entry: Any) -> None:
         try:
-            backend = self._backend_of(entry.merchant)
+            backend = self._ways.of(entry.merchant)
             await backend.ensure(entry.intent(self._preimage_secret, backend), timeout_s=1)
         except BackendError:
             if not entry.requested:
@@ -191,7 +192,7 @@ def _time_out_is_failure() -> list[Change]:
                 return
         await right(self, entry)
 
-    return [(PaymentsRole, "_ensure", wrong)]
+    return [(RequestMaker, "make", wrong)]
 
 
 def _fresh_reference() -> list[Change]:

@@ -44,6 +44,7 @@ def _notices() -> Iterator[bytes]:
     yield with_choices(json.dumps(json.dumps(lnbits)), 0)
     yield with_choices(json.dumps({"type": "payment_received", "externalId": REF}), 1)
     yield with_choices(json.dumps({"type": "InvoiceSettled", "metadata": {"orderId": REF}}), 2)
+    yield with_choices(json.dumps({"type": "InvoiceExpired", "metadata": None, "storeId": "9CiNzKoA"}), 2)
     yield with_choices(b"[" * 4_000, 2)
     yield with_choices(b'{"type":' + b"7" * 4_000, 1)
 
