@@ -37,6 +37,7 @@ class TestChain(PaymentBackendContract):
     back_end, peer = "chain", SCRIPTED
 
 
+@pytest.mark.case("P20")
 async def test_money_on_its_way_is_pending_until_blocks_stand_on_it(chain: ScriptedChain, bench: Bench) -> None:
     """In the mempool, in a block that is not deep enough, then paid; each block is asked for once it is there."""
     request = await bench.request(amount_msat=2_000_000_000)
@@ -81,6 +82,7 @@ async def test_a_payment_that_is_replaced_by_one_to_somebody_else_never_was(chai
     assert (await bench.lookup(request)).state is BackendState.OPEN
 
 
+@pytest.mark.case("P13", "P14")
 async def test_dust_and_several_payments_add_up(chain: ScriptedChain, bench: Bench) -> None:
     """Two outputs of one transaction, then another transaction: each is told once it counts, a surplus too."""
     request = await bench.request()
@@ -153,6 +155,7 @@ async def test_no_address_is_ever_given_twice(chain: ScriptedChain, wallet_at: O
     assert [await wallet_at().ensure(intent, timeout_s=TIMEOUT_S) for intent in intents] == list(requests[::2])
 
 
+@pytest.mark.case("F1")
 @pytest.mark.req("PAY-10")
 async def test_an_address_that_was_paid_before_is_not_given_out(
     chain: ScriptedChain, wallet_at: Open, tmp_path: Path, bench: Bench

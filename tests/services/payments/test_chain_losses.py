@@ -27,6 +27,7 @@ def bench(chain: ScriptedChain, wallet: ChainWallet) -> Bench:
     return bench_of(chain, wallet)
 
 
+@pytest.mark.case("P19")
 @pytest.mark.req("C-26")
 async def test_a_payment_that_a_reorganisation_took_is_taken_back_once_the_chain_has_grown(
     chain: ScriptedChain, bench: Bench
@@ -84,6 +85,7 @@ async def test_a_payment_that_comes_back_after_it_was_missing_is_not_taken_back(
     assert (await bench.lookup(request)).state is BackendState.SETTLED
 
 
+@pytest.mark.case("P19")
 async def test_an_indexer_that_forgets_a_payment_without_a_reorganisation_is_not_believed(
     chain: ScriptedChain, bench: Bench
 ) -> None:

@@ -106,6 +106,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
         await wallet.close()
 
 
+@pytest.mark.case("F1")
 @pytest.mark.req("PAY-10")
 async def test_two_orders_have_two_addresses_and_each_is_paid_by_its_own(shop: Shop) -> None:
     """Without a block an order is reported, with it paid; the other waits on."""
@@ -135,6 +136,7 @@ async def test_parts_over_the_chain_add_up_to_a_paid_order(shop: Shop) -> None:
     assert shop.story.order().paid_msat == 21_000_000
 
 
+@pytest.mark.case("P15")
 @pytest.mark.req("PAY-19")
 async def test_what_is_paid_twice_over_the_chain_is_owed(shop: Shop) -> None:
     """A buyer pays the same address again after the order was confirmed: the second sum is theirs, said once."""
@@ -170,6 +172,7 @@ async def test_a_restarted_role_finds_a_loss_of_money_that_was_settled_before(sh
     await shop.until(lambda: shop.payment() is PaymentAxis.REVERSED)
 
 
+@pytest.mark.case("P19")
 @pytest.mark.req("C-26")
 @pytest.mark.req("TR-16")
 @pytest.mark.parametrize("is_forgotten", [False, True])

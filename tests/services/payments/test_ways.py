@@ -12,7 +12,9 @@ from services.payments.port import Intent, PaymentBackend, PaymentRequest, Rejec
 from services.payments.role import PaymentsRole
 from services.payments.simulated import SimulatedAccount, SimulatedWallet
 from services.payments.ways import FAILURES_MAX, LEFT_ALONE_S, Ways
+from tests.services.payments.chain_bench import Open
 from tests.support.builders import MERCHANT, a_key
+from tests.support.scripted_chain import ScriptedChain
 from tests.support.till import Till, a_record, until
 
 pytestmark = pytest.mark.req("C-27")
@@ -42,6 +44,7 @@ class TwoWays(Till):
         self.down.error = error
         self.told: list[str] = []
         self.has_spare = has_spare
+        self.spare_backend: PaymentBackend | None = None
         self.restart()
 
     def restart(self) -> None:
@@ -49,7 +52,7 @@ class TwoWays(Till):
         self.role = PaymentsRole(lambda _: self.down, b"\x01" * 32, self.hear, self._spare, self.told.append)
 
     def _spare(self, merchant: str) -> PaymentBackend | None:
-        return self.spare.account(merchant) if self.has_spare else None
+        return (self.spare_backend or self.spare.account(merchant)) if self.has_spare else None
 
     def requested(self, offset: int) -> PaymentRequested:
         """What the decider makes of the request that was made."""
@@ -88,6 +91,19 @@ async def test_a_wallet_that_fails_again_and_again_gives_way_to_the_spare_one(wa
 
 
 @pytest.mark.case("P16")
+async def test_a_buyer_is_offered_the_chain_while_the_lightning_wallet_is_down(
+    ways: TwoWays, wallet_at: Open, chain: ScriptedChain
+) -> None:
+    """The next method, for the same order and sum; its money is seen there."""
+    ways.spare_backend = wallet_at()
+    (wanted,) = ways.wanted(0, MERCHANT).events
+    await ways.role.take(0, 0, a_record(0, MERCHANT, wanted.model_copy(update={"amount_msat": 20_000_000})))
+    await until(lambda: ways.requests(MERCHANT))
+    (made,) = ways.requests(MERCHANT)
+    assert (made.medium, made.amount_msat, made.is_spare) == ("bitcoin", 20_000_000, True)
+    assert made.text.startswith("bitcoin:")
+
+
 async def test_a_request_of_the_spare_wallet_is_found_there_after_a_restart(ways: TwoWays) -> None:
     """Whatever the wallet does by then: what was shown can be paid only where it was made."""
     await ways.role.take(0, 0, ways.wanted(0, MERCHANT))

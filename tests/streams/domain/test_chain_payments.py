@@ -66,6 +66,7 @@ def row(story: Story) -> OrderRow:
     return found
 
 
+@pytest.mark.case("P20")
 @pytest.mark.req("PAY-10")
 @pytest.mark.parametrize("state", [BackendState.PENDING, BackendState.HELD])
 def test_money_on_its_way_is_reported_and_pays_once_it_is_final(state: BackendState) -> None:
@@ -81,6 +82,7 @@ def test_money_on_its_way_is_reported_and_pays_once_it_is_final(state: BackendSt
     assert (row(story).status, story.order().payment) == (OrderStatus.CONFIRMED, PaymentAxis.PAID)
 
 
+@pytest.mark.case("P20")
 @pytest.mark.req("PAY-10")
 def test_an_order_waits_for_money_that_was_seen_as_long_as_its_shop_says() -> None:
     """The request's own time is a quarter of an hour, and blocks take longer; then it is over like any other."""
@@ -119,6 +121,7 @@ def test_money_on_its_way_to_an_order_that_is_over_says_nothing() -> None:
     given(TEA, an_order(("tea", 1))).when(seen()).then_nothing()
 
 
+@pytest.mark.case("P19")
 @pytest.mark.req("TR-16")
 @pytest.mark.req("C-26")
 def test_a_reorganisation_takes_a_paid_orders_money_back_and_keeps_its_parcel() -> None:
