@@ -69,7 +69,7 @@ class RequestMaker:
             except (Rejected, Unsupported) as error:
                 if isinstance(error, Unsupported) and entry.lacks_description_hash():
                     continue
-                if self._turns_to_spare(entry):
+                if self._turns_elsewhere(entry):
                     continue
                 entry.gone = True
                 if not entry.requested:
@@ -88,7 +88,7 @@ class RequestMaker:
     def _choose(self, entry: Open) -> PaymentBackend:
         """Where an entry's request is, or is to be made."""
         if not entry.requested and not entry.is_refused and isinstance(entry.wanted, PaymentWanted):
-            entry.is_spare = self._ways.takes_spare(entry.merchant)
+            entry.is_spare = not entry.is_not_spared and self._ways.takes_spare(entry.merchant)
         return self._ways.of(entry.merchant, entry.is_spare)
 
     def _judge(self, entry: Open, *, is_well: bool) -> None:
@@ -96,9 +96,12 @@ class RequestMaker:
         if not entry.is_spare:
             (self._ways.worked if is_well else self._ways.failed)(entry.merchant)
 
-    def _turns_to_spare(self, entry: Open) -> bool:
-        """Try the spare wallet with what the wallet refuses for good; False where that was done, or there is none."""
-        if entry.requested or entry.is_spare or not isinstance(entry.wanted, PaymentWanted):
+    def _turns_elsewhere(self, entry: Open) -> bool:
+        """Ask the other wallet for what this one refuses for good; False where both have, or there is no other."""
+        if entry.requested or not isinstance(entry.wanted, PaymentWanted) or not self._ways.has_spare(entry.merchant):
             return False
-        entry.is_refused = entry.is_spare = self._ways.has_spare(entry.merchant)
-        return entry.is_spare
+        if entry.is_spare:
+            entry.is_not_spared, entry.is_spare = True, False
+        else:
+            entry.is_refused, entry.is_spare = True, not entry.is_not_spared
+        return not (entry.is_refused and entry.is_not_spared)

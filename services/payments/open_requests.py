@@ -71,7 +71,8 @@ class Open:
     is_spare: bool = False
     """Made at the merchant's spare wallet, or to be."""
     is_refused: bool = False
-    """The wallet refused it for good, so it is the spare one's."""
+    is_not_spared: bool = False
+    """The wallet refused it for good, so it is the spare one's; or the spare one did."""
     takes_more: bool = False
     """It is watched until its time is over, though it is paid."""
     is_plain: bool = False

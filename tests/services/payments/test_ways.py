@@ -104,6 +104,26 @@ async def test_a_buyer_is_offered_the_chain_while_the_lightning_wallet_is_down(
     assert made.text.startswith("bitcoin:")
 
 
+async def test_an_order_that_the_spare_wallet_refuses_waits_for_the_other(
+    ways: TwoWays, wallet_at: Open, chain: ScriptedChain
+) -> None:
+    """Ten sats are dust on the chain: the order does not fail for that, but where both refuse it does."""
+    ways.spare_backend = wallet_at()
+    await ways.role.take(0, 0, ways.wanted(0, MERCHANT))
+    await until(lambda: ways.down.calls > FAILURES_MAX + 1)
+    assert ways.said == []
+    ways.down.error = None
+    await until(lambda: ways.requests(MERCHANT))
+    assert not ways.requests(MERCHANT)[0].is_spare
+
+    ways.said.clear()
+    ways.down.error = Rejected("over the limit")
+    other = ways.wanted(1, MERCHANT).events[0].model_copy(update={"intent_id": "ab" * 32})
+    await ways.role.take(0, 1, a_record(1, MERCHANT, other))
+    await until(lambda: ways.said)
+    assert isinstance(ways.said[0].body, RecordPaymentFailure)
+
+
 async def test_a_request_of_the_spare_wallet_is_found_there_after_a_restart(ways: TwoWays) -> None:
     """Whatever the wallet does by then: what was shown can be paid only where it was made."""
     await ways.role.take(0, 0, ways.wanted(0, MERCHANT))
