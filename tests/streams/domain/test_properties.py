@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -306,11 +306,16 @@ def test_promised_sold_and_left_make_what_there_was(stock: int, wishes: list[tup
 def test_every_kind_of_command_is_generated() -> None:
     """Every kind of command there is comes out of the generator, or what it is used for says less than it seems."""
     seen: set[str] = set()
+    missing = {contract.__name__ for contract in generated.members(CommandBody)}
+    for number in range(8):  # what one search gives depends on what else was imported
 
-    @settings(STEADY, max_examples=1_500)
-    @given(generated.bodies())
-    def look(body: CommandBody) -> None:
-        seen.add(body.type)
+        @seed(number)
+        @settings(STEADY, max_examples=500)
+        @given(generated.bodies())
+        def look(body: CommandBody) -> None:
+            seen.add(body.type)
 
-    look()
-    assert seen == {contract.__name__ for contract in generated.members(CommandBody)}
+        look()
+        if not missing - seen:
+            break
+    assert missing == seen
