@@ -33,10 +33,15 @@ def main() -> int:
         TextColumn("simulate"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
     ) as bar:
         task = bar.add_task("histories", total=len(seeds))
-        shown = 0
+        shown = said = 0
 
         def see(seen: Tally) -> None:
-            nonlocal shown
+            nonlocal shown, said
+            if not console.is_terminal and (tenths := 10 * seen.histories // len(seeds)) > said:
+                said = tenths
+                bar.console.print(
+                    f"{seen.histories:,} histories in {time.monotonic() - began_s:,.0f} s", soft_wrap=True
+                )
             for failure in seen.failures[shown:]:
                 bar.console.print(f"seed {failure.seed}: {failure.said}", markup=False, highlight=False, soft_wrap=True)
             shown = len(seen.failures)
