@@ -116,7 +116,7 @@ def _is_count(number: object, most: int) -> bool:
 
 def _point(text: str) -> bytes:
     try:
-        point = bytes.fromhex(text)
+        point = bytes.fromhex(text) if text.isalnum() else b""  # fromhex passes over blanks
     except ValueError:
         point = b""
     if not is_point(point):

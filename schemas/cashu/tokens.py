@@ -200,7 +200,8 @@ def _read_proof(said: Any) -> Proof:
         is_named = keyset == keyset.lower() and len(keyset) in (SHORT_ID_CHARS, ID_V2_CHARS) and _HEX.fullmatch(keyset)
         is_text = 0 < len(secret) <= SECRET_CHARS_MAX and bool(secret.encode())
         is_witnessed = witness is None or (isinstance(witness, str) and len(witness) <= WITNESS_CHARS_MAX)
-        if not (is_whole and is_named and is_text and is_witnessed and is_point(bytes.fromhex(signature))):
+        is_signed = _HEX.fullmatch(signature.lower()) and is_point(bytes.fromhex(signature))
+        if not (is_whole and is_named and is_text and is_witnessed and is_signed):
             raise TokenRefused(TokenFault.BAD_PROOF)
         proven = None if dleq is None else Dleq(*(_scalar(dleq[name]) for name in ("e", "s", "r")))
     except (KeyError, TypeError, AttributeError, ValueError) as error:

@@ -104,8 +104,8 @@ class Invoice(_Words):
 
     @property
     def amount_msat(self) -> int:
-        """What it asks for; 0 for another currency than ours."""
-        return int(self.amount * MSAT_PER.get(self.currency, 0))
+        """What it asks for; 0 for another currency than ours, and for less than nothing."""
+        return max(0, int(self.amount * MSAT_PER.get(self.currency, 0)))
 
     @property
     def text(self) -> str:

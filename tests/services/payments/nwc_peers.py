@@ -10,7 +10,7 @@ from typing import Any
 from services.demo.wallets.nwc_service import NwcService
 from services.payments.nwc import NwcConfig, NwcWallet, account_from
 from services.payments.nwc_line import LineTuning
-from services.payments.simulated import SimulatedWallet
+from services.payments.simulated import NETWORK, SimulatedWallet
 from tests.services.payments.contract import MERCHANT, Bench
 from tests.services.relays.support import CONNECTION, READ, everyone
 
@@ -68,5 +68,7 @@ async def speaking(relay: str, folder: Path, **terms: Any) -> AsyncIterator[Peer
 
 
 def a_backend(service: NwcService, clock: Clock, *, late_settle: bool = False) -> NwcWallet:
-    config = NwcConfig(service.uri, amount_step_msat=1, late_settle=late_settle, is_trusted_relay=everyone)
+    config = NwcConfig(
+        service.uri, network=NETWORK, amount_step_msat=1, late_settle=late_settle, is_trusted_relay=everyone
+    )
     return account_from(config, clock=clock, tuning=TUNING, poll_s=30.0, late_s=LATE_S)
