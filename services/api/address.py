@@ -12,7 +12,6 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 import structlog
@@ -40,8 +39,8 @@ from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.nostr.nip57 import ZapRefused, read_zap
 from schemas.values import MSAT_PER_SAT, Origin
 from services.api.shown_invoices import Shown, ShownInvoices
+from services.api.strangers import CALLERS_MAX, Records, Turns, caller_of, retry_after
 from services.metrics.port import MetricsError
-from services.relays.pace import TokenBucket
 
 WAIT_S: Final = 15.0
 """How long a caller waits for an invoice."""
@@ -49,8 +48,6 @@ ORDER_WAIT_S: Final = 3.0
 """How long a call for an order waits until ClickHouse has it, which is a second behind the buyer."""
 PAUSE_S: Final = 0.2
 INVOICE_LIFE_S: Final = 600
-CALLERS_MAX: Final = 10_000
-"""Network addresses that are counted at once; the oldest is forgotten."""
 
 DUE = """
 SELECT o.status AS status, r.due AS due FROM orders_now AS o LEFT JOIN (
@@ -68,8 +65,6 @@ FROM events FINAL WHERE merchant = {m:String} AND subject = {i:String} AND type 
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 log = structlog.get_logger(role="api")
 
-Records = Callable[[str], AbstractAsyncContextManager[AsyncIterator[JournalRecord]]]
-"""A merchant's key → every record of that journal partition from then on."""
 Rows = Callable[[str, dict[str, Any]], Awaitable[list[dict[str, Any]]]]
 
 
@@ -95,8 +90,7 @@ class Addresses:
     ) -> None:
         self._shops, self._send, self._records, self._rows, self._shown = shops, send, records, rows, shown
         self._wait_s = wait_s
-        self._of_shop: dict[str, TokenBucket] = {}
-        self._of_caller: dict[str, TokenBucket] = {}
+        self._of_shop, self._of_caller = Turns(), Turns(CALLERS_MAX)
 
     async def tell(self, name: str, caller: str) -> dict[str, Any]:
         """The terms of an address (LUD-06). Raises `Refused`, `MetricsError`."""
@@ -155,15 +149,11 @@ class Addresses:
         found = [shop for shop in self._shops() if names and _name_of(shop) == names.name]
         if names is None or len(found) != 1:
             raise Refused(AddressRefusal.NO_ADDRESS)
-        _take(self._of_shop.setdefault(found[0].public_key, _bucket(limits.ADDRESS_CALLS)))
+        _admit(self._of_shop, found[0].public_key, limits.ADDRESS_CALLS)
         return found[0], names.ref
 
     def _admit_caller(self, caller: str) -> None:
-        bucket = self._of_caller.pop(caller, None) or _bucket(limits.ADDRESS_CALLER)
-        self._of_caller[caller] = bucket
-        if len(self._of_caller) > CALLERS_MAX:
-            del self._of_caller[next(iter(self._of_caller))]
-        _take(bucket)
+        _admit(self._of_caller, caller, limits.ADDRESS_CALLER)
 
     async def _due(self, merchant: str, ref: str) -> int:
         """What an order's request asks for, in msat; ClickHouse may not have it yet."""
@@ -219,15 +209,9 @@ def _name_of(shop: Merchant) -> str:
     return shop.settings.lightning_address.partition("@")[0]
 
 
-def _bucket(limit: limits.Limit) -> TokenBucket:
-    return TokenBucket(limit.most / 60, limit.most)
-
-
-def _take(bucket: TokenBucket) -> None:
-    now_s = time.monotonic()
-    if wait_s := bucket.wait_s(now_s):
+def _admit(turns: Turns, name: str, limit: limits.Limit) -> None:
+    if wait_s := turns.wait_s(name, limit):
         raise Refused(AddressRefusal.TOO_MANY_CALLS, wait_s)
-    bucket.take(now_s)
 
 
 def add_routes(app: FastAPI, addresses: Addresses) -> None:
@@ -238,24 +222,23 @@ def add_routes(app: FastAPI, addresses: Addresses) -> None:
         try:
             return JSONResponse(await asked, headers=anywhere)
         except Refused as refused:
-            if refused.wait_s:
-                anywhere["Retry-After"] = str(int(refused.wait_s) + 1)
-            return JSONResponse(refusal(refused.reason.value), _STATUS.get(refused.reason, 200), anywhere)
+            headers = anywhere | retry_after(refused.wait_s)
+            return JSONResponse(refusal(refused.reason.value), _STATUS.get(refused.reason, 200), headers)
         except MetricsError as error:
             log.warning("an address is not answered", error=type(error).__name__)
             return JSONResponse(refusal(AddressRefusal.NO_ANSWER.value), 503, anywhere)
 
     @app.get("/.well-known/lnurlp/{name}")
     async def tell(name: str, request: Request) -> JSONResponse:
-        return await answer(addresses.tell(name, _caller(request)))
+        return await answer(addresses.tell(name, caller_of(request)))
 
     @app.get("/lnurlp/verify/{payment_hash}")
     async def stands(payment_hash: str, request: Request) -> JSONResponse:
-        return await answer(addresses.stands(payment_hash, _caller(request)))
+        return await answer(addresses.stands(payment_hash, caller_of(request)))
 
     @app.get("/lnurlp/{name}")
     async def give(name: str, request: Request, amount: str = "", nostr: str = "") -> JSONResponse:
-        return await answer(addresses.give(name, amount, _caller(request), nostr))
+        return await answer(addresses.give(name, amount, caller_of(request), nostr))
 
 
 _STATUS: Final = {
@@ -264,8 +247,3 @@ _STATUS: Final = {
     AddressRefusal.NO_ANSWER: 503,
 }
 """What is said besides `status: ERROR`; wallets read that with any status."""
-
-
-def _caller(request: Request) -> str:
-    """Who calls, as far as the network says; a proxy on this machine says it for others."""
-    return request.client.host if request.client else ""

@@ -10,7 +10,6 @@ import hashlib
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import structlog
@@ -26,17 +25,14 @@ from schemas.ecash import HandInToken, TokenRefused
 from schemas.messages import Command, JournalRecord
 from schemas.payments import PaymentPartReceived, PaymentSettled
 from schemas.values import Origin, SealedDetails
-from services.relays.pace import TokenBucket
+from services.api.strangers import CALLERS_MAX, Records, Turns, body_of, caller_of, retry_after
 
 WAIT_S: Final = 15.0
 """How long a payer waits for what the mint says; the order goes on without."""
-CALLERS_MAX: Final = 10_000
 _NAME: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 log = structlog.get_logger(role="api")
 
-Records = Callable[[str], AbstractAsyncContextManager[AsyncIterator[JournalRecord]]]
-"""A merchant's key → every record of that journal partition from then on."""
 Seal = Callable[[str, str, str, str], SealedDetails | None]
 """(merchant, intent, token's name, text) → its box, the same each time; None where it was destroyed."""
 
@@ -61,17 +57,17 @@ class EcashDoor:
         wait_s: float = WAIT_S,
     ) -> None:
         self._is_hosted, self._send, self._records, self._seal, self._wait_s = is_hosted, send, records, seal, wait_s
-        self._of: dict[str, TokenBucket] = {}
+        self._of_shop, self._of_caller = Turns(), Turns(CALLERS_MAX)
 
     async def hear(self, merchant: str, intent_id: str, body: bytes, caller: str) -> str:
         """How the request stands after a post: `settled`, `partial`, or `received` where that is not known in time.
 
         Raises `NotTaken`.
         """
-        self._admit(f"caller {caller}", limits.ADDRESS_CALLER)
+        _admit(self._of_caller, caller, limits.ADDRESS_CALLER)
         if not _NAME.fullmatch(merchant) or not _NAME.fullmatch(intent_id) or not self._is_hosted(merchant):
             raise NotTaken(404, TokenFault.UNKNOWN_REQUEST.value)
-        self._admit(f"shop {merchant}", limits.ADDRESS_CALLS)
+        _admit(self._of_shop, merchant, limits.ADDRESS_CALLS)
         try:
             token = (await asyncio.to_thread(read_payload, body)).token
         except BadToken as bad:
@@ -96,16 +92,10 @@ class EcashDoor:
             except TimeoutError:
                 return "received"
 
-    def _admit(self, whose: str, limit: limits.Limit) -> None:
-        """So many a minute from one caller and for one shop; those who were quiet longest are forgotten."""
-        bucket = self._of.pop(whose, None) or TokenBucket(limit.most / 60, limit.most)
-        self._of[whose] = bucket
-        if len(self._of) > CALLERS_MAX:
-            del self._of[next(iter(self._of))]
-        now_s = time.monotonic()
-        if wait_s := bucket.wait_s(now_s):
-            raise NotTaken(429, "too_many_calls", wait_s)
-        bucket.take(now_s)
+
+def _admit(turns: Turns, name: str, limit: limits.Limit) -> None:
+    if wait_s := turns.wait_s(name, limit):
+        raise NotTaken(429, "too_many_calls", wait_s)
 
 
 def add_ecash_route(app: FastAPI, door: EcashDoor) -> None:
@@ -115,23 +105,19 @@ def add_ecash_route(app: FastAPI, door: EcashDoor) -> None:
     async def hand_in(merchant: str, intent_id: str, request: Request) -> JSONResponse:
         anywhere = {"Access-Control-Allow-Origin": "*"}
         try:
-            caller = request.client.host if request.client else ""
-            state = await door.hear(merchant, intent_id, await _body(request), caller)
+            state = await door.hear(merchant, intent_id, await _body(request), caller_of(request))
         except NotTaken as refused:
-            if refused.wait_s:
-                anywhere["Retry-After"] = str(int(refused.wait_s) + 1)
-            return JSONResponse({"reason": refused.reason}, refused.status, anywhere)
+            headers = anywhere | retry_after(refused.wait_s)
+            return JSONResponse({"reason": refused.reason}, refused.status, headers)
         return JSONResponse({"state": state}, 202 if state == "received" else 200, anywhere)
 
 
 async def _body(request: Request) -> bytes:
-    """The body, read no further than a token may be long."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > TOKEN_CHARS_MAX:
-            raise NotTaken(413, TokenFault.TOO_LONG.value)
-    return bytes(body)
+    """The body, read no further than a token may be long. Raises `NotTaken`."""
+    body = await body_of(request, TOKEN_CHARS_MAX)
+    if body is None:
+        raise NotTaken(413, TokenFault.TOO_LONG.value)
+    return body
 
 
 async def _outcome(records: AsyncIterator[JournalRecord], intent_id: str, token_id: str) -> str:

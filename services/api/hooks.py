@@ -20,14 +20,12 @@ from fastapi.responses import Response
 from schemas import limits
 from schemas.hints import PaymentHint
 from schemas.merchants import Merchant
+from services.api.strangers import CALLERS_MAX, Turns, body_of, caller_of
 from services.payments.credentials import spare_of
 from services.payments.notices import PATH
 from services.payments.port import BackendError, PaymentBackend, Unauthorized
-from services.relays.pace import TokenBucket
 
 PUT_TIMEOUT_S: Final = 5.0
-CALLERS_MAX: Final = 10_000
-"""Network addresses whose refused calls are counted at once; the oldest is forgotten."""
 
 log = structlog.get_logger(role="api")
 
@@ -79,11 +77,10 @@ class Hooks:
         """`token_of` gives what stands in the address of the wallet of a kind at a place (`hook_token`), `backend_of`
         and `spare_of` a merchant's wallets as they are opened here, `put` hands a hint to whoever looks up."""
         self._shops, self._token_of, self._backend_of, self._put = shops, token_of, backend_of, put
-        self._clock, self._spare_of = clock, spare_of
+        self._spare_of = spare_of
         self._of_token: dict[str, Called] = {}
         self._known: set[Called] = set()
-        self._of_shop: dict[str, TokenBucket] = {}
-        self._of_caller: dict[str, TokenBucket] = {}
+        self._of_shop, self._of_caller = Turns(clock=clock), Turns(CALLERS_MAX, clock)
         self.counts: Counter[tuple[str, Outcome]] = Counter()
         """Calls since the start, by merchant (empty where there is no such address) and what became of them."""
 
@@ -102,11 +99,7 @@ class Hooks:
 
     def is_pestered_by(self, caller: str) -> bool:
         """Note a call that was refused; True where so many came from one network address that it is to wait."""
-        bucket = self._of_caller.pop(caller, None) or _bucket(limits.HOOK_REFUSED)
-        self._of_caller[caller] = bucket
-        if len(self._of_caller) > CALLERS_MAX:
-            del self._of_caller[next(iter(self._of_caller))]
-        return not self._taken(bucket)
+        return self._of_caller.wait_s(caller, limits.HOOK_REFUSED) > 0
 
     def told(self) -> list[dict[str, Any]]:
         """The counts as rows."""
@@ -123,7 +116,7 @@ class Hooks:
         headers: Mapping[str, str],
         body: Callable[[], Awaitable[bytes | None]],
     ) -> Outcome:
-        if not self._taken(self._of_shop.setdefault(merchant, _bucket(limits.HOOK_CALLS))):
+        if self._of_shop.wait_s(merchant, limits.HOOK_CALLS):
             return Outcome.TOO_MANY
         raw = await body()
         if raw is None:
@@ -159,28 +152,16 @@ class Hooks:
         backend = self._spare_of(found.merchant) if found.is_spare else self._backend_of(found.merchant)
         return None if backend is None or not backend.capabilities.takes_notices else (found.merchant, backend)
 
-    def _taken(self, bucket: TokenBucket) -> bool:
-        now_s = self._clock()
-        if bucket.wait_s(now_s):
-            return False
-        bucket.take(now_s)
-        return True
-
-
-def _bucket(limit: limits.Limit) -> TokenBucket:
-    return TokenBucket(limit.most / 60, limit.most)
-
 
 def add_routes(app: FastAPI, hooks: Hooks) -> None:
     """`POST /hooks/TOKEN`; the answer has no body, so that it tells nobody anything."""
 
     @app.post(f"{PATH}/{{token}}")
     async def called(token: str, request: Request) -> Response:
-        outcome = await hooks.hear(token, request.headers, lambda: _body(request))
+        outcome = await hooks.hear(token, request.headers, lambda: body_of(request, limits.HOOK_BODY.most))
         status, headers = STATUS[outcome], {}
         if outcome in (Outcome.NO_HOOK, Outcome.FORGED):
-            caller = request.client.host if request.client else ""
-            status = 429 if hooks.is_pestered_by(caller) else status
+            status = 429 if hooks.is_pestered_by(caller_of(request)) else status
         if status in (429, 503):
             headers["Retry-After"] = "10"
         return Response(status_code=status, headers=headers)
@@ -192,12 +173,3 @@ def add_told(app: FastAPI, guarded: Sequence[Any], told: Callable[[], list[dict[
     @app.get("/webhooks", dependencies=guarded)
     async def show_webhooks() -> list[dict[str, Any]]:
         return told()
-
-
-async def _body(request: Request) -> bytes | None:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limits.HOOK_BODY.most:
-            return None
-    return bytes(body)

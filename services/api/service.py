@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import structlog
@@ -34,8 +32,8 @@ from services.api.answers import Answers
 from services.api.ecash import EcashDoor, add_ecash_route
 from services.api.hooks import Hooks
 from services.api.raw_events import Raw, headers_of
+from services.api.strangers import Records, Turns, body_of, retry_after
 from services.outgoing import no_vault, of_reply
-from services.relays.pace import TokenBucket
 
 _ENTITY = re.compile(r"(?:naddr|nprofile|npub|nevent|note)1[02-9ac-hj-np-z]{6,2000}")
 """A Nostr entity as a link has it (NIP-19)."""
@@ -43,9 +41,6 @@ WAIT_S = 15.0
 """How long a caller waits; the same answer goes out over relays however long it takes."""
 
 log = structlog.get_logger(role="api")
-
-Records = Callable[[str], AbstractAsyncContextManager[AsyncIterator[JournalRecord]]]
-"""A merchant's key → every record of that journal partition from then on."""
 
 
 class Wrapper(Protocol):
@@ -79,7 +74,7 @@ class Door:
         self._is_hosted, self._is_frozen = is_hosted, is_frozen
         self._raw, self._records, self._signer, self._answers = raw, records, signer, answers
         self._wait_s = wait_s
-        self._buckets: dict[str, TokenBucket] = {}
+        self._turns = Turns()
         self._waiting: dict[str, asyncio.Task[str | None]] = {}
 
     async def hear(self, text: bytes) -> str | None:
@@ -106,12 +101,8 @@ class Door:
         """So many a minute for one shop, and so many under way for all: what is past that goes over relays."""
         if len(self._waiting) >= limits.DOOR_WAITING.most:
             raise Refused(429, "too_many_messages", self._wait_s)
-        most = limits.DOOR_MESSAGES.most
-        bucket = self._buckets.setdefault(merchant, TokenBucket(most / 60, most))
-        wait_s = bucket.wait_s(time.monotonic())
-        if wait_s:
+        if wait_s := self._turns.wait_s(merchant, limits.DOOR_MESSAGES):
             raise Refused(429, "too_many_messages", wait_s)
-        bucket.take(time.monotonic())
 
     async def _ask(self, event: Event, merchant: str, text: bytes) -> str | None:
         headers = headers_of("the buyers' door", "door")
@@ -183,8 +174,7 @@ def make_door(
         try:
             answer = await door.hear(await _body(request))
         except Refused as refused:
-            headers = {"Retry-After": str(int(refused.wait_s) + 1)} if refused.wait_s else None
-            return JSONResponse({"reason": refused.reason}, refused.status, headers)
+            return JSONResponse({"reason": refused.reason}, refused.status, retry_after(refused.wait_s))
         except EventRefused as refused:
             return JSONResponse({"reason": refused.reason.value}, 400)
         if answer is None:
@@ -208,9 +198,7 @@ def make_door(
 
 async def _body(request: Request) -> bytes:
     """The body, read no further than an event may be long. Raises `EventRefused` (`too_big`)."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limits.EVENT.most:
-            raise EventRefused(EventFault.TOO_BIG, "more than an event may have")
-    return bytes(body)
+    body = await body_of(request, limits.EVENT.most)
+    if body is None:
+        raise EventRefused(EventFault.TOO_BIG, "more than an event may have")
+    return body

@@ -120,7 +120,7 @@ async def test_what_is_no_token_goes_no_further(path: str, content: str, status:
 async def test_one_caller_posts_only_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next one is told when to come again."""
     counter = Counter()
-    monkeypatch.setattr("services.api.ecash.time", SimpleNamespace(monotonic=lambda: 1_000.0))
+    monkeypatch.setattr("services.api.strangers.time", SimpleNamespace(monotonic=lambda: 1_000.0))
     answers = [await counter.http.post(PATH, content="{}") for _ in range(limits.ADDRESS_CALLER.most + 1)]
     assert {answer.status_code for answer in answers[:-1]} == {400}
     assert (answers[-1].status_code, answers[-1].json()["reason"]) == (429, "too_many_calls")

@@ -190,9 +190,10 @@ async def test_so_many_refused_calls_a_minute_come_from_one_address(town: Town) 
     assert (await town.lnbits()).status_code == 202
 
 
-async def test_no_more_callers_are_counted_than_there_is_room_for(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_more_callers_are_counted_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest is forgotten."""
     monkeypatch.setattr(hooks, "CALLERS_MAX", 2)
+    town = Town()
     for number in range(limits.HOOK_REFUSED.most + 1):
         town.hooks.is_pestered_by("192.0.2.1")
         assert not town.hooks.is_pestered_by(f"198.51.100.{number}")
