@@ -11,7 +11,7 @@ from typing import Final
 
 from schemas.nostr.coordinates import Coordinate, CoordinateRefused
 from schemas.nostr.kinds import Kind
-from schemas.nostr.nip01 import Event, EventRefused, UnsignedEvent, check_id, check_sig, parse_event, tag_values
+from schemas.nostr.nip01 import EventRefused, UnsignedEvent, check_id, check_sig, parse_event, tag_values
 from schemas.nostr.relay_urls import keep_relay_urls
 
 ZAP_CHARS_MAX: Final = 4_096
@@ -63,11 +63,6 @@ def read_zap(text: str, recipient: str, amount_msat: int) -> ZapRequest:
     return _kept(event, recipient, amount_msat)
 
 
-def sender_of(text: str) -> str:
-    """Who signed a request that was read before (64 hex digits)."""
-    return parse_event(text).pubkey
-
-
 def receipt_tags(text: str, recipient: str, invoice: str) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
     """The tags of the receipt for a request that was read before, and the relays it goes to; the content is empty.
 
@@ -79,7 +74,7 @@ def receipt_tags(text: str, recipient: str, invoice: str) -> tuple[tuple[tuple[s
     return tags, request.relays
 
 
-def _kept(event: Event | UnsignedEvent, recipient: str, amount_msat: int | None) -> ZapRequest:
+def _kept(event: UnsignedEvent, recipient: str, amount_msat: int | None) -> ZapRequest:
     if event.kind != Kind.ZAP_REQUEST:
         raise ZapRefused(ZapFault.KIND)
     if tag_values(event, "p") != (recipient,):

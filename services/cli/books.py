@@ -11,7 +11,7 @@ from schemas.addresses import Closing
 from services.cli.client import Stack
 from services.cli.merchant import find_merchant
 from services.cli.options import Home, Json
-from services.cli.output import OUT, as_json, fail, sats, table
+from services.cli.output import OUT, as_json, decided, fail, sats, table
 
 payments_app = typer.Typer(no_args_is_help=True, help="Money over a shop's own lightning address.")
 app = typer.Typer()
@@ -138,11 +138,4 @@ def payments_close(
 
 def _say(home: Path | None, payment: str, what: str, body: dict[str, Any], json_: bool) -> None:
     decision = Stack(home or Path()).post(f"/payments/{payment}/{what}", body)
-    if json_:
-        as_json(decision)
-    elif decision["decided"] == "done":
-        OUT.print(f"{payment}: {', '.join(decision['events'])}")
-    elif decision["decided"] == "nothing_new":
-        OUT.print(f"{payment}: that was so already; nothing changed")
-    if decision["decided"] == "refused":
-        fail(f"payment {payment} stays where it is: {decision['detail']}", 2)
+    decided(decision, payment, json_, f"payment {payment} stays where it is")

@@ -10,7 +10,7 @@ import typer
 
 from services.cli.client import Stack
 from services.cli.options import Home, Json
-from services.cli.output import OUT, as_json, fail, fields, sats, table
+from services.cli.output import OUT, as_json, decided, fail, fields, sats, table
 
 order_app = typer.Typer(no_args_is_help=True, help="One order: look at it, move it.")
 app = typer.Typer()
@@ -82,14 +82,7 @@ def order_show(ref: str, home: Home = None, json_: Json = False) -> None:
 
 def _move(home: Path | None, ref: str, move: str, json_: bool, body: dict[str, Any] | None = None) -> None:
     decision = Stack(home or Path()).post(f"/orders/{ref}/{move}", body or {})
-    if json_:
-        as_json(decision)
-    elif decision["decided"] == "done":
-        OUT.print(f"{ref}: {', '.join(decision['events'])}")
-    elif decision["decided"] == "nothing_new":
-        OUT.print(f"{ref}: that was so already; nothing changed")
-    if decision["decided"] == "refused":
-        fail(f"order {ref} was not moved: {decision['reason']} ({decision['detail']})", 2)
+    decided(decision, ref, json_, f"order {ref} was not moved")
 
 
 @order_app.command("ship")

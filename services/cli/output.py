@@ -44,6 +44,18 @@ def table(
     OUT.print(grid if count else f"[dim]{empty}[/dim]")
 
 
+def decided(decision: Mapping[str, Any], name: str, json_: bool, refused: str) -> None:
+    """What became of a wish about something of this name; where it was refused, `refused` says so and all ends."""
+    if json_:
+        as_json(decision)
+    elif decision["decided"] == "done":
+        OUT.print(f"{name}: {', '.join(decision['events'])}")
+    elif decision["decided"] == "nothing_new":
+        OUT.print(f"{name}: that was so already; nothing changed")
+    if decision["decided"] == "refused":
+        fail(f"{refused}: {decision['reason']} ({decision['detail']})", 2)
+
+
 def sats(msat: object) -> str:
     """Millisatoshi as sats, with thousands apart."""
     return "" if msat in (None, "") else f"{int(str(msat)) // 1_000:,}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -15,25 +17,38 @@ BUSY_TIMEOUT_S: Final = 2.0
 class BookFile:
     """One open file; whoever opens it closes it. Every call may raise `Retry`: the file is busy or broken."""
 
-    def __init__(self, path: Path, schema: str) -> None:
-        """Open the file, or make it."""
+    def __init__(self, path: Path, *schema: str, of: str = "requests", busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        """Open the file, or make it; `of` is what it is called where it cannot be used."""
+        self._of = of
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         path.chmod(0o600)
-        self._database = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        self._database = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
         self.run("PRAGMA journal_mode = WAL")
-        self.run("PRAGMA synchronous = FULL")  # what is shown to a buyer outlives a power cut
-        self.run(schema)
+        self.run("PRAGMA synchronous = FULL")  # what a buyer or a mint has seen outlives a power cut
+        for statement in schema:
+            self.run(statement)
 
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
 
-    def run(self, statement: str, *values: str | int | None) -> sqlite3.Cursor:
+    def run(self, statement: str, *values: str | int | bytes | None) -> sqlite3.Cursor:
         """Run one statement, which is kept once this returns."""
         try:
             return self._database.execute(statement, values)
         except sqlite3.ProgrammingError:
             raise  # a call after `close` is our own mistake
         except sqlite3.DatabaseError as error:
-            raise Retry(f"the book of requests cannot be used: {error}") from error
+            raise Retry(f"the book of {self._of} cannot be used: {error}") from error
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """One transaction: kept when its block ends, and not when it raises."""
+        self.run("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.run("ROLLBACK")
+            raise
+        self.run("COMMIT")

@@ -8,18 +8,16 @@ credentials do; mints, amounts and points that name ecash without giving it away
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.cashu.faults import TokenFault, TokenRefused
 from schemas.cashu.tokens import Proof
 from schemas.ciphers import CipherRefused, derive, open_box, seal_box
+from services.payments.book_file import BookFile
 from services.payments.cashu_outputs import Attempt
 from services.payments.port import Retry
 
@@ -87,18 +85,12 @@ class Book:
     def __init__(self, path: Path, seed: bytes) -> None:
         """Open the file, or make it; `seed` is the wallet's."""
         self._key = derive(seed, "ncc/cashu/book/1")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        path.chmod(0o600)
-        self._database = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        self._run("PRAGMA journal_mode = WAL")
-        self._run("PRAGMA synchronous = FULL")  # what a mint signed outlives a power cut
-        for statement in _SCHEMA:
-            self._run(statement)
+        self._file = BookFile(path, *_SCHEMA, of="ecash", busy_timeout_s=BUSY_TIMEOUT_S)
+        self._run = self._file.run
 
     def close(self) -> None:
         """Let go of the file."""
-        self._database.close()
+        self._file.close()
 
     # Requests
 
@@ -139,7 +131,7 @@ class Book:
         Raises `TokenRefused` where a proof of it was handed in before, its request is paid, or the mint's cap is
         reached by it.
         """
-        with self._whole():
+        with self._file.whole():
             if any(self._is_used(y, token.digest) for y in ys):
                 raise TokenRefused(TokenFault.ALREADY_USED)
             asked = self.asked(token.reference)
@@ -159,7 +151,7 @@ class Book:
 
     def try_otherwise(self, attempt: Attempt) -> None:
         """Write down another set of outputs for a token."""
-        with self._whole():
+        with self._file.whole():
             self._note(attempt)
 
     def attempts(self, digest: str) -> list[Attempt]:
@@ -169,7 +161,7 @@ class Book:
 
     def take(self, token: Handed, proofs: Sequence[Proof], now_s: int) -> None:
         """The mint signed: the ecash is the shop's and counts for the request, once."""
-        with self._whole():
+        with self._file.whole():
             row = self._run("SELECT state FROM tokens WHERE digest = ?", token.digest).fetchone()
             if row is None or row[0] == "taken":
                 return
@@ -206,7 +198,7 @@ class Book:
 
     def withdraw(self, mint: str, now_s: int) -> Withdrawal | None:
         """Mark everything held at a mint as given out, and give it; None where there is nothing."""
-        with self._whole():
+        with self._file.whole():
             if not self.held().get(mint):
                 return None
             made = self._run("INSERT INTO withdrawals (mint, at) VALUES (?, ?)", mint, now_s).lastrowid
@@ -250,22 +242,3 @@ class Book:
         except CipherRefused:
             raise Retry("the wallet's book does not open in this home") from None
         return tuple(Proof(**one) for one in json.loads(plain))
-
-    @contextmanager
-    def _whole(self) -> Iterator[None]:
-        """One transaction: kept when its block ends, and not when it raises."""
-        self._run("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._run("ROLLBACK")
-            raise
-        self._run("COMMIT")
-
-    def _run(self, statement: str, *values: Any) -> sqlite3.Cursor:
-        try:
-            return self._database.execute(statement, values)
-        except sqlite3.ProgrammingError:
-            raise  # a call after `close` is our own mistake
-        except sqlite3.DatabaseError as error:
-            raise Retry(f"the book of ecash cannot be used: {error}") from error

@@ -87,8 +87,9 @@ class RequestMaker:
 
     def _choose(self, entry: Open) -> PaymentBackend:
         """Where an entry's request is, or is to be made."""
-        if not entry.requested and not entry.is_refused and isinstance(entry.wanted, PaymentWanted):
-            entry.is_spare = not entry.is_not_spared and self._ways.takes_spare(entry.merchant)
+        if not entry.requested and isinstance(entry.wanted, PaymentWanted):
+            is_left = not entry.refused_by
+            entry.is_spare = self._ways.takes_spare(entry.merchant) if is_left else False in entry.refused_by
         return self._ways.of(entry.merchant, entry.is_spare)
 
     def _judge(self, entry: Open, *, is_well: bool) -> None:
@@ -98,10 +99,7 @@ class RequestMaker:
 
     def _turns_elsewhere(self, entry: Open) -> bool:
         """Ask the other wallet for what this one refuses for good; False where both have, or there is no other."""
-        if entry.requested or not isinstance(entry.wanted, PaymentWanted) or not self._ways.has_spare(entry.merchant):
+        if entry.requested or not isinstance(entry.wanted, PaymentWanted):
             return False
-        if entry.is_spare:
-            entry.is_not_spared, entry.is_spare = True, False
-        else:
-            entry.is_refused, entry.is_spare = True, not entry.is_not_spared
-        return not (entry.is_refused and entry.is_not_spared)
+        entry.refused_by.add(entry.is_spare)
+        return len(entry.refused_by) == 1 and self._ways.has_spare(entry.merchant)

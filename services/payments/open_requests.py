@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas.addresses import InvoiceWanted, ObserveInvoice, RecordInvoice, RecordInvoiceFailure
 from schemas.messages import CommandBody
@@ -70,9 +70,8 @@ class Open:
     """What the journal had of it when its loss was said."""
     is_spare: bool = False
     """Made at the merchant's spare wallet, or to be."""
-    is_refused: bool = False
-    is_not_spared: bool = False
-    """The wallet refused it for good, so it is the spare one's; or the spare one did."""
+    refused_by: set[bool] = field(default_factory=set)
+    """Which of the two refused it for good, by `is_spare`."""
     takes_more: bool = False
     """It is watched until its time is over, though it is paid."""
     is_plain: bool = False

@@ -199,6 +199,9 @@ def take_back(decision: Decision, intent_id: str) -> None:
         decision.emit(AddressReversed(intent_id=intent_id, amount_msat=known.waiting_msat))
 
 
-def of_hash(shop: Shop, payment_hash: str) -> str | None:
-    """Which invoice of the address has this payment hash."""
-    return next((intent for intent, one in shop.asked.items() if one.payment_hash == payment_hash), None)
+def of_hashes(shop: Shop, payment_hashes: tuple[str, ...]) -> tuple[str, ...]:
+    """Which invoices of the address have these payment hashes, in their order; those of other invoices are left out."""
+    if not payment_hashes:
+        return ()
+    found = {one.payment_hash: intent for intent, one in shop.asked.items() if one.payment_hash in payment_hashes}
+    return tuple(found[name] for name in payment_hashes if name in found)

@@ -71,12 +71,14 @@ def assign(decision: Decision, command: AssignPayment) -> None:
     _assign(decision, order, command.intent_id, known, command.cause)
 
 
-def claim(decision: Decision, order: Order, preimage_hashes: tuple[str, ...], rumor_id: str) -> None:
-    """A buyer shows the preimage of an invoice of the address: its money is for their order, now or once it is seen."""
-    for name in preimage_hashes:
-        intent_id = addresses.of_hash(decision.shop, name)
-        known = decision.shop.asked.get(intent_id or "")
-        if intent_id is None or known is None or known.order is not None:
+def claim(decision: Decision, order: Order, shown: tuple[str, ...], rumor_id: str) -> None:
+    """A buyer shows the preimage of one of these invoices of the address: its money is for their order, now or later.
+
+    The first of them that nobody has yet; `shown` is `addresses.of_hashes`.
+    """
+    for intent_id in shown:
+        known = decision.shop.asked[intent_id]
+        if known.order is not None:
             continue
         reason = _unassignable(known, order)
         if reason is None:

@@ -22,7 +22,7 @@ from schemas.replies import PaymentOption, PaymentRequestReply
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
 from streams.domain import addresses, assigning, buyers, orders, parking, payment_choice, wording
 from streams.domain.decision import Decision
-from streams.domain.shop import Order, Shop, move_cause
+from streams.domain.shop import Order, move_cause
 from streams.domain.transitions import PAID
 
 
@@ -90,19 +90,20 @@ def report(decision: Decision, command: ReportPayment) -> None:
         detail = "the preimage is that of another order's invoice"
         decision.refuse(order.key, Actor.BUYER, "proof_reuse", detail, command.rumor_id)
         return
+    shown = addresses.of_hashes(decision.shop, command.preimage_hashes)
     decision.emit(
         PaymentReported(
             order=order.key,
             rumor_id=command.rumor_id,
             medium=command.medium,
-            proof=verdict(decision.shop, order, command.preimage_hashes),
+            proof=verdict(order, command.preimage_hashes, is_addresses=bool(shown)),
             amount=command.amount,
             currency=command.currency,
             said_at=command.said_at,
             warnings=command.warnings,
         )
     )
-    assigning.claim(decision, order, command.preimage_hashes, command.rumor_id)
+    assigning.claim(decision, order, shown, command.rumor_id)
 
 
 def report_unnamed(decision: Decision, command: ReportUnnamedPayment) -> None:
@@ -181,13 +182,11 @@ def belongs(decision: Decision, order: Order, payment: NamedPayment) -> bool:
             return False
 
 
-def verdict(shop: Shop, order: Order, preimage_hashes: tuple[str, ...]) -> ProofVerdict:
+def verdict(order: Order, preimage_hashes: tuple[str, ...], *, is_addresses: bool) -> ProofVerdict:
     """What preimages with these hashes prove for an order: its own invoice's do, and those of the shop's address."""
     if not preimage_hashes:
         return ProofVerdict.NONE
-    fits = order.payment_hash in preimage_hashes
-    fits = fits or any(addresses.of_hash(shop, name) is not None for name in preimage_hashes)
-    return ProofVerdict.FITS if fits else ProofVerdict.WRONG
+    return ProofVerdict.FITS if is_addresses or order.payment_hash in preimage_hashes else ProofVerdict.WRONG
 
 
 def proves_another(decision: Decision, order: Order, preimage_hashes: tuple[str, ...]) -> bool:

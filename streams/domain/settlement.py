@@ -52,7 +52,7 @@ def observe(decision: Decision, command: ObservePayment) -> None:
 
 def observe_reversal(decision: Decision, command: ObserveReversal) -> None:
     """The same of a request that nobody watched any more, found by its payment hash."""
-    if (intent := addresses.of_hash(decision.shop, command.payment_hash)) is not None:
+    for intent in addresses.of_hashes(decision.shop, (command.payment_hash,)):
         addresses.take_back(decision, intent)
     order = decision.shop.orders.get(decision.shop.requests.get(command.payment_hash, ""))
     if order is None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from services.demo.wallets.peer_process import start_peer, stop_peer
+from services.embedded.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENT = ROOT / ".peers" / "lnbits"
@@ -52,35 +53,19 @@ class LnbitsServer:
         if not link.exists():  # its pages are opened relative to the working folder
             link.symlink_to(package)
         command = [str(ENVIRONMENT / "bin" / "python"), "-m", "uvicorn", "lnbits.__main__:app"]
-        with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning"],
-                cwd=self.folder,
-                env=_environment(self.folder),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        ends_s = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < ends_s:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"LNbits ended: see {self.folder / 'server.log'}")
-            try:
-                httpx.get(f"{self.url}/api/v1/health", timeout=2, trust_env=False)
-                return
-            except httpx.TransportError:
-                time.sleep(0.2)
-        raise TimeoutError(f"LNbits does not answer: see {self.folder / 'server.log'}")
+        self.process = start_peer(
+            "LNbits",
+            [*command, "--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning"],
+            self.folder / "server.log",
+            _environment(self.folder),
+            f"{self.url}/api/v1/health",
+            START_TIMEOUT_S,
+        )
 
     def stop(self) -> None:
         """End it by its process id."""
         if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            stop_peer(self.process)
             self.process = None
 
     def restart(self) -> None:
@@ -127,7 +112,7 @@ def lnbits_server(folder: Path) -> Iterator[LnbitsServer]:
     """A server of its own in a folder, installed and answering; stopped at the end."""
     if not (ENVIRONMENT / ".set-up").is_file():
         raise FileNotFoundError("LNbits is not installed: `make peers`")
-    server = LnbitsServer(folder, _free_port())
+    server = LnbitsServer(folder, free_port())
     try:
         server.start()
         server.install()
@@ -152,9 +137,3 @@ def _environment(folder: Path) -> dict[str, str]:
         "AUTH_HTTPS_ONLY": "false",
         "ENABLE_LOG_TO_FILE": "false",
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -6,14 +6,12 @@ import os
 import secrets
 import sqlite3
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
-
+from services.demo.wallets.peer_process import start_peer, stop_peer
 from services.embedded.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,35 +37,19 @@ class NutshellMint:
 
     def start(self) -> None:
         """Start it over its folder, and wait until it answers."""
-        with (self.folder / "mint.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [str(ENVIRONMENT / "bin" / "mint")],
-                cwd=self.folder,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        ends_s = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < ends_s:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the mint ended: see {self.folder / 'mint.log'}")
-            try:
-                httpx.get(f"{self.url}/v1/info", timeout=2, trust_env=False)
-                return
-            except httpx.TransportError:
-                time.sleep(0.1)
-        raise TimeoutError(f"the mint does not answer: see {self.folder / 'mint.log'}")
+        self.process = start_peer(
+            "the mint",
+            [str(ENVIRONMENT / "bin" / "mint")],
+            self.folder / "mint.log",
+            self._environment(),
+            f"{self.url}/v1/info",
+            START_TIMEOUT_S,
+        )
 
     def stop(self) -> None:
         """End it by its process id."""
         if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            stop_peer(self.process)
             self.process = None
 
     def restart(self, *, fee_ppk: int | None = None, derivation_path: str | None = None) -> None:
