@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     KafkaError,
+    NodeNotReadyError,
     TopicAlreadyExistsError,
     for_code,
 )
@@ -20,6 +24,8 @@ from streams.kafka.producer import Producer
 SESSION_TIMEOUT_MS = 6_000
 """How long a dead worker's partitions stay without an owner."""
 HEARTBEAT_MS = 1_500
+REJOIN_S = 15.0
+"""How long a cluster that answers may name none of its brokers before that is an error."""
 GATHER_BYTES = 262_144
 REQUEST_BYTES_MAX = 4 * MESSAGE_BYTES_MAX
 
@@ -139,15 +145,25 @@ class Kafka:
         return True
 
     async def topic_states(self) -> list[TopicState]:
-        """Every topic of the table as the broker has it."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, client_id=self._client)
-        await _start(admin)
-        try:
+        """Every topic of the table as the broker has it.
+
+        A broker that stood still is shut out by its controller until it has reported back; it answers
+        meanwhile, and names no broker, not even itself. That is waited out, up to `REJOIN_S`.
+        """
+        give_up_s = time.monotonic() + REJOIN_S
+        while True:
+            try:
+                return await self._topic_states()
+            except NodeNotReadyError:
+                if time.monotonic() > give_up_s:
+                    raise
+                await asyncio.sleep(0.1)
+
+    async def _topic_states(self) -> list[TopicState]:
+        async with self._admin() as admin:
             known = set(await admin.list_topics())
             wanted = [topic.name for topic in TOPICS if topic.name in known]
             found = {d["topic"]: len(d["partitions"]) for d in await admin.describe_topics(wanted)} if wanted else {}
-        finally:
-            await admin.close()
         return [TopicState(topic, found.get(topic.name)) for topic in TOPICS]
 
     async def ensure_topics(self, replication: int = 1) -> list[TopicState]:
@@ -171,9 +187,7 @@ class Kafka:
             )
 
     async def _create(self, topics: list[Topic], replication: int) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, client_id=self._client)
-        await _start(admin)
-        try:
+        async with self._admin() as admin:
             response = await admin.create_topics(
                 [
                     NewTopic(
@@ -185,12 +199,19 @@ class Kafka:
                     for topic in topics
                 ]
             )
-        finally:
-            await admin.close()
         for name, code, *rest in response.topic_errors:
             error = for_code(code)
             if code != 0 and error is not TopicAlreadyExistsError:
                 raise TopicsRefused(f"cannot create topic {name}: {rest[0] if rest and rest[0] else error.__name__}")
+
+    @asynccontextmanager
+    async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, client_id=self._client)
+        await _start(admin)
+        try:
+            yield admin
+        finally:
+            await admin.close()
 
 
 async def _nothing(_partitions: set[int]) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import NodeNotReadyError
 
 from schemas import topics
 from schemas.topics import COMMANDS, JOURNAL, RAW, TOPICS, Cleanup, Topic
@@ -126,6 +127,22 @@ async def test_another_partition_count_is_refused_in_words_that_help(kafka: Kafk
     assert said.endswith(
         "partitions, but this deployment is set to 7: set NCC_PARTITIONS to the count the topics were made with"
     )
+    assert await kafka.topic_states() == before
+
+
+async def test_a_broker_that_is_not_back_in_its_cluster_yet_is_waited_for(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that stood still for twelve seconds named no broker, not even itself, for some 30 ms after."""
+    before = await kafka.topic_states()
+    list_topics, refusals = AIOKafkaAdminClient.list_topics, iter([NodeNotReadyError] * 3)
+
+    async def named_after_a_while(admin: AIOKafkaAdminClient) -> list[str]:
+        for refusal in refusals:
+            raise refusal
+        return await list_topics(admin)
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "list_topics", named_after_a_while)
     assert await kafka.topic_states() == before
 
 

@@ -101,10 +101,8 @@ def a_record(
     merchant: str, seq: int, covers: int | None = None, cause: str = "", events: tuple[Event, ...] = ()
 ) -> JournalRecord:
     """A journal record, silent unless told otherwise."""
-    covers = seq - 1 if covers is None else covers
-    return JournalRecord(
-        seq=seq, covers=covers, merchant=merchant, at_ms=now_ms(), cause=cause or f"c{seq}", events=events
-    )
+    covers, cause = seq - 1 if covers is None else covers, cause or f"c{seq}"
+    return JournalRecord(seq=seq, covers=covers, merchant=merchant, at_ms=now_ms(), cause=cause, events=events)
 
 
 async def until(holds: Callable[[], Awaitable[object] | object], what: str, timeout_s: float = 30.0) -> None:
@@ -136,7 +134,8 @@ async def topic_names(kafka: Kafka) -> set[str]:
 
 
 async def no_topics(kafka: Kafka) -> None:
-    """A broker without any topic of ours."""
+    """A broker without any topic of ours; one that stood still before is first waited for."""
+    await kafka.topic_states()
     there = sorted(await topic_names(kafka))
     if there:
         async with admin_of(kafka) as admin:
