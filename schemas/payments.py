@@ -11,6 +11,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from schemas.bip21 import address_in
+from schemas.currencies import FiatTotal
 from schemas.values import OrderKey, PublicKey, Value
 
 
@@ -223,6 +224,7 @@ class PaymentWanted(Value):
     A `part` above 1 asks for the rest of what came only in part.
     Where the order has a lightning address of its own, an invoice is to commit to `description_hash` if the back-end
     can do that; the memo is then what that address says.
+    `fiat` is the same amount in the currency the order was priced in, where that is one and no bitcoin.
     """
 
     type: Literal["PaymentWanted"] = "PaymentWanted"
@@ -234,6 +236,7 @@ class PaymentWanted(Value):
     expires_at: int
     memo: str
     description_hash: str | None = None
+    fiat: FiatTotal | None = None
 
 
 class PaymentRequested(Value):

@@ -27,6 +27,7 @@ from schemas.addresses import (
     RequestShown,
 )
 from schemas.cashu.faults import TokenFault
+from schemas.currencies import FiatTotal
 from schemas.ecash import HandInToken, RecordTokenRefusal, TokenHandedIn, TokenRefused
 from schemas.messages import CommandBody, Event
 from schemas.payments import (
@@ -124,6 +125,7 @@ PAYMENT_EVENTS: tuple[Event, ...] = (
         amount_msat=30_570_000,
         expires_at=AT_S + 900,
         memo=f"Order {ORDER.ref}",
+        fiat=FiatTotal(amount=Decimal("27.81"), currency="EUR"),
     ),
     PaymentRequested.model_validate(REQUESTED),
     PaymentReported(

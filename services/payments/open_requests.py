@@ -20,6 +20,7 @@ from schemas.payments import (
 )
 from services.payments.cashu import check_ecash_request
 from services.payments.chain_request import chain_faults_of
+from services.payments.fiat_request import fiat_faults_of
 from services.payments.port import (
     BackendRef,
     Intent,
@@ -103,6 +104,7 @@ class Open:
             method=self._method(backend),
             description_hash=self._description_hash(backend),
             preimage=self._preimage(preimage_secret) if backend.capabilities.preset_preimage else None,
+            fiat=self.wanted.fiat if isinstance(self.wanted, PaymentWanted) else None,
         )
 
     def _preimage(self, secret: bytes) -> Preimage:
@@ -226,9 +228,7 @@ def faults_of(intent: Intent, request: PaymentRequest, backend: PaymentBackend, 
         case Method.BITCOIN:
             return chain_faults_of(intent, request.text, backend.network)
         case Method.FIAT:
-            return RequestRefused(
-                RequestFault.UNREADABLE, f"nothing here reads a request to be paid by {request.method}"
-            )
+            return fiat_faults_of(intent, request)
 
 
 def reversal_of(seen: Observation) -> ObserveReversal | None:

@@ -24,6 +24,7 @@ from enum import StrEnum
 from typing import Final, Never, NewType, Protocol
 
 from schemas.bolt11 import Invoice, InvoiceRefused, Network, decode
+from schemas.currencies import FiatTotal
 from schemas.payments import BackendState, Method
 
 Reference = NewType("Reference", str)
@@ -80,6 +81,7 @@ class Intent:
 
     `memo` is shown to the payer unless `description_hash` (64 hex digits) stands for it.
     `preimage` is given only to a back-end with `preset_preimage`; see `preimage_for`.
+    `fiat` is what to ask for in the currency of the shop's prices; None where those are in bitcoin or in several.
     """
 
     intent_id: str
@@ -90,11 +92,15 @@ class Intent:
     method: Method
     description_hash: str | None = None
     preimage: Preimage | None = None
+    fiat: FiatTotal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """What the buyer is to be shown, once `check_request` has agreed to it."""
+    """What the buyer is to be shown, once it was held against the intent.
+
+    `fiat` is what it asks for where the back-end asks in a currency that is no bitcoin.
+    """
 
     backend_ref: BackendRef
     reference: Reference
@@ -103,6 +109,7 @@ class PaymentRequest:
     amount_msat: int
     expires_at: int
     payment_hash: str | None = None
+    fiat: FiatTotal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal, Inexact, localcontext
 from fractions import Fraction
+from math import ceil
 
+from schemas.currencies import FiatTotal, minor_places
 from schemas.orders import Charge, Rate
 from schemas.values import MSAT_PER_SAT
 
@@ -89,21 +91,25 @@ def share_charge(label: str, amount: Decimal, currency: str, part: Decimal, whol
     return Charge(label=label, amount=quotient, currency=currency, ratio=ratio)
 
 
-_WHOLE = (
-    *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF"),
-    *("XOF", "XPF", "SAT", "SATS", "MSAT", "MSATS"),
-)
-_THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
-_MINOR_PLACES: Mapping[str, int] = {**dict.fromkeys(_WHOLE, 0), **dict.fromkeys(_THOUSANDTHS, 3), "BTC": 8}
-"""Places of a currency's smallest unit where they are not two (ISO 4217, and bitcoin's own)."""
-
-
 def in_smallest_units(value: Fraction, currency: str) -> Decimal:
     """The value to the nearest smallest unit of its currency: for showing, never for reckoning on."""
-    places = _MINOR_PLACES.get(currency, 2)
+    places = minor_places(currency)
     with localcontext(EXACT):
         scaled = Decimal(value.numerator * 10**places) / Decimal(value.denominator)
         return scaled.to_integral_value(rounding=ROUND_HALF_UP).scaleb(-places)
+
+
+def fiat_total(charges: Iterable[Charge], part_msat: int, whole_msat: int) -> FiatTotal | None:
+    """The part of the charges' sum in their own currency, rounded up once; None where that is bitcoin, or several."""
+    charges = tuple(charges)
+    currencies = {charge.currency for charge in charges}
+    if len(currencies) != 1 or currencies & BITCOIN_UNITS.keys():
+        return None
+    (currency,) = currencies
+    places = minor_places(currency)
+    minor = ceil(sum((exact(charge) for charge in charges), Fraction()) * part_msat / whole_msat * 10**places)
+    with localcontext(EXACT):
+        return FiatTotal(amount=Decimal(minor).scaleb(-places), currency=currency)
 
 
 def times(amount: Decimal, factor: int | Decimal) -> Decimal:

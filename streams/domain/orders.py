@@ -28,6 +28,7 @@ from schemas.texts.phrases import Phrase
 from schemas.values import Actor, OrderKey, Refusal, Waiting
 from streams.domain import addresses, buyers, handing, owing, parking, wording
 from streams.domain.decision import Decision
+from streams.domain.money import fiat_total
 from streams.domain.pricing import quote
 from streams.domain.shop import Order, move_cause
 from streams.domain.transitions import OPEN, ORDER_MOVES, PAID
@@ -190,6 +191,7 @@ def accept(decision: Decision, order: Order, quoted: Quote) -> None:
             expires_at=quoted.valid_until,
             memo=order_memo(order.key.ref),
             description_hash=addresses.description_hash(decision.shop, order.key),
+            fiat=fiat_total(quoted.charges, quoted.total_msat, quoted.total_msat),
         )
     )
 

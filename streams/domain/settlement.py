@@ -30,6 +30,7 @@ from schemas.texts.phrases import Phrase
 from schemas.values import MSAT_PER_SAT, Actor
 from streams.domain import addresses, orders, owing, wording
 from streams.domain.decision import Decision
+from streams.domain.money import fiat_total
 from streams.domain.shop import Order, Receipt, move_cause
 from streams.domain.transitions import BOUGHT
 
@@ -190,17 +191,19 @@ def _receive_part(decision: Decision, order: Order, command: ObservePayment, mis
 def _want_rest(decision: Decision, order: Order, missing_msat: int) -> None:
     """Ask for what is missing by a request of its own, to be paid as long as the order waits."""
     assert order.deadline_ms is not None, "a pending order has its deadline"
-    part = order.part + 1
+    assert order.quote is not None, "a pending order has its quote"
+    part, rest_msat = order.part + 1, -(-missing_msat // MSAT_PER_SAT) * MSAT_PER_SAT
     decision.emit(
         PaymentWanted(
             order=order.key,
             intent_id=intent_id(order.key, order.revision, Method.BOLT11, part),
             revision=order.revision,
             part=part,
-            amount_msat=-(-missing_msat // MSAT_PER_SAT) * MSAT_PER_SAT,
+            amount_msat=rest_msat,
             expires_at=order.deadline_ms // 1_000,
             memo=f"{order_memo(order.key.ref)}, rest",
             description_hash=addresses.description_hash(decision.shop, order.key),
+            fiat=fiat_total(order.quote.charges, missing_msat, order.quote.total_msat),
         )
     )
 
