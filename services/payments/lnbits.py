@@ -15,6 +15,7 @@ from schemas.bolt11 import Network
 from schemas.payments import Method
 from services.payments.asking import clock_words, cut_memo, left_s, monotonic_s, refuse_expired, refuse_impossible
 from services.payments.http_calls import HttpCalls
+from services.payments.invoice_request import EXPIRY_SLACK_S
 from services.payments.lnbits_calls import WHOM
 from services.payments.lnbits_words import (
     SCAN_OVERLAP_US,
@@ -30,7 +31,6 @@ from services.payments.making import Making
 from services.payments.node_words import text_ends_at
 from services.payments.notices import check_token
 from services.payments.port import (
-    EXPIRY_SLACK_S,
     BackendRef,
     Capabilities,
     Cursor,

@@ -21,6 +21,7 @@ from schemas.payments import (
 from services.payments.cashu import check_ecash_request
 from services.payments.chain_request import chain_faults_of
 from services.payments.fiat_request import fiat_faults_of
+from services.payments.invoice_request import check_request
 from services.payments.port import (
     BackendRef,
     Intent,
@@ -30,7 +31,6 @@ from services.payments.port import (
     Preimage,
     RequestFault,
     RequestRefused,
-    check_request,
     preimage_for,
     reference,
 )

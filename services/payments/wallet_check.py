@@ -9,16 +9,8 @@ from dataclasses import dataclass
 from schemas.bolt11 import InvoiceRefused, Network, decode
 from schemas.payments import Method
 from services.payments.cashu import check_ecash_request
-from services.payments.port import (
-    Intent,
-    PaymentBackend,
-    PaymentRequest,
-    Preimage,
-    Probe,
-    RequestRefused,
-    check_request,
-    reference,
-)
+from services.payments.invoice_request import check_request
+from services.payments.port import Intent, PaymentBackend, PaymentRequest, Preimage, Probe, RequestRefused, reference
 
 TRIAL_LIFE_S = 120
 """The trial invoice asks for as little as the wallet takes, and is dead after two minutes where that can be asked."""

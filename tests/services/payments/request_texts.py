@@ -6,7 +6,8 @@ from schemas import bip21
 from schemas.bolt11 import Invoice, decode
 from schemas.payments import Method
 from schemas.values import MSAT_PER_SAT
-from services.payments.port import Intent, PaymentRequest, Probe, RequestRefused, check_request
+from services.payments.invoice_request import check_request
+from services.payments.port import Intent, PaymentRequest, Probe, RequestRefused
 
 
 def amount_in(request: PaymentRequest) -> int | None:

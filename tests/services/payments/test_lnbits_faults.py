@@ -22,6 +22,7 @@ from schemas.payments import BackendState, Method, RecordPaymentRequest, intent_
 from schemas.values import OrderKey
 from services.payments.asking import MEMO_BYTES_MAX
 from services.payments.http_calls import ANSWER_BYTES_MAX, BadWalletUrl, wallet_url
+from services.payments.invoice_request import check_request
 from services.payments.lnbits_calls import lnbits_calls
 from services.payments.lnbits_words import read_invoice
 from services.payments.making_requests import REFUSALS_MAX
@@ -37,7 +38,6 @@ from services.payments.port import (
     Retry,
     Unauthorized,
     Unknown,
-    check_request,
     reference,
 )
 from services.payments.simulated import SimulatedWallet

@@ -11,15 +11,14 @@ from schemas.bolt11 import Invoice, Network, encode
 from schemas.nostr.secp256k1 import recover, sign_recoverable
 from schemas.payments import BackendState, Method, intent_id
 from schemas.values import OrderKey
+from services.payments.invoice_request import EXPIRY_SLACK_S, check_request
 from services.payments.port import (
-    EXPIRY_SLACK_S,
     BackendRef,
     Intent,
     Observation,
     Preimage,
     RequestFault,
     RequestRefused,
-    check_request,
     preimage_for,
     reference,
 )
