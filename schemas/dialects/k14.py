@@ -75,7 +75,7 @@ class Kind14:
         match reply:
             case PaymentRequestReply():
                 own = request_tags(reply)
-                content = "\n\n".join((reply.text, *(option.text for option in reply.options)))
+                content = "\n\n".join((reply.text, *(o.text for o in reply.options if o.text not in reply.text)))
             case StatusReply():
                 word = _WRITTEN_AS.get(reply.status.value, reply.status.value)
                 own = (("subject", "order-info"), ("type", "3"), ("status", word))

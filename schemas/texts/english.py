@@ -8,6 +8,7 @@ from schemas.texts.phrases import Phrase as P
 
 TEXTS: Mapping[P, str] = {
     P.PAY: "Please pay {sats} sats. {terms}.",
+    P.PAY_FIAT: "Please pay {amount}. {terms}.",
     P.PAY_REST: "{paid} sats of your payment arrived. Please pay the missing {sats} sats.",
     P.PART_PAID: "{paid} sats arrived so far; {missing} sats are missing. Please pay them to the same request.",
     P.PART_PAID_NEW: "{paid} sats arrived so far; {missing} sats are missing. "

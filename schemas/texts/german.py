@@ -8,6 +8,7 @@ from schemas.texts.phrases import Phrase as P
 
 TEXTS: Mapping[P, str] = {
     P.PAY: "Bitte zahle {sats} Sats. {terms}.",
+    P.PAY_FIAT: "Bitte zahle {amount}. {terms}.",
     P.PAY_REST: "{paid} Sats deiner Zahlung sind angekommen. Bitte zahle die fehlenden {sats} Sats.",
     P.PART_PAID: "Bisher sind {paid} Sats angekommen; {missing} Sats fehlen. "
     "Bitte zahle sie auf dieselbe Zahlungsanforderung.",

@@ -17,6 +17,7 @@ class Phrase(StrEnum):
     """One sentence, or a fragment of one; its placeholders are those of the English text."""
 
     PAY = "pay"
+    PAY_FIAT = "pay_fiat"
     PAY_REST = "pay_rest"
     PART_PAID = "partly_paid"
     PART_PAID_NEW = "partly_paid_new"

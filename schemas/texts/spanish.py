@@ -8,6 +8,7 @@ from schemas.texts.phrases import Phrase as P
 
 TEXTS: Mapping[P, str] = {
     P.PAY: "Por favor, paga {sats} sats. {terms}.",
+    P.PAY_FIAT: "Por favor, paga {amount}. {terms}.",
     P.PAY_REST: "Han llegado {paid} sats de tu pago. Por favor, paga los {sats} sats que faltan.",
     P.PART_PAID: "Hasta ahora han llegado {paid} sats; faltan {missing} sats. "
     "Por favor, págalos con la misma solicitud.",

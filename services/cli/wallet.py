@@ -16,6 +16,7 @@ from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail, fields, table
 from services.cli.wallet_ecash import purses, withdraw
 from services.cli.wallet_options import credential_of
+from services.cli.wallet_received import received
 from services.home import Home as HomeFolder
 from services.payments.credentials import (
     CASHU,
@@ -35,7 +36,7 @@ from services.signer.keystore import secret_of
 
 CHECK_TIMEOUT_S = 20.0
 MOST_SATS = 21_000_000 * 100_000_000
-KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu, chain, or simulated for play money."
+KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu, chain, manual, or simulated for play money."
 KEY_HELP = (
     "lnbits: file with the wallet's invoice key. nwc: with its connection. phoenixd: with its limited password."
     " lnd: its invoice.macaroon. cln: with a rune. btcpay: with an API key. - is the input."
@@ -49,6 +50,7 @@ wallet_app = typer.Typer(no_args_is_help=True, help="Where each shop is paid int
 app = typer.Typer()
 app.add_typer(wallet_app, name="wallet")
 wallet_app.command("withdraw")(withdraw)
+wallet_app.command("received")(received)
 
 Despite = Annotated[
     bool, typer.Option("--despite-open", help="Even while buyers hold invoices of the wallet the shop has now.")
@@ -104,6 +106,9 @@ def wallet_add(
     cap_sats: Annotated[
         int | None, typer.Option(min=1, max=MOST_SATS, help="cashu: what may lie at one mint; 1,000,000 if not said.")
     ] = None,
+    instructions_file: Annotated[
+        Path | None, typer.Option(help="manual: file that tells buyers where to pay. - is the input.")
+    ] = None,
     despite_open: Despite = False,
     spare: Spare = False,
     json_: Json = False,
@@ -128,6 +133,7 @@ def wallet_add(
         indexer=indexer,
         confirmations=confirmations,
         gap_limit=gap_limit,
+        instructions_file=instructions_file,
     )
     if spare and kind == CASHU:
         fail("ecash cannot stand in for another wallet: tokens are handed to the shop's own", 2)

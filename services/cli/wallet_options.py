@@ -23,6 +23,7 @@ from services.payments.credentials import (
     GAP_LIMIT,
     LNBITS,
     LND,
+    MANUAL,
     NWC,
     PHOENIXD,
     BtcpayCredential,
@@ -33,11 +34,13 @@ from services.payments.credentials import (
     LnbitsCredential,
     LndCredential,
     Lud16Credential,
+    ManualCredential,
     NwcCredential,
     PhoenixdCredential,
 )
 from services.payments.http_calls import BadCertificate, BadWalletUrl, trust_in, wallet_url
 from services.payments.lnd_macaroon import BadMacaroon, read_rights
+from services.payments.manual import INSTRUCTIONS_MAX
 from services.payments.wallets import KINDS, SIMULATED
 
 KEY_CHARS_MAX = 128
@@ -63,6 +66,7 @@ def credential_of(
     indexer: str | None = None,
     confirmations: int | None = None,
     gap_limit: int | None = None,
+    instructions_file: Path | None = None,
 ) -> Credential | None:
     """What the options name, not tried yet; None for simulated money. Ends with a sentence where they do not fit."""
     if kind not in KINDS:
@@ -85,6 +89,8 @@ def credential_of(
         return _cashu(mints or [], cap_sats)
     if kind == CHAIN:
         return _chain(indexer, xpub_file, confirmations, gap_limit)
+    if kind == MANUAL:
+        return _manual(instructions_file)
     return _lud16(address, own_network)
 
 
@@ -193,6 +199,16 @@ def _chain(indexer: str | None, xpub_file: Path | None, confirmations: int | Non
         )
     gap_limit = GAP_LIMIT if gap_limit is None else gap_limit
     return ChainCredential(url=url, account=SecretStr(text), confirmations=confirmations, gap_limit=gap_limit)
+
+
+def _manual(instructions_file: Path | None) -> Credential:
+    if instructions_file is None:
+        fail("a manual wallet needs --instructions-file FILE, which tells buyers where and how to pay", 2)
+    text = _secret(instructions_file)
+    is_readable = all(line.isprintable() for line in text.splitlines())
+    if not (text and is_readable and len(text) <= INSTRUCTIONS_MAX):
+        fail(f"{instructions_file} needs some plain text, {INSTRUCTIONS_MAX} characters at most", 2)
+    return ManualCredential(instructions=SecretStr(text))
 
 
 def _url(url: str, option: str = "--url") -> str:

@@ -30,6 +30,7 @@ CLN: Final = "cln"
 BTCPAY: Final = "btcpay"
 CASHU: Final = "cashu"
 CHAIN: Final = "chain"
+MANUAL: Final = "manual"
 
 GAP_LIMIT: Final = 20
 """How many unused addresses in a row a wallet looks ahead by itself (BIP-44)."""
@@ -167,6 +168,18 @@ class CashuCredential(_Wallet):
         return ", ".join(self.mints)
 
 
+class ManualCredential(_Wallet):
+    """What a buyer who pays by hand is to know: an account's number, a place. It names people, so it does not print."""
+
+    kind: Literal["manual"] = MANUAL
+    instructions: SecretStr
+
+    @property
+    def place(self) -> str:
+        """Where such money goes is not for a list."""
+        return "by hand"
+
+
 Credential = (
     LnbitsCredential
     | NwcCredential
@@ -177,6 +190,7 @@ Credential = (
     | BtcpayCredential
     | CashuCredential
     | ChainCredential
+    | ManualCredential
 )
 """What opens one merchant's wallet."""
 

@@ -39,6 +39,7 @@ LATE_WATCH_S = 3_600
 """How long after its expiry a request that was not paid is still watched."""
 _BOLT11 = "bolt11:"
 _BITCOIN = "bitcoin:"
+_FIAT = "fiat:"
 
 
 @dataclass(slots=True)
@@ -240,4 +241,6 @@ def reversal_of(seen: Observation) -> ObserveReversal | None:
     if seen.evidence.startswith(_BITCOIN):
         address = seen.evidence.removeprefix(_BITCOIN).partition(":")[0]
         return ObserveReversal(payment_hash=request_digest(address))
+    if seen.evidence.startswith(_FIAT):
+        return ObserveReversal(payment_hash=seen.evidence.removeprefix(_FIAT))
     return None

@@ -114,7 +114,7 @@ class Observation:
 
     `gross_msat` is what the payer paid so far, `fee_msat` what the back-end kept of it; both 0 until then.
     Of a request that is `REVERSED` it is what was taken back.
-    `evidence` names the proof (`bolt11:<payment hash>`, a txid), never a preimage.
+    `evidence` names the proof (`bolt11:<payment hash>`, a txid, `fiat:<request_digest>`), never a preimage.
     `raw_digest` is the SHA-256, in hex, of the back-end's own words, so that an audit can tell two apart.
     """
 

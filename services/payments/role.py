@@ -48,8 +48,8 @@ from services.payments.token_taking import OpenToken, Owed, TokenTaker, no_token
 from services.payments.ways import Ways
 
 SWEEP_EVERY_S = 15.0
-TAKES_MORE = frozenset({MEDIUM[Method.BITCOIN]})
-"""Media whose requests can be paid again, and lose what they had, once they are paid: an address stays one."""
+TAKES_MORE = frozenset({MEDIUM[Method.BITCOIN], MEDIUM[Method.FIAT]})
+"""Media whose requests can be paid again once they are paid, and lose what they had."""
 SWEEP_MAX = 200
 """Look-ups a sweep; hints carry the rest, so a sweep only has to find what hints lost."""
 

@@ -40,8 +40,8 @@ async def check_wallet(backend: PaymentBackend, merchant: str, now_s: int, timeo
     probe = await backend.probe(timeout_s=timeout_s)
     if probe.lacks:
         return _found(probe, None, f"its credential lacks {', '.join(probe.lacks)}: allow it in the wallet")
-    if Method.BITCOIN in backend.capabilities.methods:
-        return _found(probe, probe.network)  # an address that is given out for a trial is used up
+    if backend.capabilities.methods & {Method.BITCOIN, Method.FIAT}:
+        return _found(probe, probe.network)  # what is given out for a trial is used up, or stands in somebody's books
     step_msat = backend.capabilities.amount_step_msat
     name = hashlib.sha256(f"ncc/trial/{merchant}/{now_s}".encode()).hexdigest()
     intent = Intent(

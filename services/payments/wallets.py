@@ -28,6 +28,7 @@ from services.payments.credentials import (
     LNBITS,
     LND,
     LUD16,
+    MANUAL,
     NWC,
     PHOENIXD,
     BadCredential,
@@ -39,6 +40,7 @@ from services.payments.credentials import (
     LnbitsCredential,
     LndCredential,
     Lud16Credential,
+    ManualCredential,
     NwcCredential,
     PhoenixdCredential,
     WalletStore,
@@ -51,6 +53,7 @@ from services.payments.lnbits_calls import lnbits_calls
 from services.payments.lnd import LndNode
 from services.payments.lnd_words import lnd_calls
 from services.payments.lud16 import LightningAddress, Lud16Config
+from services.payments.manual import ByHand
 from services.payments.notices import hook_url
 from services.payments.nwc import NwcConfig, NwcWallet
 from services.payments.phoenixd import PhoenixdNode, phoenixd_calls
@@ -71,7 +74,7 @@ from services.payments.port import (
 from services.payments.simulated import SimulatedWallet
 
 SIMULATED: Final = "simulated"
-KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN, BTCPAY, CASHU, CHAIN)
+KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN, BTCPAY, CASHU, CHAIN, MANUAL)
 """What a merchant's configuration may name."""
 
 CHAIN_BOOK: Final = "chain.db"
@@ -90,6 +93,7 @@ OpenWallet = (
     | BtcpayStore
     | EcashWallet
     | ChainWallet
+    | ByHand
 )
 """Back-ends that hold connections, which somebody has to close."""
 
@@ -228,6 +232,8 @@ def open_wallet(
             assert seed is not None, "ecash is opened with the merchant's seed"
             mints, kept = [Mint(url) for url in credential.mints], EcashBook(ecash_book(book), seed)
             return EcashWallet(mints, kept, seed, cap_sats=credential.cap_sats, post_to=post_to)
+        case ManualCredential():
+            return ByHand(credential.instructions.get_secret_value(), book, network)
         case _:
             assert_never(credential)
 

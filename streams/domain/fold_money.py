@@ -48,10 +48,10 @@ def want(shop: Shop, event: PaymentWanted) -> None:
 def ask(shop: Shop, event: PaymentRequested) -> None:
     """The order's request is there, and known again; the oldest are forgotten.
 
-    What knows it is its payment hash, on the chain its address's digest, and elsewhere its intent.
+    What knows it is its payment hash, on the chain its address's digest, in fiat its text's, and else its intent.
     """
-    order, is_address = shop.orders.get(event.order.ref), event.medium == MEDIUM[Method.BITCOIN]
-    proof = event.digest if is_address else event.payment_hash
+    order, is_by_text = shop.orders.get(event.order.ref), event.medium in (MEDIUM[Method.BITCOIN], MEDIUM[Method.FIAT])
+    proof = event.digest if is_by_text else event.payment_hash
     if order is not None:
         receipt = order.receipt(event.intent_id)._replace(payment_hash=proof)
         shop.orders[event.order.ref] = order._replace(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from schemas.orders import OrderStatus
 from schemas.payments import (
+    MEDIUM,
     AnnouncePayment,
+    Method,
     NamedPayment,
     PaymentAnnounced,
     PaymentAxis,
@@ -22,6 +24,7 @@ from schemas.replies import PaymentOption, PaymentRequestReply
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
 from streams.domain import addresses, assigning, buyers, orders, parking, payment_choice, wording
 from streams.domain.decision import Decision
+from streams.domain.money import fiat_total
 from streams.domain.shop import Order, move_cause
 from streams.domain.transitions import PAID
 
@@ -55,7 +58,7 @@ def record_request(decision: Decision, command: RecordPaymentRequest) -> None:
         amount_sats=command.amount_msat // MSAT_PER_SAT,
         options=tuple(options),
         expires_at=command.expires_at,
-        text=_request_text(decision, order, command.amount_msat),
+        text=_request_text(decision, order, command),
     )
     decision.tell(order.key, order.dialect, order.answers, reply)
 
@@ -203,10 +206,14 @@ def _wanting(decision: Decision, key: OrderKey, intent_id: str) -> Order | None:
     return order if order.waits_for_request else None
 
 
-def _request_text(decision: Decision, order: Order, amount_msat: int) -> str:
-    """The price and its terms, or what of it is still missing."""
-    assert order.quote is not None, "a pending order has its quote"
+def _request_text(decision: Decision, order: Order, command: RecordPaymentRequest) -> str:
+    """The price and its terms, or what of it is still missing; and how to pay, where no application could do that."""
+    quote, is_fiat = order.quote, command.medium == MEDIUM[Method.FIAT]
+    assert quote is not None, "a pending order has its quote"
     voice = decision.voice(order.key)
     if order.part > 1:
-        return wording.rest_request(voice, order.credit_msat, amount_msat)
-    return wording.payment_request(voice, order.quote, order.claimed_sats)
+        text = wording.rest_request(voice, order.credit_msat, command.amount_msat)
+    else:
+        fiat = fiat_total(quote.charges, quote.total_msat, quote.total_msat) if is_fiat else None
+        text = wording.payment_request(voice, quote, order.claimed_sats, fiat)
+    return f"{text}\n\n{command.text}" if is_fiat else text

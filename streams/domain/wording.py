@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from schemas import limits
+from schemas.currencies import FiatTotal
 from schemas.orders import Finding, Quote, ShippingStatus
 from schemas.shops import ShopSettings
 from schemas.texts import BUILT_IN, Text, placeholders
@@ -79,11 +80,16 @@ def plain(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def payment_request(voice: Voice, quote: Quote, claimed_sats: int | None) -> str:
-    """What is to be paid, for what, and that the sum differs from the buyer's if it does."""
+def payment_request(voice: Voice, quote: Quote, claimed_sats: int | None, fiat: FiatTotal | None = None) -> str:
+    """What is to be paid, in `fiat` where that is asked for, for what, and that it differs from the buyer's sum."""
     sats = str(quote.total_msat // MSAT_PER_SAT)
     terms = "; ".join(f"{voice.part(c.label)}: {voice.number(c.amount)} {c.currency}" for c in quote.charges)
-    sentences = [voice.say(Phrase.PAY, sats=sats, terms=_short(terms, TERMS_MAX))]
+    terms = _short(terms, TERMS_MAX)
+    if fiat is None:
+        sentences = [voice.say(Phrase.PAY, sats=sats, terms=terms)]
+    else:
+        amount = f"{voice.number(fiat.amount)} {fiat.currency}"
+        sentences = [voice.say(Phrase.PAY_FIAT, amount=amount, terms=terms)]
     taxes = ", ".join(
         voice.say(Phrase.TAX, tax=f"{voice.number(t.tax)} {t.currency}", name=t.name)
         for t in quote.taxes
@@ -94,7 +100,7 @@ def payment_request(voice: Voice, quote: Quote, claimed_sats: int | None) -> str
     if quote.coupon is not None and not quote.coupon_counts:
         sentences.append(voice.say(Phrase.COUPON_INVALID, coupon=quote.coupon))
     sentences += _pre_order(voice, quote)
-    if claimed_sats is not None and str(claimed_sats) != sats:
+    if fiat is None and claimed_sats is not None and str(claimed_sats) != sats:
         sentences.append(voice.say(Phrase.OTHER_SUM, claimed=str(claimed_sats), sats=sats))
     return _said(sentences)
 

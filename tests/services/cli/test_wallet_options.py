@@ -16,6 +16,7 @@ from services.payments.credentials import (
     LnbitsCredential,
     LndCredential,
     Lud16Credential,
+    ManualCredential,
     NwcCredential,
     PhoenixdCredential,
 )
@@ -49,6 +50,15 @@ def test_each_kind_is_read_from_its_own_options(tmp_path: Path) -> None:
     address = credential_of("lud16", None, None, "shop@example.com", False)
     assert address == Lud16Credential(address="shop@example.com")
     assert credential_of("simulated", None, None, None, False) is None
+
+
+def test_what_buyers_read_who_pay_by_hand_is_a_file_of_plain_text(tmp_path: Path) -> None:
+    """Several lines; it names people, so it is not shown again."""
+    words = "To Ann's Teas\nAT61 1904 3002 3457 3201"
+    manual = credential_of("manual", None, None, None, False, instructions_file=_file(tmp_path, words))
+    assert isinstance(manual, ManualCredential)
+    assert (manual.place, manual.instructions.get_secret_value()) == ("by hand", words)
+    assert "Ann" not in repr(manual)
 
 
 def test_a_nodes_credential_is_read_from_its_files(tmp_path: Path) -> None:
@@ -201,7 +211,7 @@ def test_what_opens_no_node_is_said_without_being_shown(
 @pytest.mark.parametrize(
     ("kind", "text", "address", "words"),
     [
-        ("gold", None, None, "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu, chain"),
+        ("gold", None, None, "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu, chain, manual"),
         ("lnbits", None, None, "--url"),
         ("nwc", None, None, "--key-file"),
         ("nwc", f"nostr+walletconnect://nobody?secret={SECRET}", None, "public key"),
@@ -209,6 +219,7 @@ def test_what_opens_no_node_is_said_without_being_shown(
         ("lnd", None, None, "invoice.macaroon"),
         ("cln", None, None, "rune"),
         ("chain", None, None, "--xpub-file"),
+        ("manual", None, None, "--instructions-file"),
         ("lud16", None, None, "--address"),
         ("lud16", None, "no address", "no address"),
     ],

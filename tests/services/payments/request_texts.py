@@ -11,7 +11,9 @@ from services.payments.port import Intent, PaymentRequest, Probe, RequestRefused
 
 
 def amount_in(request: PaymentRequest) -> int | None:
-    """What a request's own text asks for, in msat."""
+    """What a request asks for, in msat; one in fiat in the smallest units that stand for them in the contract."""
+    if request.method is Method.FIAT:
+        return None if request.fiat is None else request.fiat.minor_units
     if request.method is not Method.BITCOIN:
         return decode(request.text).amount_msat
     return (bip21.read(request.text).amount_sats or 0) * MSAT_PER_SAT
@@ -19,6 +21,8 @@ def amount_in(request: PaymentRequest) -> int | None:
 
 def memo_in(request: PaymentRequest) -> str | None:
     """What its own text says to the payer."""
+    if request.method is Method.FIAT:
+        return request.text.partition(", ")[2].partition("\n")[0]
     return bip21.read(request.text).label if request.method is Method.BITCOIN else decode(request.text).description
 
 

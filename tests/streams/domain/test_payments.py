@@ -1,24 +1,31 @@
 """Checks that an order has one live payment request and is confirmed by the back-end's word alone, once."""
 
+from decimal import Decimal
+
 import pytest
 
 from schemas.catalogue import RecordListing
+from schemas.currencies import FiatTotal
 from schemas.dialects import gamma
 from schemas.orders import MoveRefused, OrderMoved, OrderStatus, ReachDeadline
 from schemas.payments import (
     BackendState,
+    ObserveReversal,
     PaymentAxis,
     PaymentDropped,
     PaymentImplied,
     PaymentPartReceived,
     PaymentReported,
     PaymentRequested,
+    PaymentReversed,
     PaymentSeen,
     PaymentSettled,
     PaymentWanted,
     RecordPaymentFailure,
+    RecordPaymentRequest,
     ReportPayment,
     intent_id,
+    request_digest,
 )
 from schemas.refunds import RefundOwed
 from schemas.replies import PaymentRequestReply, ReplyPromised, StatusReply, TextReply
@@ -28,7 +35,9 @@ from tests.support.builders import MERCHANT, NOW_MS, OTHER_BUYER, a_key, a_listi
 from tests.support.steps import cancelled, moved, paid, receipt, requested
 from tests.support.story import Story, given
 
+HOW = "30.57 USD, Order 7\nTo Ann's Teas, AT61 1904 3002 3457 3201"
 TEA = RecordListing(listing=a_listing("tea", "10", stock=5))
+MUG = RecordListing(listing=a_listing("mug", "15.285", "USD"))
 
 
 def wanting() -> Story:
@@ -39,6 +48,11 @@ def wanting() -> Story:
 def asked() -> Story:
     """The same, with the request made and told."""
     return wanting().when(requested(20))
+
+
+def by_hand(sats: int) -> RecordPaymentRequest:
+    """The merchant's words say how to pay."""
+    return requested(sats).model_copy(update={"medium": "fiat", "text": HOW, "payment_hash": None})
 
 
 def expired() -> Story:
@@ -188,6 +202,35 @@ def test_money_that_only_the_merchant_sees_is_reported_by_the_buyer_and_confirme
     assert story.one(StockCommitted).order == a_key()
     story.when(claim, moved(OrderStatus.CONFIRMED, cause="operator 1"), moved(OrderStatus.CONFIRMED, cause="again"))
     assert confirmations(story) == 1
+
+
+def test_an_order_says_what_it_comes_to_in_the_currency_it_was_priced_in() -> None:
+    """Whoever is paid by card or bank transfer asks for that, and for nothing that a rate made of it."""
+    assert given(MUG, an_order(("mug", 2))).one(PaymentWanted).fiat == FiatTotal(
+        amount=Decimal("30.57"), currency="USD"
+    )
+    assert wanting().one(PaymentWanted).fiat is None
+
+
+@pytest.mark.req("PAY-12")
+def test_a_request_that_only_a_person_can_follow_is_told_in_words() -> None:
+    """The sum in the shop's currency and how to pay stand in the text, since no application has a button for them."""
+    story = given(MUG, an_order(("mug", 2))).when(by_hand(30_570))
+    reply = story.reply()
+
+    assert isinstance(reply, PaymentRequestReply)
+    assert [(option.medium, option.text) for option in reply.options] == [("fiat", HOW)]
+    assert reply.text.startswith("Please pay 30.57 USD. ")
+    assert reply.text.endswith(f"\n\n{HOW}")
+
+
+def test_fiat_that_is_taken_back_after_the_order_was_paid_is_found_by_its_requests_text() -> None:
+    """A request in fiat has no payment hash."""
+    asked = by_hand(30_570)
+    story = given(MUG, an_order(("mug", 2))).when(asked, paid(30_570))
+    story.when(ObserveReversal(payment_hash=request_digest(HOW)))
+
+    assert story.one(PaymentReversed).intent_id == asked.intent_id
 
 
 @pytest.mark.case("F11", "P7", "P20")
