@@ -11,6 +11,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from schemas.bip21 import address_in
+from schemas.ecash import SealedTokens
 from schemas.values import OrderKey, PublicKey, Value
 
 
@@ -166,6 +167,7 @@ class ReportPayment(Value):
 
     `preimage_hashes` are sha256 of the preimages it shows: an invoice's payment hash where one is right.
     `amount` is what was paid by the buyer's word, in sats where `currency` is None; `said_at` when (unix seconds).
+    `tokens` are no claim but money, and are swapped.
     """
 
     type: Literal["ReportPayment"] = "ReportPayment"
@@ -177,10 +179,11 @@ class ReportPayment(Value):
     currency: str | None = None
     said_at: int | None = None
     warnings: tuple[str, ...] = ()
+    tokens: SealedTokens = ()
 
 
 class ReportUnnamedPayment(Value):
-    """The same without an order: `payment_hashes`, of invoices and preimages it shows, may tell for which."""
+    """The same without an order: `payment_hashes`, of invoices and preimages it shows, or its tokens may tell which."""
 
     type: Literal["ReportUnnamedPayment"] = "ReportUnnamedPayment"
     buyer: PublicKey
@@ -207,6 +210,7 @@ class AnnouncePayment(Value):
     """The buyer's own application says how it is going to pay (kind 16 of type 2 by the buyer, market spec §4).
 
     It asks nobody for anything: it is checked against what the merchant takes, and never a proof (PAY-03, A-23).
+    One that shows `tokens` pays with them.
     """
 
     type: Literal["AnnouncePayment"] = "AnnouncePayment"
@@ -214,6 +218,7 @@ class AnnouncePayment(Value):
     rumor_id: str
     amount_sats: int | None
     payments: tuple[NamedPayment, ...]
+    tokens: SealedTokens = ()
 
 
 class PaymentWanted(Value):
