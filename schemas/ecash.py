@@ -15,6 +15,17 @@ HexName = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """64 lower-case hex digits."""
 
 
+class EcashTerms(Value):
+    """What a shop's mint list (kind 10019) asks of ecash (market spec §6, NIP-61).
+
+    `mints` are those it names for sats, in its order; None where it names none at all. Tokens are to be locked to
+    `lock_key` (compressed, prefix 02), if it has one.
+    """
+
+    mints: tuple[str, ...] | None = None
+    lock_key: str | None = Field(default=None, pattern=r"^02[0-9a-f]{64}$")
+
+
 class SealedToken(Value):
     """A token that a buyer's message shows: its name and its box, or why it is none.
 

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from schemas.bip21 import address_in
-from schemas.ecash import SealedTokens
+from schemas.ecash import EcashTerms, SealedTokens
 from schemas.values import OrderKey, PublicKey, Value
 
 
@@ -227,7 +227,7 @@ class PaymentWanted(Value):
     The payments role makes it and answers with a command; called again, it finds the one it made.
     A `part` above 1 asks for the rest of what came only in part.
     Where the order has a lightning address of its own, an invoice is to commit to `description_hash` if the back-end
-    can do that; the memo is then what that address says.
+    can do that; the memo is then what that address says. What is asked for in ecash keeps to `ecash`, if there is any.
     """
 
     type: Literal["PaymentWanted"] = "PaymentWanted"
@@ -239,6 +239,7 @@ class PaymentWanted(Value):
     expires_at: int
     memo: str
     description_hash: str | None = None
+    ecash: EcashTerms | None = None
 
 
 class PaymentRequested(Value):
