@@ -15,6 +15,7 @@ from schemas.preferences import RecordPreference
 from schemas.replies import ReplyPromised, TextReply
 from schemas.values import SealedDetails
 from streams.domain import ecash
+from tests.streams.domain.test_projections import order_row
 from tests.support.builders import NOW_S, Tag, a_listing, an_event, an_id, an_order
 from tests.support.preferences import LOCK, MINT, takes_ecash
 from tests.support.steps import cancelled, paid, requested
@@ -141,3 +142,12 @@ def test_a_request_is_wanted_by_the_shops_mint_list(
     assert story.one(PaymentWanted).ecash == terms
     asked_ = story.when(REQUEST).when(paid(5, state=BackendState.SETTLED))
     assert asked_.one(PaymentWanted).ecash == terms
+
+
+@pytest.mark.req("PAY-11")
+def test_the_merchants_list_of_orders_says_why_ecash_was_not_taken() -> None:
+    """Until other ecash comes for the order: that of a mint which is not listed has to be spoken about."""
+    story = asked().when(hands_in()).when(refuses(reason=TokenFault.FOREIGN_MINT))
+    assert (order_row(story).token_refused, order_row(story).payment) == ("foreign_mint", PaymentAxis.REQUESTED)
+    story.when(hands_in("another"))
+    assert (order_row(story).token_refused, order_row(story).payment) == ("", PaymentAxis.REPORTED)
