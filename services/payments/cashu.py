@@ -108,11 +108,14 @@ class EcashWallet(OnlyReceives):
         *,
         cap_sats: int = CAP_SATS,
         post_to: str | None = None,
+        nostr_to: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`post_to` is the address that a request's own name is added to, where tokens may be posted."""
+        """`post_to` is the address that a request's own name is added to, where tokens may be posted; `nostr_to` is the
+        shop itself, for wallets that send them as private messages."""
         self._mints: Mapping[str, Mint] = {mint_name(mint.url): mint for mint in mints}
-        self._book, self._seed, self._cap, self._post_to, self._clock = book, seed, cap_sats, post_to, clock
+        self._book, self._seed, self._cap, self._clock = book, seed, cap_sats, clock
+        self._post_to, self._nostr_to = post_to, nostr_to
         self._swaps = Swaps(self._mints, book, seed, cap_sats, clock)
         self.lock_key = f"02{lock_key(seed).public_key}"
         self._came = asyncio.Event()
@@ -165,6 +168,7 @@ class EcashWallet(OnlyReceives):
             post_to=None if self._post_to is None else f"{self._post_to}/{intent.intent_id}",
             lock_key=self.lock_key,
             is_single_use=True,
+            nostr_to=self._nostr_to,
         )
         return Asked(intent.reference, intent.intent_id, sats, write_request(request), intent.expires_at)
 
