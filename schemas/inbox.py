@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas import limits
+from schemas.ecash import SealedTokens
 from schemas.values import Actor, EventId, OrderId, OrderKey, PublicKey, SealedDetails, Value
 
 
@@ -37,6 +38,7 @@ class ReceiveMessage(Value):
     `order_refs` are the references of the orders it may be about, from its `order` and `subject` tags: hashed,
     since a subject may be anything. `said_s` is the rumor's own time, unix seconds. `text` is None once erased.
     `is_direct` where it came as a kind 4, and `rumor_id` is then that event's.
+    `tokens` has the one that is all it says; for an order that waits for it, that is money and no letter.
     """
 
     type: Literal["ReceiveMessage"] = "ReceiveMessage"
@@ -50,6 +52,7 @@ class ReceiveMessage(Value):
     answers: EventId | None = None
     is_room: bool = False
     is_direct: bool = False
+    tokens: SealedTokens = ()
 
 
 class AnswerMessage(Value):

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from schemas.bip21 import address_in
 from schemas.currencies import FiatTotal
+from schemas.ecash import EcashTerms, SealedTokens
 from schemas.values import OrderKey, PublicKey, Value
 
 
@@ -167,6 +168,7 @@ class ReportPayment(Value):
 
     `preimage_hashes` are sha256 of the preimages it shows: an invoice's payment hash where one is right.
     `amount` is what was paid by the buyer's word, in sats where `currency` is None; `said_at` when (unix seconds).
+    `tokens` are no claim but money, and are swapped.
     """
 
     type: Literal["ReportPayment"] = "ReportPayment"
@@ -178,10 +180,11 @@ class ReportPayment(Value):
     currency: str | None = None
     said_at: int | None = None
     warnings: tuple[str, ...] = ()
+    tokens: SealedTokens = ()
 
 
 class ReportUnnamedPayment(Value):
-    """The same without an order: `payment_hashes`, of invoices and preimages it shows, may tell for which."""
+    """The same without an order: `payment_hashes`, of invoices and preimages it shows, or its tokens may tell which."""
 
     type: Literal["ReportUnnamedPayment"] = "ReportUnnamedPayment"
     buyer: PublicKey
@@ -208,6 +211,7 @@ class AnnouncePayment(Value):
     """The buyer's own application says how it is going to pay (kind 16 of type 2 by the buyer, market spec §4).
 
     It asks nobody for anything: it is checked against what the merchant takes, and never a proof (PAY-03, A-23).
+    One that shows `tokens` pays with them.
     """
 
     type: Literal["AnnouncePayment"] = "AnnouncePayment"
@@ -215,6 +219,7 @@ class AnnouncePayment(Value):
     rumor_id: str
     amount_sats: int | None
     payments: tuple[NamedPayment, ...]
+    tokens: SealedTokens = ()
 
 
 class PaymentWanted(Value):
@@ -223,7 +228,7 @@ class PaymentWanted(Value):
     The payments role makes it and answers with a command; called again, it finds the one it made.
     A `part` above 1 asks for the rest of what came only in part.
     Where the order has a lightning address of its own, an invoice is to commit to `description_hash` if the back-end
-    can do that; the memo is then what that address says.
+    can do that; the memo is then what that address says. What is asked for in ecash keeps to `ecash`, if there is any.
     `fiat` is the same amount in the currency the order was priced in, where that is one and no bitcoin.
     """
 
@@ -237,6 +242,7 @@ class PaymentWanted(Value):
     memo: str
     description_hash: str | None = None
     fiat: FiatTotal | None = None
+    ecash: EcashTerms | None = None
 
 
 class PaymentRequested(Value):

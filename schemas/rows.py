@@ -27,6 +27,7 @@ class OrderRow(Value):
 
     `leaky`: it was written for everybody to read. `message_deleted`: its buyer took the message back, not the order.
     `paid_msat` is what came in and was not taken back, `owed_msat` what of it is the buyer's by our own reckoning.
+    `token_refused` is why the last ecash for it was not taken, until other ecash comes.
     """
 
     key: OrderKey
@@ -53,6 +54,7 @@ class OrderRow(Value):
     renewals: tuple[Renewal, ...] = ()
     leaky: bool = False
     message_deleted: bool = False
+    token_refused: str = ""
     placed_ms: int
     requested_ms: int | None = None
     confirmed_ms: int | None = None

@@ -38,10 +38,11 @@ from schemas.preferences import RecordPreference
 from schemas.publishing import Draft, RecordDraft, RecordRelays, RelayNames, address
 from schemas.reviews import RecordReview
 from schemas.shops import Switchable
-from schemas.values import Actor, Destination, OrderKey, SealedDetails
+from schemas.values import Actor, Destination, OrderKey
 from streams.bursts import Bursts
 from streams.direct import dialect_of, said_directly
 from streams.raw import Commands, Known, Raw, Reading, Refused, command, quarantined
+from streams.sealing import Vault, seal_tokens, with_tokens
 
 FUTURE_MAX_S = limits.FUTURE.most
 """How far ahead of our clock an event may be dated; a later one could pin a replaceable's slot (attack 41)."""
@@ -64,13 +65,6 @@ class Signer(Protocol):
 
     def open_private(self, event: UnsignedEvent) -> str:
         """The text a merchant wrote for itself (NIP-37). Raises `PayloadRefused`."""
-
-
-class Vault(Protocol):
-    """Where personal details are sealed before they go anywhere (D9)."""
-
-    def seal(self, merchant: str, order_ref: str, rumor_id: str, details: PersonalDetails) -> SealedDetails | None:
-        """The details under this order's own key; the same call gives the same box; None once they were erased."""
 
 
 HostedSince = Callable[[str], int | None]
@@ -333,12 +327,13 @@ class Reader:
             answers=letter.answers,
             is_room=letter.is_room,
             is_direct=said.kind == Kind.ENCRYPTED_DIRECT_MESSAGE,
+            tokens=seal_tokens(self._vault, said, (letter.token,)) if letter.token else (),
         )
 
     def _understand(self, dialect: Dialect, said: Said, warnings: tuple[str, ...]) -> CommandBody:
         reading = dialect.read(said)
         if not isinstance(reading, OrderDraft):
-            return reading
+            return with_tokens(self._vault, said, reading)
         key = OrderKey(merchant=said.merchant, buyer=said.author, order_id=reading.order_id)
         details = None
         if not reading.personal.is_empty:

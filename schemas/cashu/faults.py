@@ -19,6 +19,7 @@ class TokenFault(StrEnum):
     WRONG_UNIT = "wrong_unit"
     FOREIGN_MINT = "foreign_mint"
     BAD_LOCK = "bad_lock"
+    NOT_LOCKED = "not_locked"
     FOREIGN_LOCK = "foreign_lock"
     LOCK_OPENS = "lock_opens"
     UNKNOWN_KEYSET = "unknown_keyset"

@@ -16,6 +16,9 @@ PREFIX: Final = "creqA"
 REQUEST_CHARS_MAX: Final = 8_000
 ID_CHARS_MAX: Final = 128
 POST: Final = "post"
+NOSTR: Final = "nostr"
+_NIP17: Final = ["n", "17"]
+"""By private messages (NIP-17)."""
 _ITEMS_MAX: Final = 20
 
 
@@ -27,7 +30,8 @@ class RequestRefused(ValueError):
 class EcashRequest:
     """What is asked for: `amount` of `unit` from one of `mints`, locked to `lock_key` (compressed, hex).
 
-    `post_to` is where the token may be posted; without, it goes where the request was shown.
+    `post_to` is where the token may be posted, `nostr_to` (an nprofile) whom it may be sent to as a private message;
+    without either it goes where the request was shown.
     """
 
     id: str | None = None
@@ -38,6 +42,7 @@ class EcashRequest:
     post_to: str | None = None
     lock_key: str | None = None
     is_single_use: bool = False
+    nostr_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,11 @@ class Payload:
 
 def write_request(request: EcashRequest) -> str:
     """A request as text, the same for the same request."""
+    transports: list[dict[str, Any]] = []  # the door first, because it answers
+    if request.post_to is not None:
+        transports.append({"t": POST, "a": request.post_to})
+    if request.nostr_to is not None:
+        transports.append({"t": NOSTR, "a": request.nostr_to, "g": [_NIP17]})
     said: dict[str, Any] = {
         "i": request.id,
         "a": request.amount,
@@ -57,7 +67,7 @@ def write_request(request: EcashRequest) -> str:
         "s": request.is_single_use or None,
         "m": list(request.mints) or None,
         "d": request.memo,
-        "t": None if request.post_to is None else [{"t": POST, "a": request.post_to}],
+        "t": transports or None,
         "nut10": None if request.lock_key is None else {"k": P2PK, "d": request.lock_key},
     }
     packed = cbor.write({name: value for name, value in said.items() if value is not None})
@@ -83,6 +93,7 @@ def read_request(text: str) -> EcashRequest:
             post_to=next((_text(one["a"]) for one in transports[:_ITEMS_MAX] if one["t"] == POST), None),
             lock_key=_lock_key(locks),
             is_single_use=said.get("s") is True,
+            nostr_to=next((_text(one["a"]) for one in transports[:_ITEMS_MAX] if _is_private(one)), None),
         )
     except (KeyError, TypeError, AttributeError, ValueError):
         raise RequestRefused("it is not in the shape of a request") from None
@@ -102,6 +113,13 @@ def read_payload(text: bytes | str) -> Payload:
     if name is not None and (not isinstance(name, str) or len(name) > ID_CHARS_MAX):
         raise TokenRefused(TokenFault.BAD_SHAPE)
     return Payload(name, token_of(said.get("mint"), said.get("unit"), said.get("proofs")))
+
+
+def _is_private(transport: Any) -> bool:
+    """Whether a transport is one by private messages."""
+    return transport["t"] == NOSTR and any(
+        tag[:1] == _NIP17[:1] and "17" in tag[1:] for tag in transport.get("g") or []
+    )
 
 
 def _text(said: Any) -> str | None:

@@ -6,12 +6,13 @@ whose content is a JSON object, is some client's order message and is set aside 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
 from schemas import limits
 from schemas.dialects.contract import Draft, MessageFault, MessageRefused, Said
+from schemas.dialects.shown_tokens import ShownToken, token_in_text
 from schemas.inbox import AnswerPromised, DeleteMessages, MessageKind
 from schemas.nostr.kinds import Kind
 from schemas.replies import ReplyPromised
@@ -33,7 +34,10 @@ ORDER_TAGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A person's message as read, its text still open. `order_refs` are the orders it may be about."""
+    """A person's message as read, its text still open. `order_refs` are the orders it may be about.
+
+    `token` where it is nothing but ecash.
+    """
 
     buyer: PublicKey
     kind: MessageKind
@@ -42,6 +46,7 @@ class Letter:
     order_refs: tuple[str, ...]
     answers: EventId | None
     is_room: bool
+    token: ShownToken | None = None
 
 
 def is_human(kind: int) -> bool:
@@ -58,15 +63,20 @@ def read_letter(said: Said) -> Letter:
     """A message of kind 14, 15 or 4 for the inbox. Raises `MessageRefused`.
 
     Of kind 4 the nip15 dialect took what is its own before, so that JSON in it is somebody's words.
+    What a wallet sends for a payment request is JSON too (NUT-18); its text is then the token alone.
     """
     names = {tag[0] for tag in said.tags}
     is_file = said.kind == Kind.FILE_MESSAGE
-    is_json = said.kind != Kind.ENCRYPTED_DIRECT_MESSAGE and _is_json(said.content)
+    token = None if is_file or said.actor is Actor.MERCHANT else token_in_text(said.content)
+    is_json = token is None and said.kind != Kind.ENCRYPTED_DIRECT_MESSAGE and _is_json(said.content)
     if names & CHECKOUT_TAGS or (is_file and not names & FILE_TAGS) or is_json:
         raise MessageRefused(MessageFault.KNOWN_FOREIGN_DIALECT, "an order message of another client's kind")
     if not said.content.strip():
         raise MessageRefused(MessageFault.EMPTY_MESSAGE)
-    return _letter(said, MessageKind.FILE if is_file else MessageKind.TEXT, FILE_TAGS if is_file else frozenset())
+    letter = _letter(said, MessageKind.FILE if is_file else MessageKind.TEXT, FILE_TAGS if is_file else frozenset())
+    return (
+        letter if token is None else replace(letter, text=_cut(token.text or "", limits.MESSAGE_TEXT.most), token=token)
+    )
 
 
 def read_as_words(said: Said) -> Letter:

@@ -12,6 +12,7 @@ from typing import Final
 from schemas import limits
 from schemas.bolt11 import InvoiceRefused
 from schemas.bolt11 import decode as read_invoice
+from schemas.dialects.shown_tokens import looks_like_money
 from schemas.market.mints import mint_url
 from schemas.payments import NamedPayment, PaymentForm, request_digest
 
@@ -32,7 +33,8 @@ def named(tag: tuple[str, ...]) -> NamedPayment:
         return NamedPayment(medium=medium, form=PaymentForm.ADDRESS, name=address, digest=digest)
     if mint := mint_url(where):
         key = tag[3].strip().lower() if len(tag) > 3 else ""
-        return NamedPayment(medium=medium, form=PaymentForm.MINT, name=mint, digest=digest, lock_key=key[:66] or None)
+        lock_key = None if looks_like_money(key) else key[:66] or None
+        return NamedPayment(medium=medium, form=PaymentForm.MINT, name=mint, digest=digest, lock_key=lock_key)
     return NamedPayment(medium=medium, form=PaymentForm.OTHER, name=digest, digest=digest)
 
 

@@ -11,6 +11,7 @@ from schemas import limits
 from schemas.dialects.address import ADDRESS_MAX, destination_of
 from schemas.dialects.contract import MessageFault, MessageRefused, OrderDraft, PersonalDetails, Said
 from schemas.dialects.payment_tags import MEDIUM_MAX, named, preimage_hash
+from schemas.dialects.shown_tokens import tokens_in_tags
 from schemas.dialects.tags import Tags
 from schemas.market.geohash import geohash_of
 from schemas.market.reading import currency_code, exact_decimal, unix_seconds, whole_number
@@ -121,13 +122,14 @@ def read_receipt(said: Said, tags: Tags) -> ReportPayment | ReportUnnamedPayment
     is_named = tags.one("order") is not None
     shown = () if is_named else tuple(named(tag) for tag in payments)  # reading an invoice costs a millisecond
     invoices = tuple(one.name for one in shown if one.form is PaymentForm.INVOICE)
-    if not is_named and not (preimage_hashes or invoices):
+    tokens = () if is_named else tuple(one.token_id for one in tokens_in_tags(payments))
+    if not is_named and not (preimage_hashes or invoices or tokens):
         raise MessageRefused(MessageFault.NO_ORDER, "neither an order nor an invoice")
     if not is_named:
         tags.warnings.append("no_order")
     amount, currency = _paid(tags)
     receipt = ReportPayment(
-        order=tags.order_key() if is_named else _unnamed(said, (*invoices, *preimage_hashes)[0]),
+        order=tags.order_key() if is_named else _unnamed(said, (*invoices, *preimage_hashes, *tokens)[0]),
         rumor_id=said.rumor_id,
         medium=payments[0][1][:MEDIUM_MAX],
         preimage_hashes=preimage_hashes,

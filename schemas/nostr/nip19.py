@@ -85,6 +85,15 @@ def encode_nsec(secret: SecretKey) -> str:
     return bech32.encode("nsec", secret.reveal())
 
 
+def encode_nprofile(profile: Profile) -> str:
+    """Write a key with relays where it is reached; raise `Nip19Refused` when one is longer than 255 bytes."""
+    relays = [relay.encode("ascii") for relay in profile.relays]
+    if any(len(relay) > 255 for relay in relays):
+        raise Nip19Refused("a part of an nprofile has at most 255 bytes")
+    fields = [(_SPECIAL, bytes.fromhex(_on_curve(profile.pubkey))), *((_RELAY, relay) for relay in relays)]
+    return bech32.encode("nprofile", b"".join(bytes((type_, len(value))) + value for type_, value in fields))
+
+
 def encode_naddr(coordinate: Coordinate, relays: tuple[str, ...] = ()) -> str:
     """Write an address with relay hints; raise `Nip19Refused` when a part is longer than 255 bytes."""
     fields = [

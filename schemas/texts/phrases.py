@@ -25,6 +25,7 @@ class Phrase(StrEnum):
     OWED = "owed"
     LATE = "late"
     TOKEN_REFUSED = "token_refused"  # noqa: S105 - a phrase, not a token
+    TOKEN_LEFT = "token_left"  # noqa: S105 - a phrase, not a token
     SEEN = "seen"
     REVERSED = "reversed"
     WAIVED = "waived"

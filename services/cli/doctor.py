@@ -29,6 +29,11 @@ FROZEN = (
 SOLD_OUT = "SELECT title FROM inventory_now WHERE on_hand = 0 AND NOT withdrawn ORDER BY title LIMIT 100"
 TITLES_SHOWN = 5
 
+ATTENTION = (
+    "SELECT attention, count() AS orders FROM orders_attention WHERE attention != '' GROUP BY attention"
+    " ORDER BY attention"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -101,6 +106,7 @@ async def examine(home: Home) -> list[Finding]:
     findings.append(_wallets(merchants, WalletStore.of(home)))
     findings.append(_frozen(merchants, stack.post("/sql", {"sql": FROZEN})))
     findings.append(_preferences(merchants, stack.get("/payment-choices")))
+    findings.append(_attention(stack.post("/sql", {"sql": ATTENTION})))
     findings.append(_sold_out(stack.post("/sql", {"sql": SOLD_OUT})))
     findings.append(_catalogue({m["name"]: stack.get(f"/catalogue/{m['public_key']}/findings") for m in merchants}))
     findings.extend(_queues(lags_of(home)))
@@ -170,6 +176,14 @@ def _wallets(merchants: list[dict[str, Any]], store: WalletStore) -> Finding:
     if not without:
         return Finding(True, "wallets", "every shop has one")
     return Finding(False, "wallets", f"missing for: {', '.join(without)}", "ncc wallet add SHOP KIND …")
+
+
+def _attention(rows: list[dict[str, Any]]) -> Finding:
+    """Orders that want a person, by why: money of theirs, or ecash that was not taken. No fault of the stack either."""
+    if not rows:
+        return Finding(True, "orders", "none wants a person")
+    said = ", ".join(f"{row['orders']} {str(row['attention']).replace('_', ' ')}" for row in rows)
+    return Finding(True, "orders", f"some want a person: {said}", "ncc orders --attention")
 
 
 def _sold_out(rows: list[dict[str, Any]]) -> Finding:

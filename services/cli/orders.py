@@ -68,8 +68,11 @@ def order_show(ref: str, home: Home = None, json_: Json = False) -> None:
     )
     table(
         "\nHistory",
-        ("when", "what", "status", "sats"),
-        ((_time(e["at"]), e["type"], e.get("status", ""), sats(e.get("amount_msat"))) for e in order["history"]),
+        ("when", "what", "status", "why", "sats"),
+        (
+            (_time(e["at"]), e["type"], e.get("status", ""), e.get("reason", ""), sats(e.get("amount_msat")))
+            for e in order["history"]
+        ),
         "",
     )
     table(

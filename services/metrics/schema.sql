@@ -72,7 +72,8 @@ CREATE TABLE IF NOT EXISTS orders
     parcel_states Array(LowCardinality(String)), -- of the parcels, in the same order
     next_due_at Nullable(DateTime64(3, 'UTC')), -- when goods whose price recurs are due again
     owed_msat Int64,                        -- what of its money is the buyer's by our own reckoning
-    reversed_msat Int64                     -- what was taken back of its money
+    reversed_msat Int64,                    -- what was taken back of its money
+    token_refused LowCardinality(String)    -- why the last ecash for it was not taken; '' where none was refused
 )
 ENGINE = ReplacingMergeTree(sequence)
 ORDER BY (merchant, ref);
@@ -96,6 +97,10 @@ ALTER TABLE orders ADD COLUMN IF NOT EXISTS next_due_at Nullable(DateTime64(3, '
 ALTER TABLE orders
     ADD COLUMN IF NOT EXISTS owed_msat Int64,
     ADD COLUMN IF NOT EXISTS reversed_msat Int64;
+
+-- name: token_refused
+-- The column for tables that were made before it.
+ALTER TABLE orders ADD COLUMN IF NOT EXISTS token_refused LowCardinality(String);
 
 -- name: leaky
 -- The column for tables that were made before it.
@@ -262,7 +267,8 @@ ORDER BY id;
 CREATE OR REPLACE VIEW orders_now AS SELECT * FROM orders FINAL;
 
 -- name: orders_attention
--- The same, with what wants a person: money taken back, late or owed, and cancellations asked for; '' where nothing does.
+-- The same, with what wants a person: money taken back, late or owed, cancellations asked for, and ecash that was not
+-- taken while its order waits; '' where nothing does.
 CREATE OR REPLACE VIEW orders_attention AS
 SELECT *, multiIf(
     payment = 'reversed' AND status IN ('confirmed', 'processing', 'completed'), 'payment_reversed',
@@ -270,6 +276,7 @@ SELECT *, multiIf(
     payment = 'refund_due', 'refund_due',
     owed_msat > 0, 'surplus_owed',
     cancellation_requested AND status IN ('confirmed', 'processing'), 'cancellation_requested',
+    token_refused != '' AND status = 'pending', 'token_refused',
     '') AS attention
 FROM orders_now;
 

@@ -58,6 +58,7 @@ class OrderStateRow(NamedTuple):
     next_due_at: int | None
     owed_msat: int
     reversed_msat: int
+    token_refused: str
 
 
 class InventoryStateRow(NamedTuple):
@@ -217,6 +218,7 @@ def order_row(row: OrderRow) -> OrderStateRow:
         next_due_at=instant_or_none(min((one.due_ms for one in row.renewals if one.due_ms), default=None)),
         owed_msat=int64(row.owed_msat),
         reversed_msat=int64(row.reversed_msat),
+        token_refused=short(row.token_refused),
     )
 
 

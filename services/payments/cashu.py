@@ -18,6 +18,7 @@ from schemas.bolt11 import Network
 from schemas.cashu.keysets import Keyset
 from schemas.cashu.requests import EcashRequest, RequestRefused, read_request, write_request
 from schemas.cashu.tokens import SAT, Token, mint_name
+from schemas.ecash import EcashTerms
 from schemas.payments import BackendState, Method
 from schemas.values import MSAT_PER_SAT
 from services.payments import port
@@ -33,7 +34,7 @@ from services.payments.asking import (
 from services.payments.cashu_book import Asked, Book
 from services.payments.cashu_mint import Mint
 from services.payments.cashu_outputs import lock_key
-from services.payments.cashu_swap import Swaps
+from services.payments.cashu_swap import Swaps, names_mint
 from services.payments.port import (
     BackendRef,
     Capabilities,
@@ -49,6 +50,7 @@ from services.payments.port import (
     RequestFault,
     Retry,
     Scan,
+    Unauthorized,
     Unsupported,
 )
 from services.payments.port import (
@@ -106,11 +108,14 @@ class EcashWallet(OnlyReceives):
         *,
         cap_sats: int = CAP_SATS,
         post_to: str | None = None,
+        nostr_to: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`post_to` is the address that a request's own name is added to, where tokens may be posted."""
+        """`post_to` is the address that a request's own name is added to, where tokens may be posted; `nostr_to` is the
+        shop itself, for wallets that send them as private messages."""
         self._mints: Mapping[str, Mint] = {mint_name(mint.url): mint for mint in mints}
-        self._book, self._seed, self._cap, self._post_to, self._clock = book, seed, cap_sats, post_to, clock
+        self._book, self._seed, self._cap, self._clock = book, seed, cap_sats, clock
+        self._post_to, self._nostr_to = post_to, nostr_to
         self._swaps = Swaps(self._mints, book, seed, cap_sats, clock)
         self.lock_key = f"02{lock_key(seed).public_key}"
         self._came = asyncio.Event()
@@ -134,7 +139,7 @@ class EcashWallet(OnlyReceives):
         asked = self._book.asked(intent.reference)
         if asked is None:
             refuse_expired(intent, self._clock())
-            asked = self._book.ask(self._new(intent))
+            asked = self._book.ask(self._new(intent), intent.ecash)
         refuse_another(intent, asked.intent_id, asked.amount * MSAT_PER_SAT)
         return PaymentRequest(
             backend_ref=BackendRef(intent.reference),
@@ -150,7 +155,8 @@ class EcashWallet(OnlyReceives):
         sats = intent.amount_msat // MSAT_PER_SAT
         if sats > self._cap:
             raise Rejected(f"{sats} sats are more than may lie at one mint, {self._cap}")
-        with_room = [name for name in self._mints if self._book.at_stake(name) + sats <= self._cap]
+        named = self._named(intent.ecash or EcashTerms())
+        with_room = [name for name in named if self._book.at_stake(name) + sats <= self._cap]
         if not with_room:
             raise Retry("every mint holds as much as it may: take ecash out with `ncc wallet withdraw`")
         request = EcashRequest(
@@ -162,8 +168,23 @@ class EcashWallet(OnlyReceives):
             post_to=None if self._post_to is None else f"{self._post_to}/{intent.intent_id}",
             lock_key=self.lock_key,
             is_single_use=True,
+            nostr_to=self._nostr_to,
         )
         return Asked(intent.reference, intent.intent_id, sats, write_request(request), intent.expires_at)
+
+    def _named(self, terms: EcashTerms) -> list[str]:
+        """This wallet's mints that the shop's list (10019) has too, in its order; without a list, all of them.
+
+        Raises `Unauthorized` for a list that this wallet cannot keep to: what is owed waits for another of the two.
+        """
+        if terms.lock_key not in {None, self.lock_key}:
+            raise Unauthorized(f"the shop's mint list (10019) has another key than this wallet's, {self.lock_key}")
+        if terms.mints is None:
+            return list(self._mints)
+        named = [name for name in dict.fromkeys(map(mint_name, terms.mints)) if name in self._mints]
+        if not named:
+            raise Unauthorized("the shop's mint list (10019) names none of this wallet's mints")
+        return named
 
     async def lookup(self, ref: BackendRef, *, timeout_s: float) -> Observation:
         """Tell what was swapped for a request; no mint is asked, since none knows it."""
@@ -260,6 +281,8 @@ def check_ecash_request(intent: Intent, text: str, payee: str | None = None) -> 
         request = read_request(text)
     except RequestRefused as refused:
         return Refused(RequestFault.UNREADABLE, str(refused))
+    terms = intent.ecash or EcashTerms()
+    is_listed = all(names_mint(terms, mint_name(mint)) for mint in request.mints)
     faults = (
         (request.id != intent.reference, RequestFault.PAYMENT_HASH, "is called something else"),
         (
@@ -268,7 +291,12 @@ def check_ecash_request(intent: Intent, text: str, payee: str | None = None) -> 
             f"asks for {request.amount} {request.unit}",
         ),
         (not request.mints, RequestFault.PAYEE, "names no mint, so that anybody's ecash would do"),
-        (request.lock_key is None or payee not in {None, request.lock_key}, RequestFault.PAYEE, "locks to another key"),
+        (not is_listed, RequestFault.PAYEE, "names a mint that the shop's list has not"),
+        (
+            request.lock_key is None or not {payee, terms.lock_key} <= {None, request.lock_key},
+            RequestFault.PAYEE,
+            "locks to another key",
+        ),
     )
     for is_wrong, reason, detail in faults:
         if is_wrong:

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from schemas.cashu.faults import TokenFault, TokenRefused
 from schemas.cashu.tokens import Proof
 from schemas.ciphers import CipherRefused, derive, open_box, seal_box
+from schemas.ecash import EcashTerms
 from services.payments.book_file import BookFile
 from services.payments.cashu_outputs import Attempt
 from services.payments.port import Retry
@@ -27,6 +28,7 @@ _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS requests (
         reference TEXT PRIMARY KEY, intent_id TEXT NOT NULL, amount INTEGER NOT NULL, text TEXT NOT NULL,
         expires_at INTEGER NOT NULL, got INTEGER NOT NULL DEFAULT 0, settled_at INTEGER, place INTEGER UNIQUE)""",
+    "CREATE TABLE IF NOT EXISTS terms (reference TEXT PRIMARY KEY, terms TEXT NOT NULL)",
     """CREATE TABLE IF NOT EXISTS tokens (
         digest TEXT PRIMARY KEY, reference TEXT NOT NULL, mint TEXT NOT NULL, amount INTEGER NOT NULL,
         state TEXT NOT NULL CHECK (state IN ('begun', 'taken', 'refused')), reason TEXT, box BLOB NOT NULL)""",
@@ -94,8 +96,11 @@ class Book:
 
     # Requests
 
-    def ask(self, asked: Asked) -> Asked:
-        """Keep a new request; gives the one that is there under its reference."""
+    def ask(self, asked: Asked, terms: EcashTerms | None = None) -> Asked:
+        """Keep a new request, and before it what its tokens have to be; gives the one that is there under its name."""
+        if terms is not None:
+            kept = terms.model_dump_json()
+            self._run("INSERT OR IGNORE INTO terms (reference, terms) VALUES (?, ?)", asked.reference, kept)
         values = (asked.reference, asked.intent_id, asked.amount, asked.text, asked.expires_at)
         self._run(
             "INSERT OR IGNORE INTO requests (reference, intent_id, amount, text, expires_at) VALUES (?, ?, ?, ?, ?)",
@@ -106,6 +111,11 @@ class Book:
     def asked(self, reference: str) -> Asked | None:
         """The request of a reference."""
         return next((Asked(*row) for row in self._run(_ASKED + "WHERE reference = ?", reference)), None)
+
+    def terms(self, reference: str) -> EcashTerms:
+        """What tokens for a request have to be; nothing but of the wallet's mints where that was not said."""
+        rows = self._run("SELECT terms FROM terms WHERE reference = ?", reference)
+        return next((EcashTerms.model_validate_json(row[0]) for row in rows), EcashTerms())
 
     def paid_after(self, place: int, limit: int) -> list[Asked]:
         """Requests that money came for after a place, in that order."""

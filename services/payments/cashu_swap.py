@@ -20,7 +20,8 @@ from schemas.cashu.blinding import is_proven_to_another
 from schemas.cashu.faults import TokenFault, TokenRefused
 from schemas.cashu.keysets import Keyset, KeysetRefused, expand, fee_of, make_up
 from schemas.cashu.locks import open_lock, read_lock
-from schemas.cashu.tokens import SAT, Proof, Token, digest_of
+from schemas.cashu.tokens import SAT, Proof, Token, digest_of, mint_name
+from schemas.ecash import EcashTerms
 from services.payments.asking import left_s, monotonic_s
 from services.payments.cashu_book import Asked, Book, Handed
 from services.payments.cashu_mint import OTHER_KEYSET, PENDING, SPENT, Mint, MintRefused, Signed
@@ -76,12 +77,13 @@ class Swaps:
             raise TokenRefused(TokenFault.UNKNOWN_REQUEST)
         if asked.got >= asked.amount:
             raise TokenRefused(TokenFault.ALREADY_PAID)
-        mint = self._mints.get(token.mint)
-        if mint is None:  # before any contact: whoever names a mint chooses whom we would call
+        terms, mint = self._book.terms(reference), self._mints.get(token.mint)
+        if mint is None or not names_mint(terms, token.mint):
+            # before any contact: whoever names a mint chooses whom we would call
             raise TokenRefused(TokenFault.FOREIGN_MINT)
         if token.unit != SAT:
             raise TokenRefused(TokenFault.WRONG_UNIT)
-        opened = [self._opened(proof, asked) for proof in token.proofs]
+        opened = [self._opened(proof, asked, terms) for proof in token.proofs]
         keysets = await mint.keysets(timeout_s=left_s(deadline_s, WHOM))
         proofs = [replace(proof, keyset=expand(proof.keyset, keysets)) for proof in opened]
         for proof in proofs:
@@ -93,10 +95,12 @@ class Swaps:
         self._book.begin(handed, ys, first, sum_in=token.amount, cap=self._cap)
         return handed
 
-    def _opened(self, proof: Proof, asked: Asked) -> Proof:
-        """A proof as its mint lets us spend it: not locked, or locked to us for long enough (F9)."""
+    def _opened(self, proof: Proof, asked: Asked, terms: EcashTerms) -> Proof:
+        """A proof as its mint lets us spend it: locked to us for long enough (F9), or not where no list asks for it."""
         lock = read_lock(proof.secret)
         if lock is None:
+            if terms.lock_key is not None:
+                raise TokenRefused(TokenFault.NOT_LOCKED)
             return replace(proof, witness=None)
         if self._key.public_key not in lock.keys or lock.needed > 1 or lock.signs_all:
             raise TokenRefused(TokenFault.FOREIGN_LOCK)
@@ -168,6 +172,11 @@ class Swaps:
             return False
         self._book.take(token, proofs, int(self._clock()))
         return True
+
+
+def names_mint(terms: EcashTerms, mint: str) -> bool:
+    """Whether the shop's mint list has a mint, however its address is written; without a list, any of the wallet's."""
+    return terms.mints is None or mint in map(mint_name, terms.mints)
 
 
 def _hold(proof: Proof, keyset: Keyset) -> None:

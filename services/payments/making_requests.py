@@ -76,7 +76,7 @@ class RequestMaker:
                     await self._failed(entry, type(error).__name__.lower())
                 return
             except Unauthorized as error:
-                self._judge(entry, is_well=False)
+                self._judge(entry, is_well=False, why=str(error))
                 log.error("back-end refuses our credentials", merchant=entry.merchant, error=str(error))
             except BackendError as error:
                 self._judge(entry, is_well=False)
@@ -92,10 +92,14 @@ class RequestMaker:
             entry.is_spare = self._ways.takes_spare(entry.merchant) if is_left else False in entry.refused_by
         return self._ways.of(entry.merchant, entry.is_spare)
 
-    def _judge(self, entry: Open, *, is_well: bool) -> None:
+    def _judge(self, entry: Open, *, is_well: bool, why: str = "") -> None:
         """How a call went, for the wallet; a spare one is asked for ever."""
-        if not entry.is_spare:
-            (self._ways.worked if is_well else self._ways.failed)(entry.merchant)
+        if entry.is_spare:
+            return
+        if is_well:
+            self._ways.worked(entry.merchant)
+        else:
+            self._ways.failed(entry.merchant, why)
 
     def _turns_elsewhere(self, entry: Open) -> bool:
         """Ask the other wallet for what this one refuses for good; False where both have, or there is no other."""

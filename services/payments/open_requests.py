@@ -106,6 +106,7 @@ class Open:
             description_hash=self._description_hash(backend),
             preimage=self._preimage(preimage_secret) if backend.capabilities.preset_preimage else None,
             fiat=self.wanted.fiat if isinstance(self.wanted, PaymentWanted) else None,
+            ecash=self.wanted.ecash if isinstance(self.wanted, PaymentWanted) else None,
         )
 
     def _preimage(self, secret: bytes) -> Preimage:

@@ -2,9 +2,8 @@
 
 One small contract; deciding what a payment means is the pure domain's work, not a back-end's.
 Amounts are integer msat, times unix seconds, and every call has a deadline (`timeout_s`).
-How a back-end differs is told by `Capabilities`, never by its class.
-The source of each call's rules: intent, look up, act, record; a time-out is unknown, never failed;
-only a look-up proves payment.
+How a back-end differs is told by `Capabilities`, never by its class. The source of each call's rules:
+intent, look up, act, record; a time-out is unknown, never failed; only a look-up proves payment.
 
 Errors:
     BackendError
@@ -25,6 +24,7 @@ from typing import Final, Never, NewType, Protocol
 
 from schemas.bolt11 import Network
 from schemas.currencies import FiatTotal
+from schemas.ecash import EcashTerms
 from schemas.payments import BackendState, Method
 
 Reference = NewType("Reference", str)
@@ -75,8 +75,8 @@ class Preimage:
 class Intent:
     """What is to be asked for, recorded before any back-end hears of it.
 
-    `memo` is shown to the payer unless `description_hash` (64 hex digits) stands for it.
-    `preimage` is given only to a back-end with `preset_preimage`; see `preimage_for`.
+    `memo` is shown to the payer unless `description_hash` (64 hex digits) stands for it. `preimage` is given only to a
+    back-end with `preset_preimage`; see `preimage_for`. `ecash` is what the shop's mint list asks of ecash.
     `fiat` is what to ask for in the currency of the shop's prices; None where those are in bitcoin or in several.
     """
 
@@ -89,6 +89,7 @@ class Intent:
     description_hash: str | None = None
     preimage: Preimage | None = None
     fiat: FiatTotal | None = None
+    ecash: EcashTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,8 +297,7 @@ class PaymentBackend(Protocol):
     async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
         """Give what was paid, in part too, or taken back after the cursor, oldest first, in a bounded portion.
 
-        Nothing between two cursors is ever left out; repeats are allowed.
-        The end is reached when a scan gives nothing.
+        Nothing between two cursors is ever left out; repeats are allowed. A scan that gives nothing is at the end.
         """
         ...
 

@@ -84,7 +84,7 @@ class PaymentsRole:
             self._ways, self._heed, lambda merchant: merchant in self._frozen, self._say_reversed
         )
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._tokens = TokenTaker(backend_of, open_token, self._say_of, self._may_act, self._fail)
+        self._tokens = TokenTaker(self._wallet_of, open_token, self._say_of, self._may_act, self._fail)
 
     async def begin(self, partition: int) -> int | None:
         """A partition is ours; nothing is done for it until it has been read to its end."""
@@ -294,6 +294,11 @@ class PaymentsRole:
     def _may_act(self, entry: Open | Owed) -> bool:
         """Whether its partition was read to its end, and its merchant's effects do not wait."""
         return entry.partition in self._live and entry.merchant not in self._frozen
+
+    def _wallet_of(self, owed: Owed) -> PaymentBackend:
+        """The wallet that holds a token's request: the spare one where it was made there."""
+        entry = self._open.get(owed.event.intent_id)
+        return self._ways.of(owed.merchant, entry is not None and entry.is_spare)
 
     def _now_s(self, partition: int) -> float:
         """Now, by whichever is behind: our clock, or the journal's. A clock that is ahead must not end a watch."""

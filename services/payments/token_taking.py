@@ -63,14 +63,15 @@ class TokenTaker:
 
     def __init__(
         self,
-        backend_of: Callable[[str], PaymentBackend],
+        backend_of: Callable[[Owed], PaymentBackend],
         open_token: OpenToken,
         say: Say,
         may_act: Callable[[Owed], bool],
         fail: Callable[[BaseException], None],
     ) -> None:
-        """`may_act` says whether a token's partition was read to its end and its merchant's effects do not wait;
-        `fail` stops the role for what is no back-end's fault."""
+        """`backend_of` gives the wallet that holds a token's request; `may_act` says whether a token's partition was
+        read to its end and its merchant's effects do not wait; `fail` stops the role for what is no back-end's fault.
+        """
         self._backend_of, self._open_token, self._say = backend_of, open_token, say
         self._may_act, self._fail = may_act, fail
         self._owed: dict[str, Owed] = {}
@@ -122,7 +123,7 @@ class TokenTaker:
         while True:
             tries += 1
             try:
-                backend = self._backend_of(owed.merchant)
+                backend = self._backend_of(owed)
                 token = self._opened(owed)
                 if not isinstance(backend, TakesTokens):
                     raise TokenRefused(TokenFault.NOT_TAKEN)

@@ -110,15 +110,16 @@ class Wallets:
         spare_kind_of: Callable[[str], str | None] = lambda _: None,
         token_of: Callable[[str, str], str] = lambda _name, _kind: "",
         door: str | None = None,
+        profile_of: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         """`kind_of` gives a merchant's kind, None for one that is not known yet; `notify` shows the operator
         a sentence as long as a wallet is missing; `spare_kind_of` is None for a merchant without a spare wallet.
 
         Without `simulated` nobody asks for play money; `token_of` is `hook_token` for a wallet's place and its kind;
-        `door` is where buyers may post ecash."""
+        `door` is where buyers may post ecash, and `profile_of` whom they may send it to (an nprofile)."""
         self._spare_kind_of = spare_kind_of
         self._kind_of, self._store, self._simulated, self._notify = kind_of, store, simulated, notify
-        self._token_of, self._door = token_of, door
+        self._token_of, self._door, self._profile_of = token_of, door, profile_of
         self._made: dict[str, tuple[tuple[str | None, int], PaymentBackend]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -168,7 +169,8 @@ class Wallets:
         try:
             post_to = None if self._door is None else f"{self._door.rstrip('/')}/ecash/{merchant}"
             book, token = self._store.book(name), self._token_of(name, kind)
-            return open_wallet(credential, book, token, seed=self._store.seed(name), post_to=post_to)
+            seed, nostr_to = self._store.seed(name), self._profile_of(merchant)
+            return open_wallet(credential, book, token, seed=seed, post_to=post_to, nostr_to=nostr_to)
         except (Rejected, Unauthorized, BadCertificate) as error:
             return NoWallet(str(error))
 
@@ -180,12 +182,19 @@ class Wallets:
 
 
 def open_wallet(
-    credential: Credential, book: Path, token: str = "", *, seed: bytes | None = None, post_to: str | None = None
+    credential: Credential,
+    book: Path,
+    token: str = "",
+    *,
+    seed: bytes | None = None,
+    post_to: str | None = None,
+    nostr_to: str | None = None,
 ) -> OpenWallet:
     """The back-end that a credential opens, to be closed by whoever opens it; `book` is used where one is kept.
 
     `token` stands in the address where its vendor calls (`hook_token`).
-    For ecash, `seed` is the merchant's own (`WalletStore.seed`), and `post_to` where it may be posted.
+    For ecash, `seed` is the merchant's own (`WalletStore.seed`), `post_to` where it may be posted, and `nostr_to` whom
+    it may be sent to.
 
     Raises `BackendError` or `BadCertificate` for a credential that opens nothing.
     """
@@ -231,7 +240,8 @@ def open_wallet(
         case CashuCredential():
             assert seed is not None, "ecash is opened with the merchant's seed"
             mints, kept = [Mint(url) for url in credential.mints], EcashBook(ecash_book(book), seed)
-            return EcashWallet(mints, kept, seed, cap_sats=credential.cap_sats, post_to=post_to)
+            cap_sats = credential.cap_sats
+            return EcashWallet(mints, kept, seed, cap_sats=cap_sats, post_to=post_to, nostr_to=nostr_to)
         case ManualCredential():
             return ByHand(credential.instructions.get_secret_value(), book, network)
         case _:

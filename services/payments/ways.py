@@ -58,7 +58,7 @@ class Ways:
         """`spare_of` gives None for a merchant without one; `notify` shows the operator a sentence while it is true."""
         self._backend_of, self._spare_of, self._clock_s, self._notify = backend_of, spare_of, clock_s, notify
         self._breakers: dict[str, Breaker] = {}
-        self._shut: dict[str, None] = {}
+        self._shut: dict[str, str] = {}
 
     def of(self, merchant: str, is_spare: bool = False) -> PaymentBackend:
         """One of the merchant's; the wallet where the spare one was taken away since."""
@@ -74,12 +74,12 @@ class Ways:
         breaker = self._breakers.get(merchant)
         return breaker is not None and self.has_spare(merchant) and not breaker.admits(self._clock_s())
 
-    def failed(self, merchant: str) -> None:
-        """A call of the wallet came to nothing, or nobody knows to what."""
+    def failed(self, merchant: str, why: str = "") -> None:
+        """A call of the wallet came to nothing, or nobody knows to what; `why` is for the operator."""
         breaker = self._breakers.setdefault(merchant, Breaker())
         breaker.failed(self._clock_s())
         if breaker.failures >= FAILURES_MAX and merchant not in self._shut:
-            self._shut[merchant] = None
+            self._shut[merchant] = why
             self._tell()
 
     def worked(self, merchant: str) -> None:
@@ -91,5 +91,5 @@ class Ways:
             self._tell()
 
     def _tell(self) -> None:
-        names = ", ".join(f"{merchant[:8]}…" for merchant in self._shut)
+        names = ", ".join(f"{merchant[:8]}…" + (f" ({why})" if why else "") for merchant, why in self._shut.items())
         self._notify(f"wallets that do not answer: {names}" if names else "")

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from schemas.ciphers import CipherRefused
+from schemas.nostr.nip19 import Profile, encode_nprofile
 from schemas.values import SealedDetails
 from services.brake import Brake
 from services.payments.credentials import WalletStore
@@ -20,6 +21,11 @@ from streams.hints import hear_hints
 from streams.merchants import MerchantTable
 from streams.sinks import Sinks
 from streams.stretch import journal_stretch
+
+PROFILE_RELAYS_MAX = 3
+"""Relays that a payer's wallet is told of: as many as an inbox list has."""
+PROFILE_RELAY_CHARS_MAX = 255
+"""What an nprofile can hold of one (NIP-19)."""
 
 
 async def run(stage: Stage) -> None:
@@ -57,7 +63,14 @@ async def run(stage: Stage) -> None:
 
     store, door = WalletStore.of(stage.home), stage.settings.service_url or None
     token_of = partial(hook_token, stage.secret(HOOKS))
-    wallets = Wallets(kind_of, store, simulated, partial(notify, "missing"), spare_kind_of, token_of, door)
+
+    def profile_of(merchant: str) -> str | None:
+        row = table.get(merchant)
+        relays = (row.relays if row else ()) or stage.settings.relay_list
+        short = [relay for relay in relays if relay.isascii() and len(relay) <= PROFILE_RELAY_CHARS_MAX]
+        return encode_nprofile(Profile(merchant, tuple(short[:PROFILE_RELAYS_MAX]))) if short else None
+
+    wallets = Wallets(kind_of, store, simulated, partial(notify, "missing"), spare_kind_of, token_of, door, profile_of)
     role = PaymentsRole(
         wallets.backend_of,
         stage.secret("preimage"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from schemas.cashu.faults import TokenFault
-from schemas.ecash import HandInToken, RecordTokenRefusal, TokenHandedIn, TokenRefused
+from schemas.ecash import HandInToken, RecordTokenRefusal, SealedToken, TokenHandedIn, TokenRefused, intent_start
 from schemas.orders import OrderStatus
-from schemas.payments import PaymentAxis
+from schemas.payments import PaymentAxis, intent_id
 from schemas.replies import TextReply
 from schemas.texts.phrases import Phrase
 from streams.domain.decision import Decision
@@ -23,21 +25,36 @@ def hand_in(decision: Decision, command: HandInToken) -> None:
         if command.token_id not in shop.calls:
             _refuse(decision, None, command.intent_id, command.token_id, TokenFault.UNKNOWN_REQUEST)
         return
-    if handed(command.token_id) in order.moves or refused(command.token_id) in order.moves:
-        return
-    reason: TokenFault | None = None
-    if order.status in BOUGHT or order.payment is PaymentAxis.PAID:
-        reason = TokenFault.ALREADY_PAID
-    elif order.status is not OrderStatus.PENDING or order.intent_id != command.intent_id or shop.is_frozen:
-        reason = TokenFault.NOT_PAYABLE
-    elif sum(move.startswith(handed("")) for move in order.moves) >= HANDED_MAX:
-        reason = TokenFault.TOO_MANY_TOKENS
-    if reason is not None:
-        _refuse(decision, order, command.intent_id, command.token_id, reason)
-        return
-    decision.emit(
-        TokenHandedIn(order=order.key, intent_id=command.intent_id, token_id=command.token_id, sealed=command.sealed)
+    token = SealedToken(token_id=command.token_id, sealed=command.sealed)
+    if fresh(order, (token,)):
+        _take(decision, order, command.intent_id, token)
+
+
+def hand_in_shown(decision: Decision, order: Order, tokens: Iterable[SealedToken], rumor_id: str) -> None:
+    """Tokens of a message go the way of those that were posted; nobody waits at a door, so a refusal is always told."""
+    for token in fresh(order, tokens):
+        intent = _intent_of(decision.shop, order, token)
+        _take(decision, order, intent, token, rumor_id)
+
+
+def fresh(order: Order, tokens: Iterable[SealedToken]) -> tuple[SealedToken, ...]:
+    """Those that the order has not taken or refused before."""
+    return tuple(
+        one for one in tokens if handed(one.token_id) not in order.moves and refused(one.token_id) not in order.moves
     )
+
+
+def order_for(shop: Shop, buyer: str, tokens: Iterable[SealedToken]) -> Order | None:
+    """The order that tokens without one are for: their request's, whoever sends them, as at the door.
+
+    Without a request, the buyer's one order that is asked for ecash; of several nobody can tell.
+    """
+    for token in tokens:
+        if token.request_id is not None:
+            return order_of(shop, _asked_as(shop, token.request_id))
+    pending = (shop.orders[ref] for ref in shop.open_of.get(buyer, ()) if ref in shop.orders)
+    waiting = [one for one in pending if one.status is OrderStatus.PENDING and (one.intent_id or "") in shop.requests]
+    return waiting[0] if len(waiting) == 1 else None
 
 
 def record_refusal(decision: Decision, command: RecordTokenRefusal) -> None:
@@ -63,11 +80,55 @@ def refused(token_id: str) -> str:
     return move_cause("payment", "refused", token_id[:32])
 
 
-def _refuse(decision: Decision, order: Order | None, intent_id: str, token_id: str, reason: TokenFault) -> None:
-    key = None if order is None else order.key
-    decision.emit(TokenRefused(order=key, intent_id=intent_id, token_id=token_id, reason=reason))
-    if order is None or order.status is not OrderStatus.PENDING:
+def _asked_as(shop: Shop, request_id: str) -> str:
+    """The intent of the request that a payer knows by this reference; empty for one that nobody knows."""
+    start = intent_start(request_id)
+    return next((name for name in shop.requests if name.startswith(start)), "")
+
+
+def _intent_of(shop: Shop, order: Order, token: SealedToken) -> str:
+    """The request of the order that a token is for: the one it names, else the live one."""
+    named = _asked_as(shop, token.request_id) if token.request_id else ""
+    if named and shop.requests[named] == order.key.ref:
+        return named
+    return order.intent_id or intent_id(order.key, order.revision)
+
+
+def _take(decision: Decision, order: Order, intent: str, token: SealedToken, rumor_id: str | None = None) -> None:
+    """Hand one on, or refuse it. An order's tokens in one message count as they come."""
+    before = sum(move.startswith(handed("")) for move in order.moves)
+    before += sum(isinstance(event, TokenHandedIn) for event in decision.events)
+    reason = token.fault
+    if order.status in BOUGHT or order.payment is PaymentAxis.PAID:
+        reason = TokenFault.ALREADY_PAID
+    elif order.status is not OrderStatus.PENDING or order.intent_id != intent or decision.shop.is_frozen:
+        reason = TokenFault.NOT_PAYABLE
+    elif before >= HANDED_MAX:
+        reason = TokenFault.TOO_MANY_TOKENS
+    if reason is not None or token.sealed is None:
+        reason = reason or TokenFault.NOT_TAKEN
+        _refuse(decision, order, intent, token.token_id, reason, rumor_id)
         return
-    text = decision.voice(order.key).say(Phrase.TOKEN_REFUSED, reason=reason.value)
+    decision.emit(
+        TokenHandedIn(
+            order=order.key, intent_id=intent, token_id=token.token_id, sealed=token.sealed, rumor_id=rumor_id
+        )
+    )
+
+
+def _refuse(
+    decision: Decision,
+    order: Order | None,
+    intent: str,
+    token_id: str,
+    reason: TokenFault,
+    rumor_id: str | None = None,
+) -> None:
+    key = None if order is None else order.key
+    decision.emit(TokenRefused(order=key, intent_id=intent, token_id=token_id, reason=reason, rumor_id=rumor_id))
+    if order is None or (rumor_id is None and order.status is not OrderStatus.PENDING):
+        return
+    phrase = Phrase.TOKEN_REFUSED if order.status is OrderStatus.PENDING else Phrase.TOKEN_LEFT
+    text = decision.voice(order.key).say(phrase, reason=reason.value)
     reply = TextReply(about=f"token {token_id[:16]}", text=text)
     decision.tell(order.key, order.dialect, order.answers, reply)

@@ -132,8 +132,10 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             fold_orders.hear(shop, event.order.buyer, at_ms)
             fold_money.note_announced(shop, event)
         case TokenHandedIn():
+            _hear_money(shop, event, at_ms)
             fold_money.hand_in(shop, event)
         case TokenRefused():
+            _hear_money(shop, event, at_ms)
             fold_money.refuse_token(shop, event)
         case PaymentPartReceived():
             fold_money.receive_part(shop, event)
@@ -282,3 +284,10 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             fold_orders.thaw(shop, event)
         case _:
             assert_never(event)
+
+
+def _hear_money(shop: Shop, event: TokenHandedIn | TokenRefused, at_ms: int) -> None:
+    """A token that came in a message counts as one of the order's buyer."""
+    if event.rumor_id is not None and event.order is not None:
+        fold_orders.hear(shop, event.order.buyer, at_ms)
+        fold_inbox.take_money(shop, event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas import limits
+from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.inbox import AnswerPromised, AnswerRefused, MessageDeleted, MessageReceived
 from schemas.orders import OrderPlaced
 from schemas.values import Actor
@@ -15,6 +16,12 @@ def receive(shop: Shop, event: MessageReceived) -> None:
         shop.strangers += 1
     word = Word(event.author, event.buyer, order=event.order, is_here=True, is_direct=event.is_direct)
     _remember(shop, event.rumor_id, word)
+
+
+def take_money(shop: Shop, event: TokenHandedIn | TokenRefused) -> None:
+    """A message that showed ecash is here."""
+    if event.rumor_id is not None and event.order is not None:
+        _remember(shop, event.rumor_id, Word(Actor.BUYER, event.order.buyer, order=event.order, is_here=True))
 
 
 def settle(shop: Shop, event: AnswerPromised | AnswerRefused) -> None:

@@ -14,14 +14,21 @@ from schemas.inbox import (
 )
 from schemas.orders import OrderPlaced, PlaceOrder
 from schemas.values import Actor, OrderKey, Origin
-from streams.domain import buyers
+from streams.domain import buyers, ecash
 from streams.domain.decision import Decision
 
 
 def receive(decision: Decision, command: ReceiveMessage) -> None:
-    """A message stands in its buyer's thread; the same rumor again says nothing new, whoever wraps it."""
+    """A message stands in its buyer's thread; the same rumor again says nothing new, whoever wraps it.
+
+    One that is nothing but ecash for an order is money, and goes to who swaps it; without an order it is a letter.
+    """
     known = decision.shop.words.get(command.rumor_id)
     if known is not None and known.is_here:
+        return
+    if command.tokens and (asked := ecash.order_for(decision.shop, command.buyer, command.tokens)) is not None:
+        if ecash.fresh(asked, command.tokens) and not buyers.silenced(decision, command.buyer):
+            ecash.hand_in_shown(decision, asked, command.tokens, command.rumor_id)
         return
     order = _order_of(decision, command.order_refs)
     if command.author is Actor.BUYER and buyers.unheard(decision, command.buyer, about_order=order is not None):

@@ -26,7 +26,7 @@ from schemas.replies import WireStatus
 from schemas.stock import StockCommitted, StockHeld, StockLine, StockReleased, StockSet
 from schemas.texts.phrases import Phrase
 from schemas.values import Actor, OrderKey, Refusal, Waiting
-from streams.domain import addresses, buyers, handing, owing, parking, wording
+from streams.domain import addresses, buyers, handing, owing, parking, payment_choice, wording
 from streams.domain.decision import Decision
 from streams.domain.money import fiat_total
 from streams.domain.pricing import quote
@@ -192,6 +192,7 @@ def accept(decision: Decision, order: Order, quoted: Quote) -> None:
             memo=order_memo(order.key.ref),
             description_hash=addresses.description_hash(decision.shop, order.key),
             fiat=fiat_total(quoted.charges, quoted.total_msat, quoted.total_msat),
+            ecash=payment_choice.ecash_terms(decision.shop),
         )
     )
 

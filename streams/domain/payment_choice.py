@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from schemas import limits
+from schemas.cashu.tokens import SAT
 from schemas.catalogue import Withdrawn
+from schemas.ecash import EcashTerms
 from schemas.market.handlers import SHOPPING_KINDS
 from schemas.nostr.kinds import Kind
 from schemas.preferences import (
@@ -63,6 +65,15 @@ def mints_of(merchant: str, preferences: Mapping[str, Preference]) -> MintList |
     """The merchant's mints, if a list was seen."""
     found = preferences.get(f"{int(Kind.NUTZAP_INFO)}:{merchant}:")
     return found if isinstance(found, MintList) else None
+
+
+def ecash_terms(shop: Shop) -> EcashTerms | None:
+    """What the merchant's mint list asks of ecash; None without one (PAY-11)."""
+    listed = mints_of(shop.merchant, shop.preferences)
+    if listed is None:
+        return None
+    of_sats = tuple(mint.url for mint in listed.mints if not mint.units or SAT in mint.units)
+    return EcashTerms(mints=of_sats if listed.mints else None, lock_key=listed.lock_key)
 
 
 def record(decision: Decision, command: RecordPreference) -> None:

@@ -22,7 +22,7 @@ from schemas.payments import (
 from schemas.preferences import PaymentFlow
 from schemas.replies import PaymentOption, PaymentRequestReply
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
-from streams.domain import addresses, assigning, buyers, orders, parking, payment_choice, wording
+from streams.domain import addresses, assigning, buyers, ecash, orders, parking, payment_choice, wording
 from streams.domain.decision import Decision
 from streams.domain.money import fiat_total
 from streams.domain.shop import Order, move_cause
@@ -80,19 +80,30 @@ def report(decision: Decision, command: ReportPayment) -> None:
     if order is None:
         parking.park(decision, command.order, command)
         return
-    if order.payment not in (PaymentAxis.REQUESTED, PaymentAxis.REPORTED, PaymentAxis.PARTIAL):
-        return
-    if move_cause("payment", "reported", command.rumor_id) in order.moves:
-        return
     is_reused = proves_another(decision, order, command.preimage_hashes)
-    if not is_reused and order.payment is PaymentAxis.REPORTED:
+    tokens = ecash.fresh(order, command.tokens)
+    is_heard = len(tokens) < len(command.tokens)
+    is_news = not is_heard and _is_news(order, command, is_reused=is_reused)
+    if not (is_news or tokens) or buyers.silenced(decision, order.key.buyer):
         return
-    if buyers.silenced(decision, order.key.buyer):
-        return
-    if is_reused:
+    if is_news and is_reused:
         detail = "the preimage is that of another order's invoice"
         decision.refuse(order.key, Actor.BUYER, "proof_reuse", detail, command.rumor_id)
-        return
+    elif is_news:
+        _note_report(decision, order, command)
+    ecash.hand_in_shown(decision, order, tokens, command.rumor_id)
+
+
+def _is_news(order: Order, command: ReportPayment, *, is_reused: bool) -> bool:
+    """Whether the claim is one that was not heard, of an order that is asked for money."""
+    if order.payment not in (PaymentAxis.REQUESTED, PaymentAxis.REPORTED, PaymentAxis.PARTIAL):
+        return False
+    if move_cause("payment", "reported", command.rumor_id) in order.moves:
+        return False
+    return is_reused or order.payment is not PaymentAxis.REPORTED
+
+
+def _note_report(decision: Decision, order: Order, command: ReportPayment) -> None:
     shown = addresses.of_hashes(decision.shop, command.preimage_hashes)
     decision.emit(
         PaymentReported(
@@ -110,12 +121,19 @@ def report(decision: Decision, command: ReportPayment) -> None:
 
 
 def report_unnamed(decision: Decision, command: ReportUnnamedPayment) -> None:
-    """A receipt that names no order is for the one whose invoice it shows, where that is the same buyer's (T17-01)."""
+    """A receipt that names no order is for the one whose invoice it shows, where that is the same buyer's (T17-01).
+
+    Ecash is for the order that asked for it.
+    """
     for name in command.payment_hashes:
         order = decision.shop.orders.get(decision.shop.requests.get(name, ""))
         if order is not None and order.key.buyer == command.buyer:
             report(decision, command.receipt.model_copy(update={"order": order.key}))
             return
+    tokens = command.receipt.tokens
+    if tokens and (order := ecash.order_for(decision.shop, command.buyer, tokens)) is not None:
+        report(decision, command.receipt.model_copy(update={"order": order.key}))
+        return
     if not buyers.silenced(decision, command.buyer):
         detail = "a receipt that names no order, for no request of this buyer's"
         receipt = command.receipt
@@ -126,10 +144,16 @@ def announce(decision: Decision, command: AnnouncePayment) -> None:
     """The buyer says how they pay: taken where all of it goes to the merchant and is enough, else refused (PAY-03).
 
     It moves nothing. What is taken leads to a look-up, because the money may be there by now.
+    One that shows ecash has paid by it, if that is good: its mint and the wallet judge it instead.
     """
     order = decision.shop.order(command.order)
     if order is None:
         parking.park(decision, command.order, command)
+        return
+    if command.tokens:
+        tokens = ecash.fresh(order, command.tokens)
+        if tokens and not buyers.silenced(decision, order.key.buyer):
+            ecash.hand_in_shown(decision, order, tokens, command.rumor_id)
         return
     if order.status in PAID or order.status is OrderStatus.COMPLETED:
         return

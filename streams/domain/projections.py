@@ -223,9 +223,11 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
         case PaymentSeen():
             return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))
         case TokenHandedIn():
-            return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))
+            payment = payment_while_asked(row.payment, PaymentAxis.REPORTED)
+            return _with(row, stamp, payment=payment, token_refused="")
         case TokenRefused():
-            return _with(row, stamp, payment=payment_after_refusal(row.payment))
+            payment = payment_after_refusal(row.payment)
+            return _with(row, stamp, payment=payment, token_refused=event.reason.value)
         case PaymentPartReceived():
             payment = payment_after_part(row.payment, row.status, event.late)
             return _with(row, stamp, payment=payment, paid_msat=row.paid_msat + event.new_msat)

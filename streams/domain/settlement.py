@@ -28,7 +28,7 @@ from schemas.refunds import OwedFor
 from schemas.replies import TextReply
 from schemas.texts.phrases import Phrase
 from schemas.values import MSAT_PER_SAT, Actor
-from streams.domain import addresses, orders, owing, wording
+from streams.domain import addresses, orders, owing, payment_choice, wording
 from streams.domain.decision import Decision
 from streams.domain.money import fiat_total
 from streams.domain.shop import Order, Receipt, move_cause
@@ -204,6 +204,7 @@ def _want_rest(decision: Decision, order: Order, missing_msat: int) -> None:
             memo=f"{order_memo(order.key.ref)}, rest",
             description_hash=addresses.description_hash(decision.shop, order.key),
             fiat=fiat_total(order.quote.charges, missing_msat, order.quote.total_msat),
+            ecash=payment_choice.ecash_terms(decision.shop),
         )
     )
 

@@ -251,7 +251,10 @@ class Made:
 
 
 class CheapVault:
-    """`streams.reading.Vault`: the box is a digest, the same for the same details."""
+    """`streams.sealing.Vault`: the box is a digest, the same for the same details."""
 
     def seal(self, merchant: str, order_ref: str, rumor_id: str, details: PersonalDetails) -> SealedDetails | None:
         return SealedDetails(key_id=f"{order_ref}:{rumor_id[:16]}", box=digest(merchant, details.address, details.note))
+
+    def seal_token(self, merchant: str, intent_id: str, token_id: str, text: str) -> SealedDetails | None:
+        return SealedDetails(key_id=f"token-{intent_id[:32]}:{token_id[:16]}", box=digest(merchant, text))

@@ -42,6 +42,9 @@ class Keeper:
     def seal(self, merchant: str, order_ref: str, rumor_id: str, details: PersonalDetails) -> SealedDetails | None:
         return None
 
+    def seal_token(self, merchant: str, intent_id: str, token_id: str, text: str) -> SealedDetails | None:
+        return None
+
 
 def dated(seconds_from_now: int, replayed: bool = False) -> str:
     """An order whose rumor is dated so far from when it is received."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from schemas.cashu.faults import TokenFault, TokenRefused
 from schemas.cashu.requests import EcashRequest, RequestRefused, read_payload, read_request, write_request
+from schemas.nostr.nip19 import decode_nprofile
 from tests.schemas.cashu.test_tokens import ONE
 from tests.schemas.cashu.vectors import published
 
@@ -17,7 +19,7 @@ KEY = "02c3b5bb27e361457c92d93d78dd73d3d53732110b2cfe8b50fbc0abc615e9c331"
 
 
 def test_published_requests_are_read() -> None:
-    """Amounts, mints, where to post to, and whom to lock to; other transports are somebody else's."""
+    """Amounts, mints, where to post or write to, and whom to lock to; other transports are somebody else's."""
     basic, whole, posted, nostr, least, locked = (read_request(text) for text in PUBLISHED)
     assert (basic.id, basic.amount, basic.unit, basic.post_to) == ("b7a90176", 10, "sat", None)
     assert basic.mints == ("https://nofees.testnut.cashu.space",)
@@ -25,6 +27,7 @@ def test_published_requests_are_read() -> None:
     assert whole.post_to == "https://api.example.com/pay"
     assert whole.lock_key == "03baf0c3ac220366c2c397bf930579c4163435584f573b10910987c544c59e61f1"
     assert posted.post_to == "https://api.example.com/receive"
+    assert decode_nprofile(basic.nostr_to or "").relays[0].startswith("wss://")
     assert nostr.mints == ("https://mint1.example.com", "https://mint2.example.com")
     assert least == EcashRequest(id="7f4a2b39", unit="sat", mints=("https://mint.example.com",))
     assert locked.lock_key == KEY
@@ -33,7 +36,8 @@ def test_published_requests_are_read() -> None:
 def test_a_request_is_written_as_it_is_read_and_twice_the_same() -> None:
     """With everything, and with nothing but a unit."""
     whole = EcashRequest("i", 10_000, "sat", ("https://m.example",), "Two mugs ☕", "https://s.example/e", KEY, True)
-    for request in (whole, EcashRequest(unit="sat")):
+    private = replace(whole, nostr_to="nprofile1example")
+    for request in (whole, private, replace(private, post_to=None), EcashRequest(unit="sat")):
         assert read_request(write_request(request)) == request
         assert write_request(request) == write_request(request)
 

@@ -32,6 +32,15 @@ def test_the_examples_of_the_nip_are_read() -> None:
     assert profile.relays == ("wss://r.x.com", "wss://djbas.sadkb.com")
 
 
+def test_an_nprofile_is_written_as_it_is_read() -> None:
+    """The NIP's own, and one without relays; a relay that does not fit is refused."""
+    profile = nip19.decode_nprofile(NPROFILE)
+    assert nip19.encode_nprofile(profile) == NPROFILE
+    assert nip19.decode_nprofile(nip19.encode_nprofile(nip19.Profile(M))) == nip19.Profile(M)
+    with pytest.raises(Nip19Refused):
+        nip19.encode_nprofile(nip19.Profile(M, ("wss://" + "r" * 250,)))
+
+
 @pytest.mark.req("ID-10")
 def test_configuration_takes_keys_in_every_form_and_gives_hex() -> None:
     """Hex, npub, nprofile, nsec and naddr, with spaces around them or in capitals, mean the same."""

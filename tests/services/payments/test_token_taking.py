@@ -16,6 +16,7 @@ from schemas.ecash import RecordTokenRefusal, TokenHandedIn, TokenRefused
 from schemas.messages import Command
 from schemas.payments import (
     BackendState,
+    Method,
     ObservePayment,
     PaymentRequested,
     PaymentSettled,
@@ -28,9 +29,11 @@ from services.payments import token_taking
 from services.payments.cashu import EcashWallet
 from services.payments.cashu_book import Book
 from services.payments.cashu_mint import Mint
+from services.payments.port import Intent, reference
 from services.payments.role import PaymentsRole
 from services.payments.simulated import SimulatedWallet
 from services.payments.token_taking import no_tokens
+from services.payments.wallets import NoWallet
 from tests.services.payments.ecash_laws import SEED
 from tests.support.builders import MERCHANT, a_key
 from tests.support.scripted_mint import URL, MintFault, ScriptedMint
@@ -226,3 +229,27 @@ async def test_a_token_for_a_wallet_that_takes_none_is_refused(tmp_path: Path, m
     assert said[0].body.reason is TokenFault.NOT_TAKEN
     await role.close()
     simulated.close()
+
+
+async def test_a_token_for_a_request_of_the_spare_wallet_is_swapped_there(till: EcashTill, mint: ScriptedMint) -> None:
+    """The shop's own wallet may take no ecash at all; a request stays where it was made."""
+    role = PaymentsRole(NoWallet, b"\x01" * 32, till.hear, spare_of=lambda _: till.wallet, open_token=till.opened)
+    till.role = role
+    await till.start()
+    intent = Intent(INTENT, reference(INTENT), 21_000_000, "Order", int(time.time()) + 600, Method.CASHU)
+    made = await till.wallet.ensure(intent, timeout_s=5)
+    requested = PaymentRequested(
+        order=ORDER,
+        intent_id=INTENT,
+        medium="ecash",
+        text=made.text,
+        payment_hash=None,
+        amount_msat=21_000_000,
+        expires_at=made.expires_at,
+        is_spare=True,
+    )
+    await role.take(0, 1, a_record(1, MERCHANT, requested))
+    await role.caught_up(0)
+    await till.hand_in(mint.token(21_000))
+    await until(lambda: till.of(ObservePayment))
+    assert till.of(RecordTokenRefusal) == []

@@ -185,3 +185,14 @@ def test_a_wallet_that_is_left_alone_is_tried_by_one_call_at_a_time(tmp_path: Pa
     assert not ways.takes_spare(MERCHANT)
     assert told == [f"wallets that do not answer: {MERCHANT[:8]}…", ""]
     wallet.close()
+
+
+def test_the_operator_reads_why_a_wallet_cannot_be_used(tmp_path: Path) -> None:
+    """Where the wallet can say: of one that cannot keep to the shop's mint list, which of the two to change."""
+    told: list[str] = []
+    wallet = SimulatedWallet(tmp_path / "wallet.db")
+    ways = Ways(wallet.account, lambda _: None, lambda: 0.0, told.append)
+    for _ in range(FAILURES_MAX):
+        ways.failed(MERCHANT, "the list names none of its mints")
+    assert told == [f"wallets that do not answer: {MERCHANT[:8]}… (the list names none of its mints)"]
+    wallet.close()

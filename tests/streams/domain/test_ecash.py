@@ -6,14 +6,18 @@ import pytest
 
 from schemas.cashu.faults import TokenFault
 from schemas.catalogue import RecordListing
-from schemas.ecash import HandInToken, RecordTokenRefusal, TokenHandedIn, TokenRefused
+from schemas.ecash import EcashTerms, HandInToken, RecordTokenRefusal, TokenHandedIn, TokenRefused
 from schemas.freezes import FreezeMerchant
+from schemas.market.mints import read_mints
 from schemas.orders import OrderStatus
-from schemas.payments import PaymentAxis, PaymentSettled
+from schemas.payments import BackendState, PaymentAxis, PaymentSettled, PaymentWanted
+from schemas.preferences import RecordPreference
 from schemas.replies import ReplyPromised, TextReply
 from schemas.values import SealedDetails
 from streams.domain import ecash
-from tests.support.builders import a_listing, an_id, an_order
+from tests.streams.domain.test_projections import order_row
+from tests.support.builders import NOW_S, Tag, a_listing, an_event, an_id, an_order
+from tests.support.preferences import LOCK, MINT, takes_ecash
 from tests.support.steps import cancelled, paid, requested
 from tests.support.story import Story, given
 
@@ -32,6 +36,15 @@ def hands_in(name: str = "token", intent: str = REQUEST.intent_id) -> HandInToke
 
 def refuses(name: str = "token", reason: TokenFault = TokenFault.SPENT) -> RecordTokenRefusal:
     return RecordTokenRefusal(intent_id=REQUEST.intent_id, token_id=an_id(name), reason=reason)
+
+
+def mint_list(*tags: Tag, at: int = NOW_S) -> RecordPreference:
+    """A list of these mints without a key."""
+    return RecordPreference(preference=read_mints(an_event(10019, *tags, at=at)))
+
+
+def ecash_of(*mints: str) -> EcashTerms:
+    return EcashTerms(mints=mints)
 
 
 def payment_of(story: Story) -> PaymentAxis:
@@ -101,3 +114,40 @@ def test_every_reason_reaches_the_buyer_as_a_word(reason: TokenFault) -> None:
     reply = story.one(ReplyPromised).reply
     assert isinstance(reply, TextReply)
     assert reason.value in reply.text
+
+
+@pytest.mark.parametrize(
+    ("said", "terms"),
+    [
+        ((), None),
+        ((takes_ecash(),), EcashTerms(mints=(MINT,), lock_key=f"02{LOCK}")),
+        (
+            (takes_ecash("https://b.example", "https://a.example"),),
+            EcashTerms(mints=("https://b.example", "https://a.example"), lock_key=f"02{LOCK}"),
+        ),
+        (
+            (mint_list(("mint", MINT, "usd"), ("mint", "https://a.example", "usd", "sat")),),
+            ecash_of("https://a.example"),
+        ),
+        ((mint_list(("mint", MINT, "usd")),), ecash_of()),
+        ((mint_list(),), EcashTerms()),
+        ((takes_ecash(), mint_list(("mint", "https://a.example"), at=NOW_S + 1)), ecash_of("https://a.example")),
+    ],
+)
+def test_a_request_is_wanted_by_the_shops_mint_list(
+    said: tuple[RecordPreference, ...], terms: EcashTerms | None
+) -> None:
+    """Mints that it names for sats, in its order, and its key as a lock has it; the newest list counts."""
+    story = given(TEA, *said).when(an_order(("tea", 2)))
+    assert story.one(PaymentWanted).ecash == terms
+    asked_ = story.when(REQUEST).when(paid(5, state=BackendState.SETTLED))
+    assert asked_.one(PaymentWanted).ecash == terms
+
+
+@pytest.mark.req("PAY-11")
+def test_the_merchants_list_of_orders_says_why_ecash_was_not_taken() -> None:
+    """Until other ecash comes for the order: that of a mint which is not listed has to be spoken about."""
+    story = asked().when(hands_in()).when(refuses(reason=TokenFault.FOREIGN_MINT))
+    assert (order_row(story).token_refused, order_row(story).payment) == ("foreign_mint", PaymentAxis.REQUESTED)
+    story.when(hands_in("another"))
+    assert (order_row(story).token_refused, order_row(story).payment) == ("", PaymentAxis.REPORTED)

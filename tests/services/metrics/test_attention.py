@@ -1,0 +1,38 @@
+"""Which orders want a person, as the operator reads it from ClickHouse."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.cashu.faults import TokenFault
+from schemas.rows import OrderRow
+from services.metrics.store import Store
+from services.metrics.writer import MetricsWriter
+from tests.services.metrics.scenes import only, state_rows
+from tests.streams.domain.test_ecash import asked, hands_in, refuses
+from tests.support.steps import paid
+from tests.support.story import Story
+
+pytestmark = pytest.mark.real
+
+
+def attention(store: Store, writer: MetricsWriter, story: Story) -> str:
+    """Why the story's order wants a person; empty where it does not."""
+    writer.write_orders(only(OrderRow, state_rows(story.journal)))
+    ((why,),) = store.query("SELECT attention FROM orders_attention").rows
+    return str(why)
+
+
+@pytest.mark.req("PAY-11")
+def test_ecash_that_was_not_taken_wants_a_person_while_its_order_waits(store: Store, writer: MetricsWriter) -> None:
+    """Of a mint that is not listed, say; not while other ecash is swapped, and not once the order is paid."""
+    story = asked().when(hands_in())
+    assert attention(store, writer, story) == ""
+    story.when(refuses(reason=TokenFault.FOREIGN_MINT))
+    assert attention(store, writer, story) == "token_refused"
+    story.when(hands_in("another"))
+    assert attention(store, writer, story) == ""
+    story.when(refuses("another"))
+    assert attention(store, writer, story) == "token_refused"
+    story.when(paid(20))
+    assert attention(store, writer, story) == ""
