@@ -25,6 +25,7 @@ class Phrase(StrEnum):
     OWED = "owed"
     LATE = "late"
     TOKEN_REFUSED = "token_refused"  # noqa: S105 - a phrase, not a token
+    DELAYED = "delayed"
     SEEN = "seen"
     REVERSED = "reversed"
     WAIVED = "waived"
