@@ -1,6 +1,6 @@
 """Look-ups that no hint led to: when each request has its turn, and how many a wallet is asked for at once (P26).
 
-A request is looked up often at first, each minute until its end, then ever less often; what is to be found was mostly
+A request is looked up often at first, each minute until its end, then every ten minutes; what is to be found was mostly
 hinted at before. Each wallet has a turn of its own, so that neither a slow one nor a shop with ten thousand open
 requests keeps the others waiting.
 """
@@ -19,8 +19,9 @@ SWEEP_EVERY_S: Final = 15.0
 EARLY_S: Final = (5, 10, 20, 40)
 EVERY_S: Final = 60.0
 """After how many seconds a request is looked up, and how often from then on."""
-LATE_S: Final = (60, 600, 3_600)
-"""The same after its end, and as often again while it is watched."""
+LATE_S: Final = 60
+LATE_EVERY_S: Final = 600.0
+"""The same after its end, while it is watched."""
 LOOK_EVERY_S: Final = 0.5
 """One wallet is asked twice a second: less than two thirds of what LNbits allows to all that call it."""
 TURN_MAX: Final = int(SWEEP_EVERY_S / LOOK_EVERY_S)
@@ -43,9 +44,9 @@ def next_look_s(entry: Open) -> float:
         every_s = SWEEP_EVERY_S if entry.is_deaf else EVERY_S
         early = (entry.shown_s + after_s for after_s in EARLY_S if asked_s < entry.shown_s + after_s)
         return min(next(early, asked_s + every_s), ends_s)
-    late = (ends_s + after_s for after_s in LATE_S if asked_s < ends_s + after_s)
+    late_s = ends_s + LATE_S if asked_s < ends_s + LATE_S else asked_s + LATE_EVERY_S
     last_s = entry.watched_until_s + 1
-    return min(next(late, asked_s + LATE_S[-1]), last_s if asked_s < last_s else asked_s + LATE_S[1])
+    return min(late_s, last_s) if asked_s < last_s else late_s
 
 
 def by_wallet(due: Iterable[Open], now_s: Callable[[Open], float]) -> dict[Wallet, list[Open]]:

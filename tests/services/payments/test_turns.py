@@ -17,7 +17,7 @@ from services.payments import turns
 from services.payments.open_requests import LATE_WATCH_S, Open
 from services.payments.port import BackendError, BackendRef, Cursor, Hint, Observation, Rejected, Retry
 from services.payments.simulated import SimulatedAccount, SimulatedWallet
-from services.payments.turns import EVERY_S, TURN_MAX, Look, by_wallet, next_look_s, take_turn
+from services.payments.turns import EVERY_S, LATE_EVERY_S, TURN_MAX, Look, by_wallet, next_look_s, take_turn
 from tests.support.builders import MERCHANT as ANN
 from tests.support.builders import NOW_S, a_key
 from tests.support.builders import OTHER_MERCHANT as BOB
@@ -46,11 +46,11 @@ def moments(entry: Open, until_s: int) -> list[int]:
 
 
 @pytest.mark.case("P26")
-def test_a_request_is_looked_up_often_at_first_and_ever_less_often_later() -> None:
-    """Five seconds after it was shown, each minute, at its end, and until its watch is over."""
+def test_a_request_is_looked_up_often_at_first_and_seldom_once_it_is_over() -> None:
+    """Five seconds after it was shown, each minute, at its end, and until its watch is over and was answered."""
     early = [5, 10, 20, 40, *range(100, 900, int(EVERY_S)), 900]
     over = 900 + LATE_WATCH_S
-    late = [960, 1_500, over, over + 1]
+    late = [960, *range(1_560, over, int(LATE_EVERY_S)), over + 1]
     assert moments(shown(), over + 1) == early + late
     assert moments(shown(), over + 1_300)[-2:] == [over + 601, over + 1_201]
 
