@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas import (
+    absence,
     addresses,
     catalogue,
     ecash,
@@ -64,6 +65,7 @@ CommandBody = Annotated[
     | payments.ReportPayment
     | payments.ReportUnnamedPayment
     | payments.AnnouncePayment
+    | absence.RecordWalletAbsence
     | ecash.HandInToken
     | ecash.RecordTokenRefusal
     | addresses.AskInvoice
@@ -133,6 +135,8 @@ Event = Annotated[
     | payments.PaymentReversed
     | payments.PaymentImplied
     | payments.PaymentDropped
+    | absence.WalletMissed
+    | absence.WalletAnswered
     | ecash.TokenHandedIn
     | ecash.TokenRefused
     | addresses.InvoiceWanted

@@ -59,7 +59,8 @@ class ShopSettings(Value):
     one; its stock stays held that long (PAY-18).
     An order counts as paid with up to `short_accepted_sats` missing; one that was paid in part waits for the rest
     at least `rest_wait_s` from its first part on (PAY-19), and one whose money was seen on its way for it to be final
-    at least `final_wait_s` from then on (PAY-10).
+    at least `final_wait_s` from then on (PAY-10). One whose wallet does not answer near its end waits for it
+    `wallet_wait_s` more at most.
     Buyers are told things in their own `language` where an order names one, else in the shop's; `texts` are the
     shop's own in place of the built-in ones (C-36).
     With `nip15` stalls' orders and plain messages of kind 4 are read, and answered the same way (STL-07).
@@ -101,6 +102,7 @@ class ShopSettings(Value):
     short_accepted_sats: int = Field(default=0, ge=0)
     rest_wait_s: int = Field(default=900, ge=0)
     final_wait_s: int = Field(default=86_400, ge=0)
+    wallet_wait_s: int = Field(default=3_600, ge=0)
     language: Language = Language.ENGLISH
     texts: Texts = ()
     nip15: StallMessages = StallMessages.OFF

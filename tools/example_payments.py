@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from schemas.absence import RecordWalletAbsence, WalletAnswered, WalletMissed
 from schemas.addresses import (
     AddressAssigned,
     AddressClaimed,
@@ -103,6 +104,7 @@ PAYMENT_COMMANDS: tuple[CommandBody, ...] = (
     RecordPreference(preference=PREFERENCES[0]),
     HandInToken(intent_id=INTENT, token_id=TOKEN, sealed=SEALED_TOKEN),
     RecordTokenRefusal(intent_id=INTENT, token_id=TOKEN, reason=TokenFault.OVER_CAP),
+    RecordWalletAbsence(order=ORDER, intent_id=INTENT),
     AskInvoice(
         intent_id=CALL,
         address="shop@shop.example",
@@ -159,6 +161,8 @@ PAYMENT_EVENTS: tuple[Event, ...] = (
     ),
     TokenHandedIn(order=ORDER, intent_id=INTENT, token_id=TOKEN, sealed=SEALED_TOKEN),
     TokenRefused(order=ORDER, intent_id=INTENT, token_id=TOKEN, reason=TokenFault.SPENT),
+    WalletMissed(order=ORDER, intent_id=INTENT, deadline_ms=(AT_S + 4_560) * 1_000),
+    WalletAnswered(order=ORDER, intent_id=INTENT, deadline_ms=(AT_S + 960) * 1_000),
     AddressPaid(intent_id=CALL, gross_msat=21_000_000, settled_at=AT_S + 60),
     AddressReversed(intent_id=CALL, amount_msat=21_000_000),
     AddressClaimed(intent_id=CALL, order=ORDER, rumor_id=RUMOR),

@@ -52,6 +52,8 @@ SETTINGS: dict[str, str] = {
     "rest_wait_s": "An order that is paid in part waits for the rest at least so many seconds from its first part on.",
     "final_wait_s": "An order whose payment was seen and is not final yet, as on the chain, waits for it at least so "
     "many seconds from then on; its stock is held as long.",
+    "wallet_wait_s": "An order whose wallet does not answer near its end waits so many seconds more at most, until a "
+    "look-up is answered; its stock is held as long. 0: it ends at its deadline all the same.",
     "language": "What buyers are told things in where their order names no language: `en`, `de` or `es`.",
     "texts": "Texts of the shop's own in that language, in JSON by the [phrases](phrases.md) they stand for.",
     "nip15": "Whether stalls' orders and plain messages of kind 4 are read and answered: `off` or `on`.",

@@ -18,6 +18,7 @@ TEXTS: Mapping[P, str] = {
     P.LATE: "Your payment of {sats} sats came when this order did not wait for it; the shop will look into it.",
     P.TOKEN_REFUSED: "Your ecash was not taken ({reason}), so the order is not paid yet; please pay the request again.",
     P.TOKEN_LEFT: "Your ecash was not taken ({reason}): this order waits for no money.",
+    P.DELAYED: "The shop's wallet does not answer yet; your payment request follows as soon as it does.",
     P.SEEN: "Your payment is on its way; the order is confirmed once it is final.",
     P.REVERSED: "Your payment of {sats} sats was taken back again; the shop will look into it.",
     P.WAIVED: "Your order goes on all the same; nothing more is to be paid.",

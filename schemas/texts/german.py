@@ -21,6 +21,7 @@ TEXTS: Mapping[P, str] = {
     P.TOKEN_REFUSED: "Dein Ecash wurde nicht angenommen ({reason}), die Bestellung ist also noch nicht bezahlt; "
     "bitte bezahle die Anfrage noch einmal.",
     P.TOKEN_LEFT: "Dein Ecash wurde nicht angenommen ({reason}): Diese Bestellung wartet auf kein Geld.",
+    P.DELAYED: "Die Wallet des Shops antwortet noch nicht; deine Zahlungsanfrage folgt, sobald sie es tut.",
     P.SEEN: "Deine Zahlung ist unterwegs; sobald sie endgültig ist, wird die Bestellung bestätigt.",
     P.REVERSED: "Deine Zahlung von {sats} Sats wurde zurückgenommen; der Shop kümmert sich darum.",
     P.WAIVED: "Deine Bestellung geht trotzdem weiter; es ist nichts mehr zu zahlen.",

@@ -26,6 +26,7 @@ class Phrase(StrEnum):
     LATE = "late"
     TOKEN_REFUSED = "token_refused"  # noqa: S105 - a phrase, not a token
     TOKEN_LEFT = "token_left"  # noqa: S105 - a phrase, not a token
+    DELAYED = "delayed"
     SEEN = "seen"
     REVERSED = "reversed"
     WAIVED = "waived"

@@ -20,6 +20,7 @@ TEXTS: Mapping[P, str] = {
     P.TOKEN_REFUSED: "Tu ecash no fue aceptado ({reason}), así que el pedido aún no está pagado; "
     "por favor, paga la solicitud de nuevo.",
     P.TOKEN_LEFT: "Tu ecash no fue aceptado ({reason}): este pedido no espera dinero.",
+    P.DELAYED: "El monedero de la tienda aún no responde; tu solicitud de pago llegará en cuanto lo haga.",
     P.SEEN: "Tu pago está en camino; el pedido se confirma en cuanto sea definitivo.",
     P.REVERSED: "Tu pago de {sats} sats fue revertido; la tienda lo revisará.",
     P.WAIVED: "Tu pedido sigue adelante de todos modos; no hay nada más que pagar.",

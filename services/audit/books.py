@@ -42,6 +42,8 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "PaymentRequested": on_money.requested,
     "PaymentPartReceived": on_money.came_in_part,
     "PaymentSeen": on_money.seen,
+    "WalletMissed": on_money.missed,
+    "WalletAnswered": on_money.answered,
     "PaymentReversed": on_money.reversed_,
     "PaymentImplied": on_money.implied,
     "RefundOwed": on_money.owed,

@@ -86,6 +86,8 @@ class Order:
     asks_from_ms: int = 0
     """From when on its request is dead."""
     deadline_ms: int = 0
+    is_waited_for: bool = False
+    """Whether it waits beyond its end, because its wallet does not answer."""
     wanted_ms: int = 0
     told_in: int = 0
     ended_in: int = 0

@@ -25,6 +25,7 @@ def wanted(ledger: Ledger, fact: Fact) -> None:
     missing = order.missing_msat if part == 1 else -(-order.missing_msat // 1_000) * 1_000
     ledger.check("I5", order.asked_msat == missing, lambda: f"{order.name} misses {missing} msat, and other is wanted")
     order.intent, order.is_requested, order.is_asked, order.wanted_ms = intent, False, False, ledger.at_ms
+    order.is_waited_for = False
 
 
 def requested(ledger: Ledger, fact: Fact) -> None:
@@ -81,7 +82,7 @@ def came_in_part(ledger: Ledger, fact: Fact) -> None:
     short = ledger.short_msat.get(ledger.merchant, 0)
     fits = intent == order.intent and not order.is_paid and said == missing > short
     ledger.check("I5", fits, lambda: f"{order.name} misses {missing} msat, and the record says {said}")
-    order.deadline_ms = max(order.deadline_ms, fact["deadline_ms"] or 0)
+    order.deadline_ms, order.is_waited_for = max(order.deadline_ms, fact["deadline_ms"] or 0), False
     if fact["is_closed"]:
         order.intent, order.is_requested = "", False
 
@@ -91,7 +92,28 @@ def seen(ledger: Ledger, fact: Fact) -> None:
     order, intent = ledger.order_of(fact), fact["intent_id"]
     fits = intent == order.intent and order.is_requested and not order.is_paid
     ledger.check("I3", fits, lambda: f"money was seen on its way to {order.name}, which has no such request")
-    order.deadline_ms = max(order.deadline_ms, fact["deadline_ms"] or 0)
+    order.deadline_ms, order.is_waited_for = max(order.deadline_ms, fact["deadline_ms"] or 0), False
+
+
+def missed(ledger: Ledger, fact: Fact) -> None:
+    """The wallet of the live request does not answer: one that was shown is waited for longer, and once at a time."""
+    order, deadline_ms = ledger.order_of(fact), fact["deadline_ms"]
+    is_live = fact["intent_id"] == order.intent and order.is_requested == (deadline_ms is not None)
+    ledger.check("I3", is_live, lambda: f"the wallet of {order.name} is missed, and it has no such request")
+    if deadline_ms is None:
+        return
+    is_first = not order.is_waited_for and deadline_ms > order.deadline_ms
+    ledger.check("I14", is_first, lambda: f"{order.name} waits for its wallet, and did before")
+    order.is_waited_for, order.deadline_ms = True, deadline_ms
+
+
+def answered(ledger: Ledger, fact: Fact) -> None:
+    """It says that no money came: the order ends when it would have, and not before its request was dead."""
+    order, deadline_ms = ledger.order_of(fact), fact["deadline_ms"]
+    is_live = fact["intent_id"] == order.intent and order.is_requested
+    is_dead = order.is_waited_for and ledger.at_ms >= order.asks_from_ms
+    ledger.check("I3", is_live and is_dead, lambda: f"{order.name} was given up while its buyer could still pay")
+    order.is_waited_for, order.deadline_ms = False, max(deadline_ms, ledger.at_ms)
 
 
 def reversed_(ledger: Ledger, fact: Fact) -> None:

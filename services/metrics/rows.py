@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Final, NamedTuple, assert_never
 
+from schemas.absence import WalletAnswered, WalletMissed
 from schemas.addresses import (
     AddressAssigned,
     AddressClaimed,
@@ -228,8 +229,6 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
             return _choice(row, choice)
         case InvoiceWanted() | InvoiceMade() | RequestShown():
             return [row._replace(subject=short(event.intent_id), amount_msat=int64(event.amount_msat))]
-        case InvoiceRefused():
-            return [row._replace(subject=short(event.intent_id), reason=event.reason.value)]
         case AddressPaid():
             return [row._replace(subject=short(event.intent_id), amount_msat=int64(event.new_msat))]
         case AddressReversed() | AddressAssigned():
@@ -237,11 +236,11 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
         case AddressClosed():
             closed = row._replace(subject=short(event.intent_id), amount_msat=int64(event.amount_msat))
             return [closed._replace(reason=event.closing.value)]
-        case AddressClaimed() | TokenHandedIn():
-            return [row._replace(subject=short(event.intent_id))]
-        case AssignmentRefused() | TokenRefused():
+        case InvoiceRefused() | AssignmentRefused() | TokenRefused():
             return [row._replace(subject=short(event.intent_id), reason=event.reason.value)]
-        case PaymentDropped() | PaymentSeen():
+        case PaymentDropped() | PaymentSeen() | WalletMissed() | WalletAnswered():
+            return [row._replace(subject=short(event.intent_id))]
+        case AddressClaimed() | TokenHandedIn():
             return [row._replace(subject=short(event.intent_id))]
         case ListingRecorded(listing=listing) | ListingRevised(listing=listing):
             quantity = None if listing.stock is None else int64(listing.stock)

@@ -18,6 +18,7 @@ from services.payments.port import (
     Intent,
     PaymentBackend,
     PaymentRequest,
+    Push,
     Rejected,
     Unauthorized,
     Unsupported,
@@ -39,9 +40,12 @@ class RequestMaker:
         preimage_secret: bytes,
         made: Callable[[Open, Intent, PaymentRequest], Awaitable[None]],
         failed: Callable[[Open, str], Awaitable[None]],
+        missed: Callable[[Open], Awaitable[None]],
     ) -> None:
-        """`made` is told of a request that may be shown, `failed` why there will be none."""
+        """`made` is told of a request that may be shown, `failed` why there will be none, `missed` of each call that
+        was not answered."""
         self._ways, self._preimage_secret, self._made, self._failed = ways, preimage_secret, made, failed
+        self._missed = missed
 
     async def make(self, entry: Open) -> None:
         """Have the back-end hold exactly one request for the intent, and say so. A time-out is unknown (L5).
@@ -57,6 +61,7 @@ class RequestMaker:
                 request = await backend.ensure(intent, timeout_s=CALL_TIMEOUT_S)
                 self._judge(entry, is_well=True)
                 entry.payable_late_s = backend.capabilities.payable_late_s
+                entry.is_deaf = backend.capabilities.push is Push.NONE
                 refused = None if entry.requested else faults_of(intent, request, backend, int(time.time()))
                 if refused is None:
                     await self._made(entry, intent, request)
@@ -82,6 +87,7 @@ class RequestMaker:
                 self._judge(entry, is_well=False)
                 log.warning("back-end call", intent=entry.intent_id, error=type(error).__name__)
                 pause_s = max(pause_s, min(error.retry_after_s, PATIENCE_MAX_S))
+            await self._missed(entry)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
 

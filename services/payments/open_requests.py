@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from schemas.absence import RecordWalletAbsence, WalletAnswered, WalletMissed
 from schemas.addresses import InvoiceWanted, ObserveInvoice, RecordInvoice, RecordInvoiceFailure
 from schemas.messages import CommandBody
 from schemas.payments import (
@@ -13,6 +14,7 @@ from schemas.payments import (
     Method,
     ObservePayment,
     ObserveReversal,
+    PaymentSeen,
     PaymentWanted,
     RecordPaymentFailure,
     RecordPaymentRequest,
@@ -37,6 +39,12 @@ from services.payments.port import (
 
 LATE_WATCH_S = 3_600
 """How long after its expiry a request that was not paid is still watched."""
+LATE_AFTER_S = 60
+"""After how long without a request its buyer hears that it is late."""
+END_S = 90
+"""From how long before its end on a request's wallet has to answer: longer than it is left unasked."""
+NOTHING_CAME = frozenset({BackendState.OPEN, BackendState.EXPIRED, BackendState.CANCELLED, BackendState.PARTIAL})
+"""Answers of a wallet that has no (further) money for a request; one that has forgotten it does not say so."""
 _BOLT11 = "bolt11:"
 _BITCOIN = "bitcoin:"
 _FIAT = "fiat:"
@@ -61,8 +69,18 @@ class Open:
     """How long after its end the back-end says that it may still be paid."""
     payable_until: int = 0
     """When the request's own text ends, unix seconds; a back-end that sets it itself may set it late."""
+    wanted_s: float = 0.0
+    shown_s: float = 0.0
+    """When it was wanted and shown, by the journal, unix seconds."""
+    asked_s: float = 0.0
     seen_s: float = 0.0
-    """When a look-up was answered last, unix seconds."""
+    """When the last look-up began, and the last one that was answered, unix seconds."""
+    is_deaf: bool = False
+    """The back-end hints at nothing."""
+    is_delay_told: bool = False
+    """The buyer was told that the request is late."""
+    is_waited_for: bool = False
+    """Its order waits beyond its end for the wallet to answer."""
     got_msat: int = 0
     is_settled: bool = False
     """What of its money the journal has, and whether that settled it."""
@@ -177,8 +195,36 @@ class Open:
                     settled_at=seen.settled_at,
                 )
 
+    def absence(self, now_s: float) -> RecordWalletAbsence | None:
+        """What to say where the wallet does not answer: nothing, unless a buyer waits or the order is near its end."""
+        if not isinstance(self.wanted, PaymentWanted) or self.dropped:
+            return None
+        is_late = not self.requested and not self.is_delay_told and now_s >= self.wanted_s + LATE_AFTER_S
+        if is_late or (not self.is_waited_for and self.is_unheard(now_s)):
+            return RecordWalletAbsence(order=self.wanted.order, intent_id=self.intent_id)
+        return None
+
+    def note_absence(self, event: WalletMissed | WalletAnswered | PaymentSeen) -> None:
+        """What the journal has of it need not be said again; an answer is news as long as it is waited for."""
+        is_missed = isinstance(event, WalletMissed)
+        is_shown = is_missed and event.deadline_ms is not None
+        self.is_delay_told |= is_missed and not is_shown
+        self.is_waited_for = is_shown
+        self.is_seen |= isinstance(event, PaymentSeen)
+
+    def is_unheard(self, now_s: float) -> bool:
+        """Whether its end is near or past, and no look-up was answered since: nobody knows whether it was paid."""
+        is_open = self.requested and not (self.dropped or self.is_settled or self.is_seen)
+        ends_s = self.wanted.expires_at
+        return is_open and self.seen_s < ends_s and now_s >= ends_s - END_S
+
     def is_news(self, seen: Observation) -> bool:
-        """Whether a look-up found money, on its way or there, or its loss, that the journal does not have."""
+        """Whether a look-up found money, on its way or there, or its loss, that the journal does not have.
+
+        That there is none is news where the order waits for this very answer.
+        """
+        if self.is_waited_for and seen.state in NOTHING_CAME and self.seen_s >= self.wanted.expires_at:
+            return True
         match seen.state:
             case BackendState.SETTLED:
                 return not self.is_settled or seen.gross_msat != self.got_msat
@@ -198,12 +244,17 @@ class Open:
         was_lost, self.was_lost = self.was_lost, seen.state is BackendState.GONE
         return self.was_lost and not was_lost
 
+    @property
+    def watched_until_s(self) -> int:
+        """Until when it is watched at least, unix seconds."""
+        return max(self.wanted.expires_at, self.payable_until) + LATE_WATCH_S
+
     def is_over(self, now_s: float) -> bool:
         """Whether watching can end: its time is over, and what a buyer was shown was looked up after that.
 
         One that the journal still wants may yet be shown, whatever our clock says.
         """
-        ends_s = max(self.wanted.expires_at, self.payable_until) + LATE_WATCH_S
+        ends_s = self.watched_until_s
         is_unwanted = self.dropped or isinstance(self.wanted, InvoiceWanted)
         return ends_s < now_s and (self.gone or self.seen_s > ends_s if self.requested else is_unwanted)
 

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from schemas.absence import WalletAnswered, WalletMissed
 from schemas.addresses import AddressPaid, AddressReversed, InvoiceMade, InvoiceRefused, InvoiceWanted
 from schemas.crash_points import Point, reach
 from schemas.ecash import TokenHandedIn, TokenRefused
@@ -28,6 +29,7 @@ from schemas.payments import (
     PaymentReported,
     PaymentRequested,
     PaymentReversed,
+    PaymentSeen,
     PaymentSettled,
     PaymentWanted,
 )
@@ -45,13 +47,11 @@ from services.payments.port import (
     Unsupported,
 )
 from services.payments.token_taking import OpenToken, Owed, TokenTaker, no_tokens
+from services.payments.turns import SWEEP_EVERY_S, Look, by_wallet, next_look_s, take_turn
 from services.payments.ways import Ways
 
-SWEEP_EVERY_S = 15.0
 TAKES_MORE = frozenset({MEDIUM[Method.BITCOIN], MEDIUM[Method.FIAT]})
 """Media whose requests can be paid again once they are paid, and lose what they had."""
-SWEEP_MAX = 200
-"""Look-ups a sweep; hints carry the rest, so a sweep only has to find what hints lost."""
 
 log = structlog.get_logger(role="payments")
 
@@ -70,14 +70,14 @@ class PaymentsRole:
     ) -> None:
         """`spare_of` gives the wallet that stands in for a merchant's own; for `notify` see `Ways`."""
         self._ways = Ways(backend_of, spare_of, time.monotonic, notify)
-        self._maker = RequestMaker(self._ways, preimage_secret, self._made, self._failed)
+        self._maker = RequestMaker(self._ways, preimage_secret, self._made, self._failed, self._missed)
         self._send = send
         self._open: dict[str, Open] = {}
         self._by_ref: dict[BackendRef, str] = {}
         self._live: set[int] = set()
         self._said_at: dict[int, tuple[float, float]] = {}
         """By partition, the time of its newest record, and when by the steady clock it was read."""
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[BackendError | None]] = {}
         self._frozen: dict[str, int] = {}
         """Merchants whose effects wait, each with its partition."""
         self._listeners = Listeners(
@@ -96,12 +96,13 @@ class PaymentsRole:
         for event in record.events:
             match event:
                 case PaymentWanted() | InvoiceWanted():
-                    self._open[event.intent_id] = Open(event, partition, offset, record.merchant)
+                    entry = Open(event, partition, offset, record.merchant, wanted_s=record.at_ms / 1_000)
+                    self._open[event.intent_id] = entry
                     self._ensure_soon(event.intent_id, partition)
                 case InvoiceRefused():
                     self._forget(event.intent_id)
                 case PaymentRequested() | InvoiceMade():
-                    self._note_request(event)
+                    self._note_request(event, record.at_ms / 1_000)
                 case PaymentReported() | PaymentAnnounced():
                     for entry in self._of_order(event.order.ref):
                         self._look_soon(entry)
@@ -111,6 +112,9 @@ class PaymentsRole:
                     self._note(event)
                 case AddressPaid():
                     self._note_address(event)
+                case WalletMissed() | WalletAnswered() | PaymentSeen():
+                    if (known := self._open.get(event.intent_id)) is not None:
+                        known.note_absence(event)
                 case PaymentReversed() | AddressReversed():
                     self._forget(event.intent_id)
                 case PaymentDropped():
@@ -166,21 +170,19 @@ class PaymentsRole:
                 self._look_soon(entry)
 
     async def sweep(self) -> None:
-        """Make what is still owed, look old requests up by turns, stop watching dead ones, until cancelled."""
-        swept = 0
+        """Make what is still owed, look requests up by turns, stop watching dead ones, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
+            due: list[Open] = []
             for entry in list(self._open.values()):
-                if self._may_act(entry) and entry.is_over(self._now_s(entry.partition)):
+                if self._may_act(entry) and entry.is_over(self._now_of(entry)):
                     self._forget(entry.intent_id)
                 elif entry.ref is None and not entry.gone:  # given up for a reason that may have passed: a wrong clock
                     self._ensure_soon(entry.intent_id, entry.partition)
-            watched = [e for e in self._open.values() if e.requested and e.partition in self._live]
-            watched.sort(key=lambda entry: entry.wanted.expires_at)
-            turn = swept % max(1, len(watched))
-            for entry in (watched[turn:] + watched[:turn])[:SWEEP_MAX]:
-                self._look_soon(entry)
-            swept = turn + SWEEP_MAX
+                elif entry.requested and self._may_act(entry) and next_look_s(entry) <= self._now_of(entry):
+                    due.append(entry)
+            for (merchant, is_spare), turn in by_wallet(due, self._now_of).items():
+                self._spawn(f"turn:{merchant}:{is_spare}", take_turn(turn, self._look_soon, self._missed))
 
     async def close(self) -> None:
         """Stop everything under way."""
@@ -254,30 +256,42 @@ class PaymentsRole:
         if (body := reversal_of(seen)) is not None:
             await self._say_of(merchant, body.payment_hash, body)
 
-    def _look_soon(self, entry: Open) -> None:
-        if self._may_act(entry) and entry.ref is not None:
-            self._spawn(f"look:{entry.intent_id}", self._look(entry, entry.ref))
+    def _look_soon(self, entry: Open) -> Look | None:
+        if entry.ref is None or not self._may_act(entry) or entry.intent_id not in self._open:
+            return None
+        name = f"look:{entry.intent_id}"
+        self._spawn(name, self._look(entry, entry.ref))
+        return self._tasks.get(name)
 
-    async def _look(self, entry: Open, ref: BackendRef) -> None:
-        """Ask the back-end; only what it says counts (L10)."""
+    async def _look(self, entry: Open, ref: BackendRef) -> BackendError | None:
+        """Ask the back-end; only what it says counts (L10). Give why it did not answer, if so."""
+        entry.asked_s = asked_s = self._now_of(entry)
         try:
             seen = await self._ways.of(entry.merchant, entry.is_spare).lookup(ref, timeout_s=CALL_TIMEOUT_S)
         except Unsupported:
             entry.gone = True
-            return
+            return None
         except BackendError as error:
             log.warning("look-up", intent=entry.intent_id, error=type(error).__name__)
-            return
+            await self._missed(entry)
+            return error
         reach(Point.PAYMENTS_LOOKED)
-        entry.seen_s = self._now_s(entry.partition)
+        entry.seen_s = asked_s
         if entry.is_lost(seen):
             log.error("back-end lost a request", intent=entry.intent_id, merchant=entry.merchant)
         if entry.is_news(seen):
             await self._say(entry, entry.observed(seen), f":{seen.state}:{seen.gross_msat}")
+        return None
+
+    async def _missed(self, entry: Open) -> None:
+        """Its wallet did not answer; said as long as that is so and the journal does not have it."""
+        absence = entry.absence(self._now_of(entry)) if self._may_act(entry) else None
+        if absence is not None:
+            await self._say(entry, absence)
 
     # Book-keeping
 
-    def _note_request(self, event: PaymentRequested | InvoiceMade) -> None:
+    def _note_request(self, event: PaymentRequested | InvoiceMade, at_s: float) -> None:
         """A request is in the journal. It may be another process's, made at the other wallet: then look there."""
         if (entry := self._open.get(event.intent_id)) is None:
             return
@@ -285,7 +299,7 @@ class PaymentsRole:
         if is_spare != entry.is_spare and entry.ref is not None:
             self._by_ref.pop(entry.ref, None)
             entry.ref = None
-        entry.requested, entry.is_spare = True, is_spare
+        entry.requested, entry.is_spare, entry.shown_s = True, is_spare, at_s
         entry.takes_more = isinstance(event, PaymentRequested) and event.medium in TAKES_MORE
         self._listeners.listen(entry.merchant, is_spare)
         if entry.ref is None:
@@ -305,6 +319,9 @@ class PaymentsRole:
         said_s, read_s = self._said_at.get(partition, (0.0, 0.0))
         return min(time.time(), said_s + time.monotonic() - read_s)
 
+    def _now_of(self, entry: Open) -> float:
+        return self._now_s(entry.partition)
+
     def _of_order(self, ref: str) -> list[Open]:
         return [entry for entry in self._open.values() if entry.order_ref == ref]
 
@@ -312,7 +329,7 @@ class PaymentsRole:
         """Money is in the journal. A request that may take or lose more is watched; with none due it is cancelled."""
         if (entry := self._open.get(event.intent_id)) is None:
             return
-        entry.got_msat = event.gross_msat
+        entry.got_msat, entry.is_waited_for = event.gross_msat, False
         entry.is_settled = isinstance(event, PaymentSettled) or (entry.takes_more and entry.is_settled)
         if entry.takes_more or (isinstance(event, PaymentPartReceived) and not event.is_closed):
             return
@@ -352,7 +369,7 @@ class PaymentsRole:
         if (task := self._tasks.pop(f"ensure:{intent_id}", None)) is not None:
             task.cancel()
 
-    def _spawn(self, name: str, work: Awaitable[None]) -> None:
+    def _spawn(self, name: str, work: Awaitable[BackendError | None]) -> None:
         """Run one thing of a name at a time; a failure that is no back-end's stops the role."""
         if name in self._tasks:
             if asyncio.iscoroutine(work):
@@ -361,7 +378,7 @@ class PaymentsRole:
         task = asyncio.ensure_future(work)
         self._tasks[name] = task
 
-        def finished(done: asyncio.Task[None]) -> None:
+        def finished(done: asyncio.Task[BackendError | None]) -> None:
             if self._tasks.get(name) is done:
                 del self._tasks[name]
             if not done.cancelled() and (error := done.exception()) is not None:

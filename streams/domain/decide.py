@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
+from schemas.absence import RecordWalletAbsence
 from schemas.addresses import (
     AskInvoice,
     AskRequest,
@@ -56,6 +57,7 @@ from schemas.reviews import JudgeReviews, RecordReview
 from schemas.shops import OpenShop, ShopOpened
 from schemas.stock import SetStock
 from streams.domain import (
+    absence,
     addresses,
     assigning,
     catalogue,
@@ -137,6 +139,8 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             payments.announce(decision, body)
         case RecordPaymentFailure():
             payments.record_failure(decision, body)
+        case RecordWalletAbsence():
+            absence.record(decision, body)
         case HandInToken():
             ecash.hand_in(decision, body)
         case RecordTokenRefusal():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from schemas import limits
+from schemas.absence import WalletAnswered, WalletMissed
 from schemas.addresses import (
     AddressAssigned,
     AddressClaimed,
@@ -128,6 +129,10 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             fold_money.note_reported(shop, event)
         case PaymentSeen():
             fold_money.see(shop, event)
+        case WalletMissed():
+            fold_money.miss_wallet(shop, event)
+        case WalletAnswered():
+            fold_money.answer(shop, event)
         case PaymentAnnounced():
             fold_orders.hear(shop, event.order.buyer, at_ms)
             fold_money.note_announced(shop, event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas import limits
+from schemas.absence import WalletAnswered, WalletMissed
 from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.payments import (
     MEDIUM,
@@ -39,6 +40,7 @@ def want(shop: Shop, event: PaymentWanted) -> None:
             intent_id=event.intent_id,
             part=event.part,
             asked_msat=event.amount_msat,
+            ends_ms=None,
             payment_hash=order.payment_hash if event.part == 1 else None,
             request_digest=order.request_digest if event.part == 1 else None,
             request_text=None,
@@ -82,10 +84,34 @@ def see(shop: Shop, event: PaymentSeen) -> None:
     seen = later(order, event.deadline_ms)._replace(
         payment=payment_while_asked(order.payment, PaymentAxis.REPORTED),
         moves=with_cause(order.moves, move_cause("payment", "seen", event.intent_id)),
+        ends_ms=None,
     )
     shop.orders[event.order.ref] = seen
     if seen.deadline_ms is not None and seen.deadline_ms != order.deadline_ms:
         shop.remind(Due(seen.deadline_ms, "deadline", event.order))
+
+
+def miss_wallet(shop: Shop, event: WalletMissed) -> None:
+    """Its buyer was told that the request is late; or it waits beyond its end, which is kept."""
+    order = shop.orders.get(event.order.ref)
+    if order is None:
+        return
+    if event.deadline_ms is None:
+        moves = with_cause(order.moves, move_cause("payment", "delayed", event.intent_id))
+        shop.orders[event.order.ref] = order._replace(moves=moves)
+    else:
+        shop.orders[event.order.ref] = order._replace(ends_ms=order.deadline_ms, deadline_ms=event.deadline_ms)
+        shop.remind(Due(event.deadline_ms, "deadline", event.order))
+
+
+def answer(shop: Shop, event: WalletAnswered) -> None:
+    """It ends when it would have, and does not wait for this request again."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        moves = with_cause(order.moves, move_cause("payment", "answered", event.intent_id))
+        answered = order._replace(deadline_ms=event.deadline_ms, ends_ms=None, moves=moves)
+        shop.orders[event.order.ref] = answered
+        shop.remind(Due(event.deadline_ms, "deadline", event.order))
 
 
 def settle(shop: Shop, event: PaymentSettled) -> None:
@@ -105,9 +131,10 @@ def receive_part(shop: Shop, event: PaymentPartReceived) -> None:
     payment = payment_after_part(order.payment, order.status, event.late)
     settled = with_cause(order.settled, event.intent_id) if event.is_closed else order.settled
     richer = _enriched(order, event)._replace(payment=payment, settled=settled)
-    if event.deadline_ms is not None and event.deadline_ms != order.deadline_ms:
-        richer = richer._replace(deadline_ms=event.deadline_ms)
-        shop.remind(Due(event.deadline_ms, "deadline", event.order))
+    if event.deadline_ms is not None:
+        richer = richer._replace(deadline_ms=event.deadline_ms, ends_ms=None)
+    if richer.deadline_ms is not None and richer.deadline_ms != order.deadline_ms:
+        shop.remind(Due(richer.deadline_ms, "deadline", event.order))
     shop.orders[event.order.ref] = richer
 
 

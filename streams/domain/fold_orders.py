@@ -89,6 +89,7 @@ def quote(shop: Shop, event: OrderQuoted) -> None:
         status=OrderStatus.PENDING,
         quote=event.quote,
         deadline_ms=event.deadline_ms,
+        ends_ms=None,
         asks_from_ms=asks_from_ms,
     )
     if changed:
@@ -106,6 +107,7 @@ def renew(shop: Shop, event: OrderRenewed) -> None:
         quote=None,
         intent_id=None,
         deadline_ms=None,
+        ends_ms=None,
     )
 
 
@@ -255,7 +257,9 @@ def later(order: Order, earliest_ms: int | None) -> Order:
     if earliest_ms is None or order.deadline_ms is None:
         return order
     asks_from_ms = None if order.asks_from_ms is None else max(order.asks_from_ms, earliest_ms)
-    return order._replace(deadline_ms=max(order.deadline_ms, earliest_ms), asks_from_ms=asks_from_ms)
+    ends_ms = None if order.ends_ms is None else max(order.ends_ms, earliest_ms)
+    deadline_ms = max(order.deadline_ms, earliest_ms)
+    return order._replace(deadline_ms=deadline_ms, ends_ms=ends_ms, asks_from_ms=asks_from_ms)
 
 
 def thaw(shop: Shop, event: MerchantThawed) -> None:

@@ -122,6 +122,8 @@ def may_amend(decision: Decision, order: Order) -> bool:
     """
     if order.status not in OPEN:
         return False
+    if order.ends_ms is not None:
+        return False  # its wallet does not say whether its request was paid
     if order.credit_msat > 0:
         return False  # some of its price was paid, and the rest of that price is asked for
     if order.payment in (PaymentAxis.NONE, PaymentAxis.WANTED):

@@ -28,7 +28,7 @@ from schemas.refunds import OwedFor
 from schemas.replies import TextReply
 from schemas.texts.phrases import Phrase
 from schemas.values import MSAT_PER_SAT, Actor
-from streams.domain import addresses, orders, owing, payment_choice, wording
+from streams.domain import absence, addresses, orders, owing, payment_choice, wording
 from streams.domain.decision import Decision
 from streams.domain.money import fiat_total
 from streams.domain.shop import Order, Receipt, move_cause
@@ -40,7 +40,12 @@ def observe(decision: Decision, command: ObservePayment) -> None:
     order = decision.shop.order(command.order)
     if order is None:
         return
+    known_msat = order.receipt(command.intent_id).amount_msat
     match command.state:
+        case BackendState.OPEN | BackendState.EXPIRED | BackendState.CANCELLED:
+            absence.hear(decision, order, command.intent_id)
+        case BackendState.PARTIAL if command.gross_msat == known_msat:
+            absence.hear(decision, order, command.intent_id)
         case BackendState.SETTLED | BackendState.PARTIAL:
             receive(decision, order, command)
         case BackendState.PENDING | BackendState.HELD:
@@ -156,7 +161,7 @@ def _receive_part(decision: Decision, order: Order, command: ObservePayment, mis
         detail = f"0 of {order.quote.total_msat} msat"
         decision.refuse(order.key, Actor.COORDINATOR, "underpaid", detail, command.intent_id)
         return
-    deadline_ms = order.deadline_ms
+    deadline_ms = order.deadline_ms if order.ends_ms is None else order.ends_ms
     if order.credit_msat == 0 and deadline_ms is not None:
         deadline_ms = max(deadline_ms, decision.at_ms + decision.shop.settings.rest_wait_s * 1_000)
     decision.emit(

@@ -105,6 +105,8 @@ class Order(NamedTuple):
     held: tuple[StockLine, ...] = ()
     cancellation_requested: bool = False
     deadline_ms: int | None = None
+    ends_ms: int | None = None
+    """When it would end; only while it waits longer, because its wallet does not answer."""
     asks_from_ms: int | None = None
     """From when on its payment request is dead, so that its buyer may ask for another (PAY-18)."""
     confirmed_s: int | None = None

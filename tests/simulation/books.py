@@ -10,6 +10,7 @@ from collections import Counter
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
+from schemas.absence import WalletAnswered, WalletMissed
 from schemas.addresses import (
     AddressAssigned,
     AddressClaimed,
@@ -262,8 +263,8 @@ class Books:
                     raise Breach(f"I5: more was given back for order {event.order.ref} than came in")
             case GoodsSet():
                 self.coverage["goods set"] += 1
-            case PaymentDropped():
-                self.coverage["payment dropped"] += 1
+            case PaymentDropped() | WalletMissed() | WalletAnswered():
+                self.coverage[f"fact {event.type}"] += 1
             case CancellationRequested():
                 self.coverage["order cancellation requested"] += 1
             case MoveRefused():
@@ -282,9 +283,7 @@ class Books:
                     raise Breach(f"I11: order {event.order.ref} is on hold, and its buyer is told something")
                 self.replies[event.order.ref] += 1
                 if event.dialect != self.orders[event.order.ref].dialect:
-                    raise Breach(
-                        f"MSG-03: order {event.order.ref} is answered in {event.dialect}, which is not its own"
-                    )
+                    raise Breach(f"MSG-03: order {event.order.ref} is answered in {event.dialect}, another one's")
                 if event.effect_id in self.promised:
                     raise Breach(f"I4: {event.effect_id} was promised twice")
                 self.promised[event.effect_id] = event

@@ -15,8 +15,9 @@ from pydantic import BaseModel
 
 import services.ingest
 import services.metrics.role
-import services.payments.port
+import services.payments.invoice_request
 import services.payments.role
+import services.payments.turns
 import services.publisher
 import streams.checkpoint
 import streams.decider
@@ -77,13 +78,14 @@ def _patches(clock: Clock, as_bytes: bool, is_real: bool) -> list[Patch]:
     made += [(module, "log", quiet) for module in _LOGGED]
     made.append((services.ingest, "RelayPool", SimPool))
     made.append((streams.checkpoint, "SAVE_EVERY_S", SAVE_EVERY_S))
+    made.append((services.payments.turns, "LOOK_EVERY_S", 0.0))  # the clock stands still while all have nothing to do
     if not as_bytes:
         made += [(module, "decode", shared_decode) for module in _DECODING]
         made.append((streams.views, "encode", shared_encode))
     if not is_real:
         made.append((streams.reading, "check_sig", cheap_check_sig))
         made.append((services.ingest, "read_event", cheap_read_event))
-        made.append((services.payments.port, "decode", cheap_decode))
+        made.append((services.payments.invoice_request, "decode", cheap_decode))
     return made
 
 
