@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 import services.ingest
 import services.metrics.role
+import services.payments.chain_request
 import services.payments.port
 import services.payments.role
 import services.publisher
@@ -27,10 +28,11 @@ import streams.reading
 import streams.views
 from schemas import codec
 from schemas.nostr import nip01
+from tests.simulation.chain import networks_of
 from tests.simulation.clock import Clock
-from tests.simulation.outside import cheap_decode
 from tests.simulation.processes import SimPool
 from tests.simulation.signers import cheap_check_sig
+from tests.simulation.wallet import cheap_decode
 
 
 class Quiet:
@@ -76,6 +78,7 @@ def _patches(clock: Clock, as_bytes: bool, is_real: bool) -> list[Patch]:
     made: list[Patch] = [(module, "time", clock) for module in _CLOCKED]
     made += [(module, "log", quiet) for module in _LOGGED]
     made.append((services.ingest, "RelayPool", SimPool))
+    made.append((services.payments.chain_request, "networks_of", networks_of))
     made.append((streams.checkpoint, "SAVE_EVERY_S", SAVE_EVERY_S))
     if not as_bytes:
         made += [(module, "decode", shared_decode) for module in _DECODING]
