@@ -9,6 +9,7 @@ from schemas.cashu.faults import TokenFault, TokenRefused
 from schemas.payments import BackendState, ObservePayment
 from services.payments.cashu_mint import Mint
 from services.payments.cashu_swap import Swaps
+from services.payments.role import PaymentsRole
 from services.payments.token_taking import TokenTaker
 from streams.domain import fold_money, settlement
 from tests.simulation.planted import Bug, Change
@@ -39,7 +40,15 @@ def _leave_a_paid_address() -> list[Change]:
 
 
 def _forget_tokens() -> list[Change]:
-    return [(TokenTaker, "needed_from", lambda self, partition, next_offset: next_offset)]
+    right = PaymentsRole.caught_up
+
+    async def wrong(self: PaymentsRole, partition: int) -> None:
+        for name, owed in list(self._tokens._owed.items()):
+            if owed.partition == partition:
+                self._tokens._forget(name)
+        await right(self, partition)
+
+    return [(PaymentsRole, "caught_up", wrong)]
 
 
 def _refused_everywhere() -> list[Change]:
