@@ -32,6 +32,8 @@ log = structlog.get_logger(role="payments")
 
 OpenToken = Callable[[str, SealedDetails], str | None]
 """(merchant, box) → the token's text; None where its key was destroyed."""
+Name = tuple[str, str]
+"""A token for one request, by intent and token: what becomes of it there says nothing of another request."""
 Say = Callable[[str, str, CommandBody, str], Awaitable[None]]
 """(merchant, source, command, what tells it from others of its kind and source)."""
 
@@ -74,14 +76,15 @@ class TokenTaker:
         """
         self._backend_of, self._open_token, self._say = backend_of, open_token, say
         self._may_act, self._fail = may_act, fail
-        self._owed: dict[str, Owed] = {}
+        self._owed: dict[Name, Owed] = {}
 
     def note(self, event: TokenHandedIn | Refusal, merchant: str, partition: int, offset: int) -> None:
         """A record brought a token, or the journal has that one was refused."""
+        name = (event.intent_id, event.token_id)
         if isinstance(event, Refusal):
-            self._forget(event.token_id)
+            self._forget(name)
             return
-        self._owed[event.token_id] = Owed(event, merchant, partition, offset)
+        self._owed[name] = Owed(event, merchant, partition, offset)
         self.resume()
 
     def resume(self) -> None:
@@ -117,7 +120,7 @@ class TokenTaker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _take(self, name: str, owed: Owed) -> None:
+    async def _take(self, name: Name, owed: Owed) -> None:
         event, pause_s, tries = owed.event, PAUSE_FIRST_S, 0
         ref = reference(event.intent_id)
         while True:
@@ -160,7 +163,7 @@ class TokenTaker:
             raise TokenRefused(TokenFault.NOT_TAKEN)
         return read_token(text)
 
-    def _forget(self, name: str) -> None:
+    def _forget(self, name: Name) -> None:
         owed = self._owed.pop(name, None)
         if owed is not None and owed.task is not None:
             owed.task.cancel()

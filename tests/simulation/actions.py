@@ -12,7 +12,7 @@ from schemas.messages import CommandBody
 from schemas.publishing import KeepDraft, PublishApp, PublishOffer, PublishRelays, WithdrawOffer
 from schemas.shops import OpenShop
 from schemas.values import OrderKey, SealedDetails
-from tests.simulation import address, desk
+from tests.simulation import address, chain, desk, ecash
 from tests.simulation.clock import Dice
 from tests.simulation.outside import CHARACTERS, HONEST
 from tests.simulation.people import GOODS, HOSTILE, PARCELS, WISHES
@@ -49,6 +49,9 @@ def _pay(world: World, action: Action, dice: Dice) -> None:
         _claim(world, action, dice)
     if world.invoices:
         text, place = world.invoices[-1 - action.a % min(len(world.invoices), 4)]
+        if ecash.asked_by(text) is not None:
+            ecash.post(world, text, place, "good", dice)
+            return
         factor = 100 if dice.chance(85) else dice.one_of((50, 150))
         held = world.wallet.held(text)
         in_time = held is not None and world.clock.now_ms // 1_000 < held.intent.expires_at + LATE_S
@@ -358,6 +361,9 @@ ACTIONS: dict[str, Act] = {
     "operator_move": desk.operator_move,
     "give_back": desk.give_back,
     "over_address": address.over_address,
+    "on_chain": chain.on_chain,
+    "hand_in": ecash.hand_in,
+    "change_mint": ecash.change_mint,
     "parcel": _parcel,
     "listing": _listing,
     "option": _option,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from schemas.absence import WalletAnswered, WalletMissed
@@ -22,6 +21,7 @@ from schemas.addresses import (
     InvoiceRefused,
 )
 from schemas.catalogue import ListingRecorded, Withdrawn
+from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.goods import GoodsSet
 from schemas.holds import OrderHeld, OrderReleased, OrderRenewed, ReplyWithheld
 from schemas.inbox import AnswerPromised, AnswerRefused, MessageDeleted, MessageReceived
@@ -35,7 +35,6 @@ from schemas.orders import (
     OrderQuoted,
     OrderRejected,
     OrderWaiting,
-    Quote,
     ShippingMoved,
 )
 from schemas.past import PastOrderRecorded
@@ -47,32 +46,27 @@ from schemas.payments import (
     PaymentReported,
     PaymentRequested,
     PaymentReversed,
+    PaymentSeen,
     PaymentSettled,
     PaymentWanted,
+    request_digest,
 )
 from schemas.preferences import PaymentFlowChosen
 from schemas.publishing import PublicationPromised, PublicationRefused
 from schemas.refunds import RefundOwed, RefundRecorded
 from schemas.replies import ReplyPromised
 from schemas.reviews import ReviewInvited, ReviewJudged, ReviewReceived
-from schemas.shops import ShopSettings
 from schemas.values import OrderKey
 from services.audit.books import Books as AuditBooks
 from tests.simulation.plan import ADDRESS
-
-RATE_AGE_MAX_MS = 900_000
-REQUEST_TTL_S = ShopSettings().request_ttl_s
-
-
-class Breach(Exception):
-    """An invariant did not hold; the message says which, and how."""
+from tests.simulation.rules import Breach, check_move, check_quote
 
 
 class Books:
     """Everything that was committed, by partition, and what it means for each order."""
 
-    def __init__(self, partitions: int, coverage: Counter[str]) -> None:
-        self.coverage = coverage
+    def __init__(self, partitions: int, coverage: Counter[str], final_wait_s: int) -> None:
+        self.coverage, self._final_wait_ms = coverage, final_wait_s * 1_000
         self.auditors = [AuditBooks() for _ in range(partitions)]
         self.seq = [0] * partitions
         self.covers = [-1] * partitions
@@ -95,6 +89,12 @@ class Books:
         self.settled: dict[str, PaymentSettled] = {}
         self.got: Counter[str] = Counter()
         """By intent, what came for it."""
+        self.seen: set[str] = set()
+        """Intents whose money was said to be on its way."""
+        self.awaited_ms: dict[str, int] = {}
+        """By order, until when it waits at least for what was seen on its way."""
+        self.tokens: dict[tuple[str, str], str] = {}
+        """By intent and token, what became of one that was handed in: nothing yet, or the reason of its refusal."""
         self.made: dict[str, tuple[str, str]] = {}
         """By intent, whose address an invoice was made for, and its text."""
         self.at_address: dict[str, int] = {}
@@ -162,6 +162,8 @@ class Books:
                 self.coverage["past answered"] += event.order.ref in self.past
                 if (event.order.ref, event.rumor_id) in self.rumors:
                     raise Breach(f"I9: one message placed order {event.order.ref} twice")
+                if at_ms < self.awaited_ms.get(event.order.ref, 0) and self.status[event.order.ref] == "pending":
+                    raise Breach(f"I5: order {event.order.ref} was placed anew while its money was on its way")
                 is_asked = self.payment.get(event.order.ref) in ("requested", "reported", "partial", "paid")
                 if is_asked and at_ms < self.asks_from_ms.get(event.order.ref, 0):
                     raise Breach(f"I11: order {event.order.ref} was placed anew after its request was made")
@@ -171,7 +173,7 @@ class Books:
                 self.payment.setdefault(event.order.ref, "none")
                 self._go(self.status, "order", event.order.ref, "waiting")
             case OrderQuoted():
-                _check_quote(event.quote, at_ms)
+                check_quote(event.quote, at_ms)
                 self.asks_from_ms[event.order.ref] = event.quote.valid_until * 1_000
                 self._go(self.status, "order", event.order.ref, "pending")
             case OrderWaiting():
@@ -180,7 +182,9 @@ class Books:
                 self._go(self.status, "order", event.order.ref, "rejected")
                 self.coverage.update(f"refusal {finding.refusal.value}" for finding in event.findings)
             case OrderMoved():
-                _check_move(self.status.get(event.order.ref, ""), event, self.parcel.get(event.order.ref))
+                check_move(self.status.get(event.order.ref, ""), event, self.parcel.get(event.order.ref))
+                if event.to.value == "expired" and at_ms < self.awaited_ms.get(event.order.ref, 0):
+                    raise Breach(f"I5: order {event.order.ref} expired while its money was on its way")
                 if event.to.value == "failed" and event.cause != "too_many_parts":
                     self.failed.add(event.order.ref)
                 if event.to.value == "cancelled" and self.payment.get(event.order.ref) == "paid":
@@ -204,7 +208,23 @@ class Books:
                 self.coverage[f"flow {event.choice.flow.value}"] += 1
             case PaymentReported():
                 self._go(self.payment, "payment", event.order.ref, "reported")
+            case PaymentSeen():
+                self.seen.add(event.intent_id)
+                self.awaited_ms[event.order.ref] = at_ms + self._final_wait_ms
+                self.coverage["money seen"] += 1
+            case TokenHandedIn():
+                if (event.intent_id, event.token_id) in self.tokens:
+                    raise Breach(f"I9: token {event.token_id[:8]} was handed in twice for order {event.order.ref}")
+                self.tokens[event.intent_id, event.token_id] = ""
+                self.coverage["token handed in"] += 1
+            case TokenRefused():
+                if event.order is not None:
+                    self.tokens[event.intent_id, event.token_id] = event.reason.value
+                self.coverage[f"token {event.reason.value}"] += 1
             case PaymentSettled():
+                if event.intent_id in self.seen and not event.late:
+                    self.coverage["money seen, then settled"] += 1
+                    self.coverage["money seen, waited for"] += at_ms >= self.asks_from_ms[event.order.ref]
                 self.settled[event.intent_id] = event
                 self.got[event.intent_id] = event.gross_msat
                 self.received[event.order.ref] += event.new_msat
@@ -318,6 +338,10 @@ class Books:
             case _:
                 pass
 
+    def live_intents(self) -> set[str]:
+        """Payments that pending orders' buyers were asked for."""
+        return {one.intent_id for ref, one in self.shown.items() if self.status.get(ref) == "pending"}
+
     def _ship(self, event: ShippingMoved) -> None:
         """One parcel; for the order, all of them are under way once the last one is."""
         ref = event.order.ref
@@ -330,7 +354,7 @@ class Books:
     def _check_announced(self, event: PaymentAnnounced) -> None:
         """No merchant here has a mint that buyers name: what is taken is the order's own invoice, or its address."""
         shown = self.shown.get(event.order.ref)
-        named = {hashlib.sha256(shown.text.encode()).hexdigest()} if shown else set()
+        named = {request_digest(shown.text)} if shown else set()
         if shown and shown.is_addressed:
             named.add(hashlib.sha256(order_address(ADDRESS, event.order.ref).encode()).hexdigest())
         enough = shown is not None and event.amount_sats * 1_000 >= shown.amount_msat
@@ -353,47 +377,3 @@ class Books:
     def _go(self, axis: dict[str, str], name: str, ref: str, to: str) -> None:
         self.coverage[f"{name} {axis.get(ref, 'none')}→{to}"] += 1
         axis[ref] = to
-
-
-MOVES = {
-    ("waiting", "cancelled"): "buyer merchant",
-    ("waiting", "failed"): "coordinator",
-    ("waiting", "expired"): "coordinator",
-    ("pending", "cancelled"): "buyer merchant",
-    ("pending", "confirmed"): "coordinator merchant",
-    ("pending", "expired"): "coordinator",
-    ("pending", "failed"): "coordinator",
-    ("confirmed", "processing"): "merchant",
-    ("confirmed", "completed"): "merchant buyer coordinator",
-    ("confirmed", "cancelled"): "merchant",
-    ("processing", "completed"): "merchant buyer coordinator",
-    ("processing", "cancelled"): "merchant",
-    ("pending", "processing"): "merchant",
-    ("pending", "completed"): "merchant",
-    **{
-        (status, "refunded"): "merchant"
-        for status in ("confirmed", "processing", "completed", "cancelled", "expired", "failed")
-    },
-}
-"""Who may move an order from where to where: a reading of the requirements, not of the domain."""
-
-
-def _check_move(before: str, event: OrderMoved, parcel: str | None) -> None:
-    """I11: only legal moves, by those who may."""
-    if event.actor.value not in MOVES.get((before, event.to.value), ""):
-        raise Breach(f"I11: the {event.actor.value} moved an order from {before} to {event.to.value}")
-    if event.actor.value == "buyer" and event.to.value == "completed" and parcel not in ("shipped", "delivered"):
-        raise Breach("I11: the buyer completed an order whose parcel is not on its way")
-
-
-def _check_quote(quote: Quote, at_ms: int) -> None:
-    """The price is the sum of its terms, made with fresh rates, and stands as long from now on as the shop says."""
-    if quote.valid_until != at_ms // 1_000 + REQUEST_TTL_S:
-        raise Breach(f"I9: a quote made at {at_ms // 1_000} is valid until {quote.valid_until}")
-    for rate in quote.rates:
-        if at_ms - rate.as_of_ms > RATE_AGE_MAX_MS:
-            raise Breach("I9: a quote was made with a rate that was too old")
-    if all(charge.currency == "SATS" for charge in quote.charges):
-        total = sum((charge.amount for charge in quote.charges), Decimal(0)).to_integral_value(ROUND_CEILING)
-        if quote.total_msat != int(total) * 1_000:
-            raise Breach(f"I9: a quote of {quote.total_msat} msat, whose terms sum to {total} sats")

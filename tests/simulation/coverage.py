@@ -10,6 +10,7 @@ from schemas.preferences import PaymentFlow
 from schemas.refunds import OwedFor
 from schemas.reviews import Standing
 from streams.domain.transitions import ORDER_MOVES, SHIPPING_MOVES
+from tests.simulation.ecash import MOODS
 from tests.simulation.outside import CHARACTERS
 from tests.simulation.people import HOSTILE
 
@@ -55,6 +56,19 @@ REFUSALS = (
     "unknown_shipping",
     "country_not_served",
 )
+MONEY_SEEN = (
+    "sent",
+    "seen",
+    "seen, then settled",
+    "seen, then vanished",
+    "seen, waited for",
+    "in a lost block",
+    "in a lost block, then gone",
+)
+"""What becomes of money on its way; some is waited for longer than the request itself stood."""
+TOKENS = ("handed in", "taken", "spent", "foreign_mint", "foreign_lock", "already_used", "already_paid", "not_payable")
+"""What becomes of ecash that is handed in."""
+MINT = (*MOODS, "has another keyset")
 SEEDS_ENOUGH = 5_000
 """From so many histories on, nothing below may be missing."""
 
@@ -82,6 +96,8 @@ def expected() -> list[str]:
     names += [f"refund owed {reason.value}" for reason in OwedFor]
     names += [f"order {status.value}→refunded" for status in (OrderStatus.CONFIRMED, OrderStatus.CANCELLED)]
     names += ["message of buyer", "message of merchant", "message about an order", "message taken back"]
+    names += [f"money {what}" for what in MONEY_SEEN]
+    names += [f"token {what}" for what in TOKENS] + [f"mint {what}" for what in MINT]
     names.append("answer unknown_order")
     names += [f"relay {character}" for character in CHARACTERS]
     names.append("owed to a relay")

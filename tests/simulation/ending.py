@@ -19,9 +19,10 @@ from streams.domain.evolve import evolve
 from streams.domain.projections import RowKey, fold
 from streams.domain.shop import Shop
 from streams.kept import Fetched
-from tests.simulation.books import Breach
-from tests.simulation.outside import MONEY
+from tests.simulation.ecash_books import every_token_has_its_outcome, intents_in_ecash
+from tests.simulation.rules import Breach
 from tests.simulation.signers import digest
+from tests.simulation.wallet import MONEY
 from tests.simulation.world import World
 
 RETRIES = 8
@@ -212,6 +213,7 @@ def _check_given_up(world: World, delivery: Delivery, at_ms: int) -> None:
 def every_payment_is_known(world: World) -> None:
     """I5: what the wallet holds is what the journal says was settled, and nothing is confirmed without."""
     held = {one.intent.intent_id: one for one in world.wallet.by_reference.values()}
+    in_ecash = intents_in_ecash(world)
     for intent_id, one in held.items():
         known_msat = world.books.got[intent_id]
         if one.state in (BackendState.SETTLED, BackendState.PARTIAL) and known_msat < one.gross_msat:
@@ -221,12 +223,16 @@ def every_payment_is_known(world: World) -> None:
         if intent_id in world.books.reversed and one.state is not BackendState.REVERSED:
             raise Breach(f"I5: the journal says intent {intent_id[:8]} was taken back, and the wallet has its money")
     for intent_id in world.books.got:
-        if intent_id not in held:
+        if intent_id not in held and intent_id not in in_ecash:
             raise Breach(f"I5: the journal says intent {intent_id[:8]} is settled, and the wallet has no such request")
+    for intent_id in world.books.seen - world.wallet.ever_coming:
+        raise Breach(f"I5: the journal says that money for intent {intent_id[:8]} is on its way, and none was sent")
     for intent_id, requested in world.books.requested.items():
+        if intent_id in in_ecash:
+            continue
         if world.wallet.asked_of.get(requested.text) != requested.amount_msat:
             raise Breach(f"I5: the buyer was shown a request for another amount than intent {intent_id[:8]} wants")
-        if intent_id in held and held[intent_id].payment_hash != requested.payment_hash:
+        if intent_id in held and held[intent_id].ref != world.wallet.hash_of[requested.text]:
             raise Breach(f"I3: intent {intent_id[:8]} has another request at the wallet than the buyer was shown")
 
 
@@ -334,6 +340,7 @@ CHECKS = (
     replies_keep_their_order,
     nothing_is_owed,
     every_payment_is_known,
+    every_token_has_its_outcome,
     every_refusal_is_kept,
     tables_are_the_journal,
     the_state_is_the_journal,

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from schemas import crash_points
 from schemas.messages import JournalRecord
 from tests.simulation.actions import ACTIONS
-from tests.simulation.books import Breach
 from tests.simulation.clock import Dice
 from tests.simulation.ending import converge
+from tests.simulation.opening import open_shops
 from tests.simulation.patches import installed
 from tests.simulation.plan import Action, Plan, draw
+from tests.simulation.rules import Breach
 from tests.simulation.world import World
 
 GARBAGE_EVERY = 25
@@ -51,7 +52,7 @@ def run(plan: Plan) -> Result:
     with installed(world.clock, plan.config.as_bytes, plan.config.is_real):
         crash_points.arm(world.at_point)
         try:
-            world.open_shops()
+            open_shops(world)
             for action in plan.actions:
                 step += 1
                 world.clock.advance(30)
@@ -120,7 +121,8 @@ def told(failure: Failure) -> str:
         f"seed {failure.seed}: {failure.said}",
         f"  at step {failure.step} of {len(failure.plan.actions)}; "
         f"{config.partitions} partitions, {config.merchants} merchants, {config.relays} relays, "
-        f"{'bytes' if config.as_bytes else 'shared values'}, {'real' if config.is_real else 'cheap'} cryptography",
+        f"{'bytes' if config.as_bytes else 'shared values'}, {'real' if config.is_real else 'cheap'} cryptography, "
+        f"paid over {config.rail}",
     ]
     lines += [f"  {number:3} {a.kind} {a.a} {a.b} {a.salt}" for number, a in enumerate(failure.plan.actions, 1)]
     return "\n".join(lines)

@@ -1,8 +1,10 @@
 """A million payments through the domain alone: `python -m tests.simulation.money --payments 1000000`.
 
 Each shop takes some forty orders and whatever a wallet can say of money: whole, short, over, in parts, twice, late,
-taken back, over the shop's own address, seen again and seen as it was. A till outside counts what came; two
-bookkeepers that know nothing of the domain's code read every fact, and at the end all three agree (I3, I4, I5).
+taken back, over the shop's own address, seen again and seen as it was. A third of the shops are paid on the chain,
+where money is on its way first, a third by tokens that are handed in, of which a mint takes some. A till outside
+counts what came; two bookkeepers that know nothing of the domain's code read every fact, and at the end all three
+agree (I3, I4, I5).
 """
 
 from __future__ import annotations
@@ -30,22 +32,27 @@ from schemas.addresses import (
     ObserveInvoice,
     RecordInvoice,
 )
+from schemas.cashu.faults import TokenFault
 from schemas.catalogue import RecordListing
+from schemas.ecash import HandInToken, RecordTokenRefusal
 from schemas.lnurl_served import description_hash, metadata, shop_memo
 from schemas.messages import CommandBody, Event, JournalRecord
 from schemas.orders import OrderLine, OrderStatus, ReachDeadline
 from schemas.payments import (
+    MEDIUM,
     BackendState,
+    Method,
     ObservePayment,
     ObserveReversal,
     PaymentAxis,
     PaymentWanted,
     RecordPaymentRequest,
     WaivePayment,
+    request_digest,
 )
 from schemas.refunds import RecordRefund
 from schemas.shops import OpenShop, ShopSettings
-from schemas.values import Actor, OrderKey
+from schemas.values import Actor, OrderKey, SealedDetails
 from services.audit.books import Books
 from streams.domain.decide import decide
 from streams.domain.evolve import evolve
@@ -58,6 +65,7 @@ from tests.support.steps import cancelled, moved, receipt
 ORDERS = 40
 DEEDS = 400
 ADDRESS = "shop@shop.example"
+BOX = SealedDetails(key_id="token", box="c2VhbGVk")
 SAID = description_hash(metadata(ADDRESS, shop_memo(ADDRESS)))
 MONEY = ("PaymentSettled", "PaymentPartReceived", "PaymentReversed", "AddressPaid", "AddressReversed")
 
@@ -67,6 +75,7 @@ class Till:
 
     def __init__(self, seed: int) -> None:
         self.dice, self.seed = Random(seed), seed
+        self.method = (Method.CASHU, Method.BITCOIN, Method.BOLT11)[seed % 3]
         self.shop, self.auditor, self.books = Shop(MERCHANT), Auditor(), Books()
         self.at_ms, self.names = NOW_MS, count(1)
         self.records = 0
@@ -77,6 +86,7 @@ class Till:
         self.calls: set[str] = set()
         self.gone: set[str] = set()
         self.keys: list[OrderKey] = []
+        self.tokens: list[str] = []
 
     def say(self, body: CommandBody, times: int = 1) -> None:
         """Decide, fold, and have both bookkeepers read it; said again, it is nothing."""
@@ -112,13 +122,17 @@ class Till:
             RecordPaymentRequest(
                 order=wanted.order,
                 intent_id=wanted.intent_id,
-                medium="lightning",
-                text=f"lnbc {wanted.intent_id}",
-                payment_hash=an_id(f"hash {wanted.intent_id}"),
+                medium=MEDIUM[self.method],
+                text=self._text(wanted.intent_id),
+                payment_hash=an_id(f"hash {wanted.intent_id}") if self.method is Method.BOLT11 else None,
                 amount_msat=wanted.amount_msat,
                 expires_at=wanted.expires_at,
             )
         )
+
+    def _text(self, name: str) -> str:
+        scheme = {Method.CASHU: "creqA", Method.BITCOIN: "bitcoin:"}
+        return f"{scheme.get(self.method, 'lnbc ')}{name}"
 
     def _make_call(self, wanted: InvoiceWanted) -> None:
         self.asked[wanted.intent_id] = wanted.amount_msat
@@ -149,7 +163,9 @@ class Till:
         open_ = [name for name in self.asked if name not in self.gone]
         if not open_:
             return
-        name = self.dice.choice(open_[-12:])
+        self._receive(self.dice.choice(open_[-12:]))
+
+    def _receive(self, name: str) -> None:
         due_msat, before_msat = self.asked[name], self.held.get(name, 0)
         share = self.dice.choice((100, 100, 100, 100, 40, 60, 1, 130, 200))
         after_msat = before_msat + due_msat * share // 100
@@ -160,6 +176,31 @@ class Till:
         self.look(name, BackendState.PARTIAL if takes_more else BackendState.SETTLED, after_msat)
         if self.dice.random() < 0.2:
             self.look(name, BackendState.PARTIAL, before_msat)
+
+    def see(self) -> None:
+        """Money is on its way to an order's address; whether it ever comes is another matter."""
+        if open_ := self._open():
+            self.look(self.dice.choice(open_[-6:]), self.dice.choice((BackendState.PENDING, BackendState.HELD)), 0)
+
+    def hand_in(self) -> None:
+        """A token is handed in for an order's request, a new one or one that was before; its mint takes some."""
+        open_ = self._open()
+        if not open_:
+            return
+        name, is_known = self.dice.choice(open_[-6:]), bool(self.tokens) and self.dice.random() < 0.2
+        token = self.dice.choice(self.tokens) if is_known else an_id(f"token {self.seed} {next(self.names)}")
+        before = self.counted["TokenHandedIn"]
+        self.say(HandInToken(intent_id=name, token_id=token, sealed=BOX), times=2)
+        if self.counted["TokenHandedIn"] == before:
+            return
+        if is_known or self.dice.random() < 0.3:
+            self.say(RecordTokenRefusal(intent_id=name, token_id=token, reason=TokenFault.SPENT), times=2)
+        else:
+            self._receive(name)
+        self.tokens.append(token)
+
+    def _open(self) -> list[str]:
+        return [name for name in self.order_of if name not in self.gone]
 
     def look(self, name: str, state: BackendState, gross_msat: int) -> None:
         """The back-end says how a request stands."""
@@ -178,6 +219,8 @@ class Till:
     def take_back(self) -> None:
         """What came is gone again; what is for no order is out of the books by then."""
         paid = [name for name, msat in self.held.items() if msat and not self._closed_msat(name)]
+        if self.method is Method.CASHU:  # what was swapped stays
+            paid = [name for name in paid if name in self.calls]
         if not paid:
             return
         name = self.dice.choice(paid)
@@ -186,7 +229,9 @@ class Till:
         if self.dice.random() < 0.5:
             self.look(name, BackendState.REVERSED, gross_msat)
         else:
-            self.say(ObserveReversal(payment_hash=an_id(f"hash {name}")), times=2)
+            on_chain = self.method is Method.BITCOIN and name not in self.calls
+            proof = request_digest(self._text(name)) if on_chain else an_id(f"hash {name}")
+            self.say(ObserveReversal(payment_hash=proof), times=2)
 
     def call(self) -> None:
         """Somebody asks the shop's own address for an invoice."""
@@ -265,6 +310,8 @@ def play(seed: int) -> Counter[str]:
         (till.speak, 14),
         (till.wait, 6),
     )
+    more = {Method.BITCOIN: (till.see, 8), Method.CASHU: (till.hand_in, 12)}
+    deeds += (more[till.method],) if till.method in more else ()
     acts, weights = zip(*deeds, strict=True)
     for act in till.dice.choices(acts, weights, k=DEEDS):
         act()

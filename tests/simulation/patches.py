@@ -15,7 +15,9 @@ from pydantic import BaseModel
 
 import services.ingest
 import services.metrics.role
+import services.payments.chain_request
 import services.payments.invoice_request
+import services.payments.port
 import services.payments.role
 import services.payments.turns
 import services.publisher
@@ -28,10 +30,11 @@ import streams.reading
 import streams.views
 from schemas import codec
 from schemas.nostr import nip01
+from tests.simulation.chain import networks_of
 from tests.simulation.clock import Clock
-from tests.simulation.outside import cheap_decode
 from tests.simulation.processes import SimPool
 from tests.simulation.signers import cheap_check_sig
+from tests.simulation.wallet import cheap_decode
 
 
 class Quiet:
@@ -77,6 +80,7 @@ def _patches(clock: Clock, as_bytes: bool, is_real: bool) -> list[Patch]:
     made: list[Patch] = [(module, "time", clock) for module in _CLOCKED]
     made += [(module, "log", quiet) for module in _LOGGED]
     made.append((services.ingest, "RelayPool", SimPool))
+    made.append((services.payments.chain_request, "networks_of", networks_of))
     made.append((streams.checkpoint, "SAVE_EVERY_S", SAVE_EVERY_S))
     made.append((services.payments.turns, "LOOK_EVERY_S", 0.0))  # the clock stands still while all have nothing to do
     if not as_bytes:

@@ -7,7 +7,8 @@ that is what makes a failing one small.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -21,6 +22,18 @@ VERSION = 3
 ADDRESS = "shop@shop.example"
 LATE_S = 3_000
 """How long after a request's end people still pay it; it is watched for an hour."""
+
+
+class Rail(StrEnum):
+    """What the first shop of a history, and the third, are paid over."""
+
+    LIGHTNING = "lightning"
+    CHAIN = "chain"
+    ECASH = "ecash"
+
+
+FINAL_WAIT_S = 1_500
+"""How long orders of a history with a shop on the chain wait for money that is on its way."""
 
 
 class Action(NamedTuple):
@@ -54,16 +67,20 @@ class Config:
     wallet_rejects: int
     store_fails: int
     own_copies: int
+    rail: Rail = Rail.LIGHTNING
 
     @property
     def settings(self) -> ShopSettings:
         """The rules of every shop in it: half of them ask for reviews, a fifth take no orders in chat messages.
 
-        A third have a lightning address that is served here.
+        A third have a lightning address that is served here; orders do not wait a day for the chain.
         """
         off = () if self.seed % 5 else (Switchable.K14,)
         address = "" if self.seed % 3 else ADDRESS
-        return ShopSettings(invite_review=self.seed % 2 == 0, dialects_off=off, lightning_address=address)
+        settings = ShopSettings(invite_review=self.seed % 2 == 0, dialects_off=off, lightning_address=address)
+        if self.rail is not Rail.CHAIN:
+            return settings
+        return settings.model_copy(update={"final_wait_s": FINAL_WAIT_S})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +141,15 @@ FAULTS: dict[str, int] = {
 """What else may go wrong; each history draws which of them it has."""
 
 
+RAILS: dict[Rail, dict[str, int]] = {
+    Rail.CHAIN: {"on_chain": 45, "order": 15, "round": 30, "wait": 10},
+    Rail.ECASH: {"hand_in": 40, "change_mint": 12, "order": 15, "round": 33},
+}
+"""What more happens where a shop is paid over another rail, drawn from dice of its own: no other history changes."""
+MORE = 30
+"""Of a hundred actions of such a history, how many are preceded by one of these."""
+
+
 def draw(seed: int) -> Plan:
     """The plan of a seed."""
     dice = Dice(seed * 1_000_003 + VERSION)
@@ -143,7 +169,24 @@ def draw(seed: int) -> Plan:
         actions.append(
             Action(names[bisect_right(totals, drawn % most)], (drawn >> 20) % 997, (drawn >> 40) % 991, salt)
         )
-    return Plan(_config(seed, dice, is_calm), tuple(actions))
+    return _on_its_rail(Plan(_config(seed, dice, is_calm), tuple(actions)), is_calm)
+
+
+def _on_its_rail(plan: Plan, is_calm: bool) -> Plan:
+    """A sixth of all histories have a shop on the chain, a sixth one that takes ecash; the others stay as they are."""
+    dice = Dice(plan.config.seed * 1_000_003 + 500_009)
+    rail = {0: Rail.CHAIN, 1: Rail.ECASH}.get(dice.below(6))
+    if rail is None:
+        return plan
+    kinds = [
+        kind for kind, weight in RAILS[rail].items() for _ in range(weight) if kind != "change_mint" or not is_calm
+    ]
+    actions: list[Action] = []
+    for action in plan.actions:
+        if dice.chance(MORE):
+            actions.append(Action(dice.one_of(kinds), dice.below(997), dice.below(991), dice.bits()))
+        actions.append(action)
+    return Plan(replace(plan.config, rail=rail), tuple(actions))
 
 
 def _config(seed: int, dice: Dice, is_calm: bool) -> Config:

@@ -38,6 +38,7 @@ from streams.partition import Partition
 from tests.simulation.planted import DOMAIN, Bug, Change
 from tests.simulation.planted_goods import GOODS
 from tests.simulation.planted_money import MONEY
+from tests.simulation.planted_rails import RAILS
 
 CHAIN_TEST = "tests/services/payments/test_chain.py"
 LOSSES_TEST = "tests/services/payments/test_chain_losses.py"
@@ -334,4 +335,4 @@ ROLES: tuple[Bug, ...] = (
     Bug("swallow", "some messages are never sent", _swallow_once_sent),
 )
 
-BUGS: tuple[Bug, ...] = (*DOMAIN, *GOODS, *MONEY, *ROLES)
+BUGS: tuple[Bug, ...] = (*DOMAIN, *GOODS, *MONEY, *RAILS, *ROLES)

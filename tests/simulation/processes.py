@@ -15,7 +15,9 @@ from services.ingest import Ingest
 from services.metrics.port import Result, StoreUnavailable
 from services.metrics.role import MetricsRole
 from services.metrics.writer import MetricsWriter
+from services.payments.port import PaymentBackend
 from services.payments.role import PaymentsRole
+from services.payments.token_taking import no_tokens
 from services.publisher import PublisherRole
 from services.relays import Completion, RawSighting
 from streams.decider import Decider
@@ -27,11 +29,14 @@ from streams.reading import Reader
 from streams.sinks import Sinks
 from streams.stretch import journal_stretch
 from streams.views import Views
+from tests.simulation.chain import ChainAccount
 from tests.simulation.kafka import SimConsumer, SimKafka, Wire
 from tests.simulation.loop import Loop
-from tests.simulation.outside import Account, Relay, SimDirectory
+from tests.simulation.outside import Relay, SimDirectory
+from tests.simulation.plan import Rail
 from tests.simulation.signers import CheapVault, WatchedSigner
 from tests.simulation.tables import Table
+from tests.simulation.wallet import Account
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -275,9 +280,22 @@ def _brake(process: Process, effects: Any) -> Brake:
     return brake
 
 
+def _account(process: Process, row: Merchant) -> PaymentBackend:
+    """A merchant's wallet, as this process has it."""
+    world = process.world
+    match world.rail_of(row.name):
+        case Rail.CHAIN:
+            return ChainAccount(world.wallet, row.public_key, process.loop)
+        case Rail.ECASH:
+            assert world.ecash is not None
+            return world.ecash.account(row.public_key)
+        case Rail.LIGHTNING:
+            return Account(world.wallet, row.public_key, process.loop)
+
+
 def _payments(process: Process) -> list[Main]:
     world = process.world
-    accounts = {row.public_key: Account(world.wallet, row.public_key, process.loop) for row in world.rows}
+    accounts = {row.public_key: _account(process, row) for row in world.rows}
     producers: list[Any] = []
 
     async def send(command: Command) -> None:
@@ -285,7 +303,8 @@ def _payments(process: Process) -> list[Main]:
 
     async def run() -> None:
         producers.append(await process.kafka.producer())
-        role = PaymentsRole(accounts.__getitem__, PREIMAGE_SECRET, send)
+        open_token = world.ecash.opened if world.ecash is not None else no_tokens
+        role = PaymentsRole(accounts.__getitem__, PREIMAGE_SECRET, send, open_token=open_token)
         process.failures.append(role.failure)
         process.parts.append(role)
         process.mains.append(asyncio.get_running_loop().create_task(role.sweep()))

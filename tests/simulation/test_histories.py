@@ -15,7 +15,7 @@ from tests.simulation.actions import ACTIONS
 from tests.simulation.coverage import missing
 from tests.simulation.fleet import regressions, remember, run_fleet
 from tests.simulation.history import Failure, Result, kind_of, run, run_seed, smaller, told
-from tests.simulation.plan import CALM, FAULTS, Action, Plan, draw
+from tests.simulation.plan import CALM, FAULTS, RAILS, Action, Plan, Rail, draw
 from tests.simulation.planted import planted
 from tests.simulation.planted_roles import BUGS
 from tests.simulation.sabotage import ROOT, hunt
@@ -69,6 +69,14 @@ def test_a_seed_is_the_same_history_in_another_process() -> None:
     assert said("1") == said("2")
 
 
+@pytest.mark.parametrize("rail", [Rail.CHAIN, Rail.ECASH])
+def test_a_seed_with_another_rail_is_one_history_too(rail: Rail) -> None:
+    """Addresses, blinded ecash and the mint's answers follow from the seed as everything does."""
+    seeds = [seed for seed in range(60) if draw(seed).config.rail is rail][:3]
+    for seed in seeds:
+        assert journal_of(run_seed(seed)) == journal_of(run_seed(seed))
+
+
 def test_values_that_never_became_bytes_make_the_same_history_as_bytes() -> None:
     """Most histories hand values over as they are; the codec changes nothing about them."""
     for seed in range(100, 106):
@@ -87,7 +95,8 @@ def test_real_cryptography_breaks_nothing_either() -> None:
 
 def test_every_action_that_is_drawn_can_be_done() -> None:
     """And none is forgotten in the draw."""
-    assert CALM.keys() | FAULTS.keys() == ACTIONS.keys()
+    more = {kind for weights in RAILS.values() for kind in weights}
+    assert CALM.keys() | FAULTS.keys() | more == ACTIONS.keys()
 
 
 def test_histories_differ_in_their_faults_and_some_have_none() -> None:

@@ -17,22 +17,24 @@ from schemas.freezes import ThawMerchant
 from schemas.merchants import Merchant, RelayCursor
 from schemas.messages import Command, CommandBody, JournalRecord
 from schemas.orders import Rate
-from schemas.shops import OpenShop
 from schemas.topics import partition_of
 from schemas.values import Origin
 from streams.kafka import Fenced
-from tests.simulation.books import Books, Breach
+from tests.simulation.books import Books
 from tests.simulation.clock import HERE_SINCE_S, START_S, Clock, Dice
+from tests.simulation.ecash import WELL, EcashSide
 from tests.simulation.events import Texts, matches, received
 from tests.simulation.kafka import SimConsumer, rebalance
 from tests.simulation.log import Broker
 from tests.simulation.loop import Killed, Loop
-from tests.simulation.outside import HONEST, Relay, RelayNet, Wallet
-from tests.simulation.people import GOODS, People
-from tests.simulation.plan import Action, Config
+from tests.simulation.outside import HONEST, Relay, RelayNet
+from tests.simulation.people import People
+from tests.simulation.plan import Action, Config, Rail
 from tests.simulation.processes import RESTARTABLE, ROLES, Process, SimStore
+from tests.simulation.rules import Breach
 from tests.simulation.signers import CheapCrypto, Crypto, Made, RealCrypto, digest
 from tests.simulation.tables import changelogs
+from tests.simulation.wallet import Wallet
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """A folder that costs no disk, where there is one."""
@@ -51,7 +53,7 @@ class World:
         self.broker = Broker(config.partitions)
         self._journal = self.broker.topic(topics.JOURNAL.name)
         self.changelogs = changelogs(self.broker)
-        self.books = Books(config.partitions, coverage)
+        self.books = Books(config.partitions, coverage, self.settings.final_wait_s)
         self.made = Made()
         self.crypto: Crypto = RealCrypto() if config.is_real else CheapCrypto()
         self.names = tuple(f"m{n}" for n in range(config.merchants))
@@ -68,6 +70,8 @@ class World:
         self.wallet = Wallet(self.clock, Dice(config.seed + 78), config.is_real)
         self.wallet.fails, self.wallet.loses = config.wallet_fails, config.wallet_loses
         self.wallet.lies, self.wallet.rejects = config.wallet_lies, config.wallet_rejects
+        has_ecash = config.rail is Rail.ECASH
+        self.ecash = EcashSide(config.seed, self.clock, self.wallet, coverage, MEMORY) if has_ecash else None
         self.store = SimStore(self)
         self._folder = TemporaryDirectory(prefix="ncc-simulated-", dir=MEMORY) if config.has_checkpoints else None
         self.checkpoints = Path(self._folder.name) if self._folder else None
@@ -94,6 +98,10 @@ class World:
     def hosted_since(self, public_key: str) -> int | None:
         """Since when a merchant is run here."""
         return self._since.get(public_key)
+
+    def rail_of(self, name: str) -> Rail:
+        """What a merchant is paid over."""
+        return Rail.LIGHTNING if name == "m1" else self.config.rail
 
     def rates(self, now_ms: int) -> Mapping[str, Rate]:
         """The exchange rates known now: fresh, or too old."""
@@ -309,22 +317,6 @@ class World:
         log = self.broker.log(topics.COMMANDS.name, partition_of(merchant, self.broker.partitions))
         log.append(self.clock.now_ms, merchant.encode(), value)
 
-    def open_shops(self) -> None:
-        dice = Dice(self.config.seed + 5)
-        people = self.people(dice)
-        for name, row in zip(self.names, self.rows, strict=True):
-            if dice.chance(40) or self.settings.lightning_address:
-                self.command(row.public_key, OpenShop(settings=self.settings))
-            self.offer(name, "tea", dice.one_of((2, 3, 6, 50)), dice)
-            if dice.chance(25):
-                self.offer(name, dice.one_of(GOODS), dice.one_of((1, 4, None)), dice)
-            if dice.chance(25):
-                self.offer(name, "vase", 5, dice)
-                self.say(people.option(name, ("DE",)), dice)
-        for role in self.roles[: self.roles.index("decider") + 1]:
-            self.turn(role, 0, 50)
-            self.turn(role, 0, 50)
-
     def offer(self, name: str, good: str, stock: int | None, dice: Dice, visibility: str = "on-sale") -> None:
         """A merchant publishes a version of a listing."""
         if good not in self.goods[name]:
@@ -346,6 +338,8 @@ class World:
         self.is_healed, self.has_rates = True, True
         self.armed.clear()
         self.wallet.heal()
+        if self.ecash is not None:
+            self.ecash.mood = WELL
         if self.coverage["freeze"]:
             for name in self.names:
                 self.thaw(name)
@@ -369,6 +363,8 @@ class World:
                 process.loop.discard()
         if self._folder is not None:
             self._folder.cleanup()
+        if self.ecash is not None:
+            self.ecash.close()
         for process in self._every:
             process.forget()
         for group in self.broker.groups.values():

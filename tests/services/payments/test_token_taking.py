@@ -253,3 +253,19 @@ async def test_a_token_for_a_request_of_the_spare_wallet_is_swapped_there(till: 
     await till.hand_in(mint.token(21_000))
     await until(lambda: till.of(ObservePayment))
     assert till.of(RecordTokenRefusal) == []
+
+
+async def test_a_refusal_for_another_request_leaves_a_token_owed_for_its_own(
+    till: EcashTill, mint: ScriptedMint
+) -> None:
+    """Somebody handed the same token in for two orders: what becomes of it at one says nothing of the other."""
+    await till.request()
+    mint.fail("/v1/keysets", *[MintFault.DOWN] * 20)
+    event = await till.hand_in(mint.token(21_000))
+    other = intent_id(a_key("another order"), 1)
+    refusal = TokenRefused(order=None, intent_id=other, token_id=event.token_id, reason=TokenFault.ALREADY_PAID)
+    await till.role.take(0, 3, a_record(3, MERCHANT, refusal))
+    assert till.role.needed_from(0, 9) == 0
+    mint.faults.clear()
+    await until(lambda: till.of(ObservePayment))
+    assert till.of(ObservePayment)[0].gross_msat == 21_000_000
