@@ -17,7 +17,6 @@ import services.ingest
 import services.metrics.role
 import services.payments.chain_request
 import services.payments.invoice_request
-import services.payments.port
 import services.payments.role
 import services.payments.turns
 import services.publisher
