@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.domain import addresses, assigning, settlement
+from streams.domain import absence, addresses, assigning, settlement
 from tests.simulation.planted import Bug, Change
+
+ABSENCE_TEST = "tests/streams/domain/test_absence.py"
 
 
 def _assign_again() -> list[Change]:
@@ -52,6 +54,26 @@ def _late_in_silence() -> list[Change]:
     return [(settlement, "_tell_late", lambda decision, order, about, new_msat: None)]
 
 
+def _end_unheard() -> list[Change]:
+    """An order ends at its deadline whatever its wallet may hold."""
+    return [(absence, "record", lambda decision, command: None)]
+
+
+def _wait_again() -> list[Change]:
+    """Each time a wallet is missed the order waits longer."""
+    right = absence.record
+
+    def wrong(decision: Any, command: Any) -> None:
+        order = decision.shop.order(command.order)
+        if order is not None and order.ends_ms is not None:
+            decision.shop.orders[order.key.ref] = order._replace(ends_ms=None)
+        right(decision, command)
+        if order is not None:
+            decision.shop.orders[order.key.ref] = order
+
+    return [(absence, "record", wrong)]
+
+
 MONEY: tuple[Bug, ...] = (
     Bug("assign again", "money over the address is entered for two orders", _assign_again),
     Bug("count again", "money over the address counts as often as it is seen", _count_again),
@@ -62,4 +84,6 @@ MONEY: tuple[Bug, ...] = (
         _late_in_silence,
         "tests/streams/domain/test_payments.py",
     ),
+    Bug("end unheard", "an order ends while its wallet cannot say whether it was paid", _end_unheard, ABSENCE_TEST),
+    Bug("wait again", "an order waits for its wallet for ever", _wait_again, ABSENCE_TEST),
 )
