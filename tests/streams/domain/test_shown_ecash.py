@@ -185,7 +185,13 @@ def test_messages_with_tokens_count_like_any_others() -> None:
     story = asked().when(OpenShop(settings=ShopSettings(buyer_messages_per_hour_max=3)))
     for number in range(2):
         story.when(receipt(a_token(f"token {number}"), rumor=f"r{number}"))
-    for said in (receipt(a_token("more"), rumor="more"), announced(a_token("more")), letter(a_token("more"))):
+    name = reference(request().intent_id)
+    for said in (
+        receipt(a_token("more"), rumor="more"),
+        announced(a_token("more")),
+        letter(a_token("more")),
+        letter(a_token("more", request_id=name), STRANGER),
+    ):
         assert judge(story.shop, a_command(said), story.rates).silence is Silence.TOO_MANY_MESSAGES
 
 
