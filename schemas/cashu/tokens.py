@@ -199,9 +199,9 @@ def _read_proof(said: Any) -> Proof:
         is_whole = isinstance(amount, int) and not isinstance(amount, bool) and 0 < amount <= AMOUNT_MAX
         is_named = keyset == keyset.lower() and len(keyset) in (SHORT_ID_CHARS, ID_V2_CHARS) and _HEX.fullmatch(keyset)
         is_text = 0 < len(secret) <= SECRET_CHARS_MAX and bool(secret.encode())
-        is_witnessed = witness is None or (isinstance(witness, str) and len(witness) <= WITNESS_CHARS_MAX)
+        is_witness = isinstance(witness, str) and witness.isascii() and len(witness) <= WITNESS_CHARS_MAX
         is_signed = _HEX.fullmatch(signature.lower()) and is_point(bytes.fromhex(signature))
-        if not (is_whole and is_named and is_text and is_witnessed and is_signed):
+        if not (is_whole and is_named and is_text and (witness is None or is_witness) and is_signed):
             raise TokenRefused(TokenFault.BAD_PROOF)
         proven = None if dleq is None else Dleq(*(_scalar(dleq[name]) for name in ("e", "s", "r")))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -220,7 +220,7 @@ def _scalar(text: str) -> str:
 def _checked(mint: str, unit: str, proofs: list[Proof]) -> Token:
     if not 0 < len(mint) <= MINT_CHARS_MAX or not mint.isascii() or not mint.isprintable():
         raise TokenRefused(TokenFault.FOREIGN_MINT)
-    if not proofs or not 0 < len(unit) <= UNIT_CHARS_MAX:
+    if not proofs or not 0 < len(unit) <= UNIT_CHARS_MAX or not unit.isascii():
         raise TokenRefused(TokenFault.BAD_SHAPE)
     if len({proof.secret for proof in proofs}) < len(proofs):
         raise TokenRefused(TokenFault.SAME_PROOF_TWICE)

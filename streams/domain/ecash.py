@@ -25,22 +25,28 @@ def hand_in(decision: Decision, command: HandInToken) -> None:
         if command.token_id not in shop.calls:
             _refuse(decision, None, command.intent_id, command.token_id, TokenFault.UNKNOWN_REQUEST)
         return
-    token = SealedToken(token_id=command.token_id, sealed=command.sealed)
-    if fresh(order, (token,)):
+    if handed(command.token_id) not in order.moves and refused(command.token_id) not in order.moves:
+        token = SealedToken(token_id=command.token_id, sealed=command.sealed)
         _take(decision, order, command.intent_id, token)
 
 
 def hand_in_shown(decision: Decision, order: Order, tokens: Iterable[SealedToken], rumor_id: str) -> None:
     """Tokens of a message go the way of those that were posted; nobody waits at a door, so a refusal is always told."""
-    for token in fresh(order, tokens):
+    for token in fresh(decision.shop, order, tokens, rumor_id):
         intent = _intent_of(decision.shop, order, token)
         _take(decision, order, intent, token, rumor_id)
 
 
-def fresh(order: Order, tokens: Iterable[SealedToken]) -> tuple[SealedToken, ...]:
-    """Those that the order has not taken or refused before."""
+def fresh(shop: Shop, order: Order, tokens: Iterable[SealedToken], rumor_id: str) -> tuple[SealedToken, ...]:
+    """Those that say something new: one that was refused may come again, in another message.
+
+    Its mint may be on the list by then. What relays bring again is the same message.
+    """
+    known = shop.words.get(rumor_id)
+    if known is not None and known.is_here:
+        return ()
     return tuple(
-        one for one in tokens if handed(one.token_id) not in order.moves and refused(one.token_id) not in order.moves
+        one for one in tokens if refused(one.token_id) in order.moves or handed(one.token_id) not in order.moves
     )
 
 

@@ -187,11 +187,13 @@ def note_reported(shop: Shop, event: PaymentReported) -> None:
 
 
 def hand_in(shop: Shop, event: TokenHandedIn) -> None:
-    """Ecash was handed in; it counts for nothing before it was swapped."""
+    """Ecash was handed in, perhaps once more; it counts for nothing before it was swapped."""
     order = shop.orders.get(event.order.ref)
     if order is not None:
         payment = payment_while_asked(order.payment, PaymentAxis.REPORTED)
-        moves = with_cause(order.moves, move_cause("payment", "handed", event.token_id[:32]))
+        again = move_cause("payment", "refused", event.token_id[:32])
+        moves = tuple(move for move in order.moves if move != again)
+        moves = with_cause(moves, move_cause("payment", "handed", event.token_id[:32]))
         shop.orders[event.order.ref] = order._replace(payment=payment, moves=moves)
 
 

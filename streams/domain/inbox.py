@@ -27,7 +27,8 @@ def receive(decision: Decision, command: ReceiveMessage) -> None:
     if known is not None and known.is_here:
         return
     if command.tokens and (asked := ecash.order_for(decision.shop, command.buyer, command.tokens)) is not None:
-        if ecash.fresh(asked, command.tokens) and not buyers.silenced(decision, command.buyer):
+        tokens = ecash.fresh(decision.shop, asked, command.tokens, command.rumor_id)
+        if tokens and not buyers.silenced(decision, asked.key.buyer):  # a payer's key may be new each time
             ecash.hand_in_shown(decision, asked, command.tokens, command.rumor_id)
         return
     order = _order_of(decision, command.order_refs)

@@ -81,7 +81,7 @@ def report(decision: Decision, command: ReportPayment) -> None:
         parking.park(decision, command.order, command)
         return
     is_reused = proves_another(decision, order, command.preimage_hashes)
-    tokens = ecash.fresh(order, command.tokens)
+    tokens = ecash.fresh(decision.shop, order, command.tokens, command.rumor_id)
     is_heard = len(tokens) < len(command.tokens)
     is_news = not is_heard and _is_news(order, command, is_reused=is_reused)
     if not (is_news or tokens) or buyers.silenced(decision, order.key.buyer):
@@ -151,7 +151,7 @@ def announce(decision: Decision, command: AnnouncePayment) -> None:
         parking.park(decision, command.order, command)
         return
     if command.tokens:
-        tokens = ecash.fresh(order, command.tokens)
+        tokens = ecash.fresh(decision.shop, order, command.tokens, command.rumor_id)
         if tokens and not buyers.silenced(decision, order.key.buyer):
             ecash.hand_in_shown(decision, order, tokens, command.rumor_id)
         return

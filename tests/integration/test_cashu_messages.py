@@ -46,7 +46,7 @@ async def test_ecash_in_a_message_pays_and_what_is_not_taken_is_told_to_buyer_an
             assert decode_nprofile(asked.nostr_to or "").pubkey == me
 
             good, open_ = await purse.token(asked.amount, key), await purse.token(asked.amount)
-            foreign = Token("https://evil.example", "sat", open_.proofs)
+            foreign = Token("https://evil.example", "sat", (await purse.token(1)).proofs)
             await buyer.send(me, Kind.CHAT_MESSAGE, (), write_token(foreign))
             await shop.until(lambda: _told(buyer, "(foreign_mint)"), "the word on the foreign mint")
             receipt = (("order", order_id), ("payment", "ecash", mint.url, write_token(open_)))

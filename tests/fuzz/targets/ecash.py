@@ -12,6 +12,8 @@ from schemas.cashu.keysets import KeysetRefused, read_keyset
 from schemas.cashu.locks import read_lock, write_lock
 from schemas.cashu.requests import EcashRequest, RequestRefused, read_payload, read_request, write_request
 from schemas.cashu.tokens import PROOFS_MAX, Token, read_token, token_of, write_token
+from schemas.dialects.payment_tags import named
+from schemas.dialects.shown_tokens import token_in_text, tokens_in_tags
 from tests.fuzz.target import MARK, Tape, Target, with_choices
 
 _POINT = "02bc9097997d81afb2cc7346b5e4345a9346bd2a506eb7958598a72f0cf85163ea"
@@ -46,6 +48,23 @@ def read_any_packed(data: bytes) -> None:
         _hold(token_of(said.get("m"), said.get("u"), said.get("p")))
 
 
+def show_any_ecash(data: bytes) -> None:
+    """A message, and a `payment` tag of three texts, show a token, show none, or show one that is to be refused."""
+    tape = Tape(data)
+    if tape.choice(2):
+        shown = token_in_text(tape.text())
+        found = () if shown is None else (shown,)
+    else:
+        tag = ("payment", *tape.text().split("\n", 2))
+        found = tokens_in_tags([tag])
+        named(tag if len(tag) > 1 else (*tag, ""))
+    for one in found:
+        assert MARK not in repr(one)
+        assert (one.text is None) is (one.fault is not None)
+        if one.text is not None:
+            assert read_token(one.text).digest == one.token_id
+
+
 def _hold(token: Token) -> None:
     assert 0 < len(token.proofs) <= PROOFS_MAX
     assert token.amount > 0
@@ -76,6 +95,16 @@ def _seeds() -> Iterator[bytes]:
     yield with_choices(write_request(whole), 4)
     keyset = {"id": "00ad268c4d1f5826", "unit": "sat", "active": True, "input_fee_ppk": 100, "keys": {"1": _POINT}}
     yield with_choices(json.dumps(keyset), 5)
+
+
+def _shown() -> Iterator[bytes]:
+    proof = {"amount": 8, "id": "00ad268c4d1f5826", "secret": MARK, "C": _POINT}
+    text = write_token(token_of("https://m.example", "sat", [proof]))
+    payload = {"id": "a" * 24, "mint": "https://m.example", "unit": "sat", "proofs": [proof]}
+    yield with_choices(text, 1)
+    yield with_choices(json.dumps(payload), 1)
+    yield with_choices(f"ecash\nhttps://m.example\n{text}", 0)
+    yield with_choices(f"ecash\nhttps://m.example\n{json.dumps([proof])}", 0)
 
 
 def _packed() -> Iterator[bytes]:
@@ -109,5 +138,6 @@ _WORDS = (
 
 TARGETS = (
     Target("ecash", read_any_ecash, _seeds, (TokenRefused, RequestRefused, KeysetRefused), _WORDS),
+    Target("shown", show_any_ecash, _shown, (), _WORDS),
     Target("packed", read_any_packed, _packed, (TokenRefused, cbor.CborRefused), ("\xa1", "\x81", "\xc2", "\xd8\x1c")),
 )

@@ -88,6 +88,8 @@ GROUP = {"i": bytes(8), "p": [{"a": 1, "s": "x", "c": bytes.fromhex(POINT)}]}
         (v4({"m": "https://m.example", "u": "sat", "t": [{**GROUP, "i": "00" * 8}]}), TokenFault.BAD_SHAPE),
         (v4({"m": "https://m.example", "u": 7, "t": [GROUP]}), TokenFault.BAD_SHAPE),
         (v4({"m": "https://m.example", "u": "sat", "t": [{**GROUP, "i": bytes(9)}]}), TokenFault.BAD_PROOF),
+        (one_of({**ONE, "witness": "\ud800"}), TokenFault.BAD_PROOF),
+        (v3({"token": [{"mint": "https://m.example", "proofs": [ONE]}], "unit": "\ud800"}), TokenFault.BAD_SHAPE),
         (one_of(), TokenFault.BAD_SHAPE),
         (one_of(*MANY), TokenFault.TOO_MANY_PROOFS),
         (one_of(ONE, ONE), TokenFault.SAME_PROOF_TWICE),

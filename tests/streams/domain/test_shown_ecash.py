@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from schemas.cashu.faults import TokenFault
 from schemas.catalogue import RecordListing
-from schemas.ecash import SealedToken, TokenHandedIn, TokenRefused, intent_start
+from schemas.ecash import RecordTokenRefusal, SealedToken, TokenHandedIn, TokenRefused, intent_start
+from schemas.freezes import FreezeMerchant, ThawMerchant
 from schemas.inbox import MessageReceived, ReceiveMessage
 from schemas.orders import MoveRefused, OrderStatus
 from schemas.parking import CommandParked, ReleaseParked
@@ -64,6 +65,10 @@ def letter(token: SealedToken, buyer: str = BUYER, rumor: str = "letter") -> Rec
     return ReceiveMessage(
         buyer=buyer, author=Actor.BUYER, rumor_id=an_id(rumor), said_s=NOW_S, text=words, tokens=(token,)
     )
+
+
+def refuses() -> RecordTokenRefusal:
+    return RecordTokenRefusal(intent_id=request().intent_id, token_id=an_id("token"), reason=TokenFault.FOREIGN_MINT)
 
 
 def told(story: Story) -> str:
@@ -180,5 +185,34 @@ def test_messages_with_tokens_count_like_any_others() -> None:
     story = asked().when(OpenShop(settings=ShopSettings(buyer_messages_per_hour_max=3)))
     for number in range(2):
         story.when(receipt(a_token(f"token {number}"), rumor=f"r{number}"))
-    for said in (receipt(a_token("more"), rumor="more"), announced(a_token("more")), letter(a_token("more"))):
+    name = reference(request().intent_id)
+    for said in (
+        receipt(a_token("more"), rumor="more"),
+        announced(a_token("more")),
+        letter(a_token("more")),
+        letter(a_token("more", request_id=name), STRANGER),
+    ):
         assert judge(story.shop, a_command(said), story.rates).silence is Silence.TOO_MANY_MESSAGES
+
+
+def test_a_token_that_was_refused_may_come_again_in_another_message() -> None:
+    """The merchant may have put its mint on the list by then; what became of it is said again, and once."""
+    story = asked().when(receipt(a_token())).when(refuses())
+    story.when(receipt(a_token())).then_nothing()
+    for number, way in enumerate((letter(a_token(), rumor="2"), receipt(a_token(), rumor="3"))):
+        story.when(way)
+        assert story.one(TokenHandedIn).token_id == an_id("token")
+        assert story.order().payment is PaymentAxis.REPORTED
+        story.when(way).then_nothing()
+        story.when(letter(a_token(), rumor=f"meanwhile {number}")).then_nothing()
+        assert story.when(refuses()).then(TokenRefused, ReplyPromised).order().payment is PaymentAxis.REQUESTED
+        story.when(refuses()).then_nothing()
+
+
+def test_a_token_that_was_refused_at_once_may_come_again() -> None:
+    """It never went to who swaps, and goes there now."""
+    story = asked().when(FreezeMerchant(code="I5", reason="books", cause="c")).when(receipt(a_token()))
+    assert story.one(TokenRefused).reason is TokenFault.NOT_PAYABLE
+    story.when(ThawMerchant(reason="looked", cause="d"))
+    story.when(receipt(a_token())).then_nothing()
+    assert story.when(receipt(a_token(), rumor="again")).one(TokenHandedIn).token_id == an_id("token")
