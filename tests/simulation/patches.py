@@ -16,7 +16,7 @@ from pydantic import BaseModel
 import services.ingest
 import services.metrics.role
 import services.payments.chain_request
-import services.payments.port
+import services.payments.invoice_request
 import services.payments.role
 import services.publisher
 import streams.checkpoint
@@ -86,7 +86,7 @@ def _patches(clock: Clock, as_bytes: bool, is_real: bool) -> list[Patch]:
     if not is_real:
         made.append((streams.reading, "check_sig", cheap_check_sig))
         made.append((services.ingest, "read_event", cheap_read_event))
-        made.append((services.payments.port, "decode", cheap_decode))
+        made.append((services.payments.invoice_request, "decode", cheap_decode))
     return made
 
 
