@@ -153,7 +153,7 @@ def _wish(world: World, shop: str, dice: Dice) -> CommandBody:
 
 
 def _prefer(world: World, merchant: str, dice: Dice) -> None:
-    for text in world.people(dice).preferences(merchant):
+    for text in world.people(dice).preferences(merchant, ecash.listed_key(world, merchant)):
         world.say(text, dice)
 
 

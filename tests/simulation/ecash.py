@@ -24,13 +24,14 @@ from schemas.cashu.tokens import SAT, Proof, Token, write_token
 from schemas.ecash import HandInToken
 from schemas.nostr.secp256k1 import base_point
 from schemas.values import Origin, SealedDetails
+from services.payments import cashu_outputs
 from services.payments.cashu import EcashWallet
 from services.payments.cashu_book import Book
 from services.payments.cashu_mint import Mint
 from services.payments.port import Intent, PaymentRequest, Rejected
 from tests.simulation.clock import Clock, Dice
 from tests.simulation.loop import Killed, Loop
-from tests.simulation.plan import Action
+from tests.simulation.plan import Action, Rail
 from tests.simulation.signers import digest
 from tests.simulation.wallet import Wallet
 from tests.support.scripted_mint import ScriptedMint
@@ -179,6 +180,13 @@ def seed_of(merchant: str) -> bytes:
     return bytes.fromhex(digest("ecash", merchant))
 
 
+def listed_key(world: World, name: str) -> str:
+    """The key that a shop's mint list (10019) names: its own wallet's, and anybody's where it takes no ecash."""
+    if world.rail_of(name) is not Rail.ECASH:
+        return "d7" * 32
+    return cashu_outputs.lock_key(seed_of(world.crypto.key(name))).public_key
+
+
 def asked_by(text: str) -> tuple[str, EcashRequest] | None:
     """The intent and the words of a request for ecash; None for any other text."""
     if not text.startswith("creq"):
@@ -223,7 +231,7 @@ def post(world: World, text: str, place: tuple[str, str, str], kind: str, dice: 
         case "again" | "other" if side.handed:
             token = side.handed[-1 if kind == "again" else dice.below(len(side.handed))]
         case _:
-            token = side.token(sats, request.lock_key if dice.chance(30) else None)
+            token = side.token(sats, request.lock_key if dice.chance(60) else None)
     if kind == "spent":
         side.mint.spend(token)
     if kind == "race":

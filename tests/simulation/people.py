@@ -96,12 +96,12 @@ class People:
         head = (("p", self.key(merchant)), ("type", "2"), ("order", order_id), ("amount", sats))
         return self.private(buyer, merchant, 16, (*head, ("payment", *where)))
 
-    def preferences(self, merchant: str) -> tuple[str, ...]:
+    def preferences(self, merchant: str, lock_key: str) -> tuple[str, ...]:
         """Versions of the events that say how the merchant wants to be paid: one, or two that belong together."""
         app = f"31990:{self.key(merchant)}:app"
         word = self.dice.one_of(("manual", "manual", "lud16", "ecash", "foo"))
         profile = (0, (("payment_preference", word),))
-        mints = (10019, (("mint", "https://mint.example"), ("pubkey", "d7" * 32)))
+        mints = (10019, (("mint", "https://mint.example"), ("pubkey", lock_key)))
         recommended, handler = (31989, (("d", "30402"), ("a", app))), (31990, (("d", "app"), ("k", "30402")))
         ecash = (0, (("payment_preference", "ecash"),))
         none = (31989, (("d", "30402"),))
