@@ -148,7 +148,7 @@ class ObservePayment(Value):
 class ObserveReversal(Value):
     """A look-up says that the money of a request was taken back; only what it is found by is known by now.
 
-    `payment_hash` is that of its invoice; for a request that is none, the digest of its text (`request_digest`).
+    `payment_hash` is that of its invoice; on the chain the digest of its text (`request_digest`), elsewhere its intent.
     """
 
     type: Literal["ObserveReversal"] = "ObserveReversal"

@@ -36,10 +36,13 @@ from services.signer.keystore import secret_of
 
 CHECK_TIMEOUT_S = 20.0
 MOST_SATS = 21_000_000 * 100_000_000
-KINDS_HELP = "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu, chain, manual, or simulated for play money."
+KINDS_HELP = (
+    "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu, chain, manual, stripe, or simulated for play money."
+)
 KEY_HELP = (
     "lnbits: file with the wallet's invoice key. nwc: with its connection. phoenixd: with its limited password."
-    " lnd: its invoice.macaroon. cln: with a rune. btcpay: with an API key. - is the input."
+    " lnd: its invoice.macaroon. cln: with a rune. btcpay: with an API key. stripe: with a restricted key."
+    " - is the input."
 )
 UNPAID = (
     "SELECT count() AS n FROM orders_now WHERE merchant = {m:String} AND status IN ('waiting', 'pending')"
@@ -94,7 +97,7 @@ def wallet_add(
         bool, typer.Option("--own-network", help="nwc, lud16: its server is in your own network, TLS or not.")
     ] = False,
     webhook_secret_file: Annotated[
-        Path | None, typer.Option(help="phoenixd, btcpay: file with what it signs its webhooks with.")
+        Path | None, typer.Option(help="phoenixd, btcpay, stripe: file with what it signs its webhooks with.")
     ] = None,
     called_at: Annotated[
         str | None, typer.Option(help="lnbits: the buyers' door as that server reaches it; it then calls there.")
@@ -108,6 +111,9 @@ def wallet_add(
     ] = None,
     instructions_file: Annotated[
         Path | None, typer.Option(help="manual: file that tells buyers where to pay. - is the input.")
+    ] = None,
+    success_url: Annotated[
+        str | None, typer.Option(help="stripe: where a buyer lands who has paid, https://HOST.")
     ] = None,
     despite_open: Despite = False,
     spare: Spare = False,
@@ -134,6 +140,7 @@ def wallet_add(
         confirmations=confirmations,
         gap_limit=gap_limit,
         instructions_file=instructions_file,
+        success_url=success_url,
     )
     if spare and kind == CASHU:
         fail("ecash cannot stand in for another wallet: tokens are handed to the shop's own", 2)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -26,6 +28,7 @@ from services.payments.credentials import (
     MANUAL,
     NWC,
     PHOENIXD,
+    STRIPE,
     BtcpayCredential,
     CashuCredential,
     ChainCredential,
@@ -37,6 +40,7 @@ from services.payments.credentials import (
     ManualCredential,
     NwcCredential,
     PhoenixdCredential,
+    StripeCredential,
 )
 from services.payments.http_calls import BadCertificate, BadWalletUrl, trust_in, wallet_url
 from services.payments.lnd_macaroon import BadMacaroon, read_rights
@@ -46,6 +50,8 @@ from services.payments.wallets import KINDS, SIMULATED
 KEY_CHARS_MAX = 128
 PASSWORD_CHARS_MAX = 256
 MINTS_MAX = 10
+STRIPE_KEY = re.compile(r"(?:rk|sk)_(?:live|test)_[A-Za-z0-9]+", re.ASCII)
+URL_CHARS_MAX = 2_000
 INPUT = Path("-")
 
 
@@ -67,6 +73,7 @@ def credential_of(
     confirmations: int | None = None,
     gap_limit: int | None = None,
     instructions_file: Path | None = None,
+    success_url: str | None = None,
 ) -> Credential | None:
     """What the options name, not tried yet; None for simulated money. Ends with a sentence where they do not fit."""
     if kind not in KINDS:
@@ -91,6 +98,8 @@ def credential_of(
         return _chain(indexer, xpub_file, confirmations, gap_limit)
     if kind == MANUAL:
         return _manual(instructions_file)
+    if kind == STRIPE:
+        return _stripe(url, key_file, webhook_secret_file, success_url)
     return _lud16(address, own_network)
 
 
@@ -209,6 +218,31 @@ def _manual(instructions_file: Path | None) -> Credential:
     if not (text and is_readable and len(text) <= INSTRUCTIONS_MAX):
         fail(f"{instructions_file} needs some plain text, {INSTRUCTIONS_MAX} characters at most", 2)
     return ManualCredential(instructions=SecretStr(text))
+
+
+def _stripe(
+    url: str | None, key_file: Path | None, webhook_secret_file: Path | None, success_url: str | None
+) -> Credential:
+    if key_file is None or success_url is None:
+        fail(
+            "a stripe account needs --key-file FILE with a restricted key, and --success-url https://HOST, where a"
+            " buyer lands who has paid",
+            2,
+        )
+    key = _secret(key_file)
+    if not (STRIPE_KEY.fullmatch(key) and len(key) <= PASSWORD_CHARS_MAX):
+        fail(f"{key_file} holds no key of Stripe's: it needs one line that begins with rk_ or sk_", 2)
+    parts = urlsplit(success_url)
+    if (
+        parts.scheme != "https"
+        or not parts.hostname
+        or not success_url.isprintable()
+        or len(success_url) > URL_CHARS_MAX
+    ):
+        fail(f"--success-url {success_url[:60]}: it needs the form https://HOST, with a path if you like", 2)
+    secret = _webhook_secret(webhook_secret_file)
+    server = {} if url is None else {"url": _url(url)}
+    return StripeCredential(key=SecretStr(key), success_url=success_url, webhook_secret=secret, **server)
 
 
 def _url(url: str, option: str = "--url") -> str:

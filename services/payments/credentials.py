@@ -19,6 +19,7 @@ from schemas.bolt11 import Network
 from schemas.ciphers import CipherRefused, derive, open_box, seal_box
 from schemas.nostr.nip47 import ConnectionRefused, read_connection
 from services.home import Home, write_atomic
+from services.payments.stripe_words import API
 from services.signer.keystore import write_private
 
 LNBITS: Final = "lnbits"
@@ -31,6 +32,7 @@ BTCPAY: Final = "btcpay"
 CASHU: Final = "cashu"
 CHAIN: Final = "chain"
 MANUAL: Final = "manual"
+STRIPE: Final = "stripe"
 
 GAP_LIMIT: Final = 20
 """How many unused addresses in a row a wallet looks ahead by itself (BIP-44)."""
@@ -125,6 +127,16 @@ class ChainCredential(_Server):
     gap_limit: int = GAP_LIMIT
 
 
+class StripeCredential(_Server):
+    """A Stripe account's key, and where a buyer lands who has paid; `webhook_secret` as at a phoenixd."""
+
+    kind: Literal["stripe"] = STRIPE
+    url: str = API
+    key: SecretStr
+    success_url: str
+    webhook_secret: SecretStr | None = None
+
+
 class NwcCredential(_Wallet):
     """A wallet connection (NIP-47), secret as a whole; `is_near` lets its relays be in our own network, without TLS."""
 
@@ -191,6 +203,7 @@ Credential = (
     | CashuCredential
     | ChainCredential
     | ManualCredential
+    | StripeCredential
 )
 """What opens one merchant's wallet."""
 

@@ -134,9 +134,11 @@ class HttpCalls:
         """Act once; whatever may have happened without our hearing of it is `Unknown` (L5)."""
         return await self._call("POST", path, timeout_s, json=dict(body))
 
-    async def post_form(self, path: str, fields: Mapping[str, str], *, timeout_s: float) -> Answer:
+    async def post_form(
+        self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None, *, timeout_s: float
+    ) -> Answer:
         """Act once, saying it as a form does; failures as in `post`."""
-        return await self._call("POST", path, timeout_s, data=dict(fields))
+        return await self._call("POST", path, timeout_s, data=dict(fields), headers=dict(headers or {}))
 
     async def lines(self, path: str, params: Mapping[str, str | int], *, idle_s: float) -> AsyncGenerator[str, None]:
         """Read an answer without end, line by line; it ends where nothing came for `idle_s`. Raises `Retry`."""

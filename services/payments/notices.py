@@ -21,6 +21,10 @@ HOOKS: Final = "hooks"
 PATH: Final = "/hooks"
 TOKEN_BYTES: Final = 20
 """160 bits: nobody guesses an address."""
+SIGNATURE_LIFE_S: Final = 300
+"""How far from our clock a signature's own moment may be: what Stripe's libraries allow."""
+SIGNATURE_CHARS_MAX: Final = 2_000
+"""As much of a header as a dozen signatures take."""
 
 
 def hook_token(secret: bytes, place: str, kind: str) -> str:
@@ -49,6 +53,24 @@ def check_signature(secret: SecretStr | None, raw: bytes, said: str) -> None:
     made = hmac.new(known.encode(), raw, hashlib.sha256).hexdigest()
     if not known or not hmac.compare_digest(made.encode(), said.lower().encode()):
         raise Unauthorized("the notice does not carry the vendor's signature")
+
+
+def check_timed_signature(secret: SecretStr | None, raw: bytes, said: str, now_s: float) -> None:
+    """The same for a signature that is bound to its moment: `t=` unix seconds, and one or more `v1=` of `t.body`.
+
+    It is refused five minutes off our clock, so a call that somebody kept is none (Stripe's scheme).
+    """
+    parts = [part.strip().partition("=") for part in said[:SIGNATURE_CHARS_MAX].split(",")]
+    moments = [value for name, _, value in parts if name == "t"]
+    if len(moments) != 1 or not (moments[0].isascii() and moments[0].isdigit() and len(moments[0]) <= 15):
+        raise Unauthorized("the notice does not say when it was signed")
+    signed, known = moments[0].encode() + b"." + raw, "" if secret is None else secret.get_secret_value()
+    made = hmac.new(known.encode(), signed, hashlib.sha256).hexdigest().encode()
+    fits = [hmac.compare_digest(made, value.lower().encode()) for name, _, value in parts if name == "v1"]
+    if not known or not any(fits):
+        raise Unauthorized("the notice does not carry the vendor's signature")
+    if abs(now_s - int(moments[0])) > SIGNATURE_LIFE_S:
+        raise Unauthorized("the notice was signed at another time")
 
 
 def header(headers: Mapping[str, str], name: str) -> str:

@@ -31,6 +31,7 @@ from services.payments.credentials import (
     MANUAL,
     NWC,
     PHOENIXD,
+    STRIPE,
     BadCredential,
     BtcpayCredential,
     CashuCredential,
@@ -43,6 +44,7 @@ from services.payments.credentials import (
     ManualCredential,
     NwcCredential,
     PhoenixdCredential,
+    StripeCredential,
     WalletStore,
     spare_of,
 )
@@ -72,15 +74,17 @@ from services.payments.port import (
     Unauthorized,
 )
 from services.payments.simulated import SimulatedWallet
+from services.payments.stripe import StripeAccount
+from services.payments.stripe_words import stripe_calls
 
 SIMULATED: Final = "simulated"
-KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN, BTCPAY, CASHU, CHAIN, MANUAL)
+KINDS: Final = (SIMULATED, LNBITS, NWC, LUD16, PHOENIXD, LND, CLN, BTCPAY, CASHU, CHAIN, MANUAL, STRIPE)
 """What a merchant's configuration may name."""
 
 CHAIN_BOOK: Final = "chain.db"
 """One for all shops of a home: two that are paid into one account share its numbers."""
 
-CALLED: Final = frozenset({LNBITS, PHOENIXD, BTCPAY})
+CALLED: Final = frozenset({LNBITS, PHOENIXD, BTCPAY, STRIPE})
 """Those whose vendor may call us (PAY-16)."""
 
 OpenWallet = (
@@ -94,6 +98,7 @@ OpenWallet = (
     | EcashWallet
     | ChainWallet
     | ByHand
+    | StripeAccount
 )
 """Back-ends that hold connections, which somebody has to close."""
 
@@ -210,6 +215,9 @@ def open_wallet(
         case BtcpayCredential():
             calls = btcpay_calls(credential.url, credential.key)
             return BtcpayStore(calls, credential.store, network, webhook_secret=credential.webhook_secret)
+        case StripeCredential():
+            stripe, secret = stripe_calls(credential.key, credential.url), credential.webhook_secret
+            return StripeAccount(stripe, credential.success_url, network, webhook_secret=secret)
         case LndCredential():
             return LndNode(lnd_calls(credential.url, credential.macaroon, credential.certificate), network)
         case ClnCredential():

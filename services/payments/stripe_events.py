@@ -1,0 +1,55 @@
+"""Reads on in Stripe's list of events, which goes back thirty days: what was paid, given back or disputed lately."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from services.payments.asking import left_s, monotonic_s
+from services.payments.http_calls import HttpCalls
+from services.payments.stripe_words import PAGE, WHOM, moment_of, rows_in
+
+EVENTS: Final = "/v1/events"
+TYPES: Final = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "charge.refunded",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+)
+"""What is worth a look-up; a webhook's endpoint is best told the same."""
+OVERLAP_S: Final = 600
+"""How much of the list is read again each time: events are not listed in the order in which they happen."""
+
+
+class Events:
+    """One reader's place in the list."""
+
+    def __init__(self, calls: HttpCalls, now_s: int) -> None:
+        """It begins a little before `now_s`."""
+        self._calls, self._since = calls, now_s - OVERLAP_S
+        self._known: frozenset[str] = frozenset()
+
+    async def news(self, timeout_s: float) -> list[Mapping[str, Any]]:
+        """The objects of those that were not there the last time, the oldest first. Raises `Retry`."""
+        deadline_s, rows, is_more = monotonic_s() + timeout_s, list[Mapping[str, Any]](), True
+        asked: dict[str, str | int] = {f"types[{place}]": name for place, name in enumerate(TYPES)}
+        asked |= {"created[gte]": self._since, "limit": PAGE}
+        while is_more:
+            answer = await self._calls.get(EVENTS, asked, timeout_s=left_s(deadline_s, WHOM))
+            page, is_more = rows_in(answer.body)
+            rows += page
+            is_more = is_more and bool(page)
+            if is_more:
+                asked["starting_after"] = str(page[-1]["id"])
+        fresh = [row for row in reversed(rows) if row["id"] not in self._known]
+        self._known = frozenset(str(row["id"]) for row in rows)
+        self._since = max([self._since, *(moment_of(row) - OVERLAP_S for row in rows)])
+        return [about for row in fresh if isinstance(about := _object_in(row), dict)]
+
+
+def _object_in(event: Mapping[str, Any]) -> Any:
+    data = event.get("data")
+    return data.get("object") if isinstance(data, dict) else None
