@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
@@ -33,6 +34,9 @@ MEDIUM: Final[Mapping[Method, str]] = {
 }
 """Its word in a `payment` tag (market spec §4)."""
 
+_CARD_PAGE: Final = re.compile(r"https://[^/\s#?]+/[^\s#?]*?\b(cs_(?:test|live)_[A-Za-z0-9]{1,250})\b", re.ASCII)
+"""The address of a Checkout Session's page at Stripe; what stands after its # is gone once the session is over."""
+
 
 def intent_id(order: OrderKey, revision: int, method: Method = Method.BOLT11, part: int = 1) -> str:
     """The identity of an order revision's one payment request: 64 hex digits, the same on every run (PAY-17).
@@ -46,8 +50,11 @@ def intent_id(order: OrderKey, revision: int, method: Method = Method.BOLT11, pa
 def request_digest(text: str) -> str:
     """A request's text as it is recognised again: 64 hex digits.
 
-    An invoice may be written in either case; what is to be paid on the chain is known by its address alone.
+    An invoice may be written in either case; what is to be paid on the chain is known by its address alone, and a page
+    that takes cards by the session that its address names.
     """
+    if (page := _CARD_PAGE.match(text)) is not None:
+        return hashlib.sha256(page[1].encode()).hexdigest()
     is_invoice = text[:2].lower() == "ln"
     return hashlib.sha256((text.lower() if is_invoice else address_in(text)).encode()).hexdigest()
 
@@ -148,7 +155,7 @@ class ObservePayment(Value):
 class ObserveReversal(Value):
     """A look-up says that the money of a request was taken back; only what it is found by is known by now.
 
-    `payment_hash` is that of its invoice; on the chain the digest of its text (`request_digest`), elsewhere its intent.
+    `payment_hash` is that of its invoice; for a request that is none, the digest of its text (`request_digest`).
     """
 
     type: Literal["ObserveReversal"] = "ObserveReversal"

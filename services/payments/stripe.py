@@ -124,7 +124,8 @@ class StripeAccount(OnlyReceives):
         self.network = network
         self._calls, self._success_url, self._clock = calls, success_url, clock
         self._webhook_secret, self._poll_s = webhook_secret, poll_s
-        self._index, self._history = SessionIndex(calls), History(calls)
+        self._index = SessionIndex(calls)
+        self._history = History(calls, self._index)
         # Without a doubt to wait for: a second call under the same key is no second session.
         self._making = Making(WHOM, self._first, self._make, refuse=lambda intent: refuse_expired(intent, clock()))
 
@@ -208,7 +209,7 @@ class StripeAccount(OnlyReceives):
             CAPABILITIES,
             self.network,
             clock_offset_s=offset_s,
-            warnings=_key_words(self._calls.key.get_secret_value()) + clock_words(offset_s),
+            warnings=key_words(self._calls.key.get_secret_value()) + clock_words(offset_s),
             may=tuple(right for right, is_had in had.items() if is_had),
             lacks=tuple(right for right, is_had in had.items() if not is_had),
         )
@@ -265,17 +266,18 @@ class StripeAccount(OnlyReceives):
             raise Retry(str(doubt)) from None
         if session.id != known.id or session.metadata != known.metadata:
             raise Retry("Stripe tells of another session than it was asked about")
-        return await self._history.sight(self._index.note(session), left_s(deadline_s, WHOM))
+        self._index.note(session)
+        return await self._history.sight(session, left_s(deadline_s, WHOM))
 
     async def _meant(self, about: Mapping[str, Any]) -> list[BackendRef]:
         """What an event's object is about: a session says so itself, of anything else its payment does."""
         if about.get("object") == "checkout.session":
-            sessions = list(sessions_in([about]))
+            sessions = [self._index.note(one) for one in sessions_in([about])]
         elif isinstance(payment := about.get("payment_intent"), str):
             sessions = await self._history.of_payment(payment, POLL_TIMEOUT_S)
         else:
             sessions = []
-        return [BackendRef(ref) for one in sessions if (ref := self._index.note(one).reference) is not None]
+        return [BackendRef(ref) for one in sessions if (ref := one.reference) is not None]
 
     # What the key may do
 
@@ -299,7 +301,7 @@ class StripeAccount(OnlyReceives):
         return True
 
 
-def _key_words(key: str) -> tuple[str, ...]:
+def key_words(key: str) -> tuple[str, ...]:
     """What to say to the operator of a key, by how it begins."""
     words: tuple[str, ...] = ()
     if key.startswith("sk_"):

@@ -15,7 +15,7 @@ from typing import Final
 from services.payments.asking import left_s, monotonic_s
 from services.payments.http_calls import HttpCalls
 from services.payments.port import BackendRef, Cursor, Observation, Retry, Scan, Unknown
-from services.payments.stripe_index import SESSIONS
+from services.payments.stripe_index import SESSIONS, SessionIndex
 from services.payments.stripe_words import (
     PAGE,
     PAYMENT,
@@ -56,8 +56,9 @@ class Told:
 class History:
     """What one account has received and lost. Every call may raise `Retry`."""
 
-    def __init__(self, calls: HttpCalls) -> None:
-        self._calls = calls
+    def __init__(self, calls: HttpCalls, index: SessionIndex) -> None:
+        """What is taken back is noted in `index`, since it may be too old to stand there."""
+        self._calls, self._index = calls, index
         self._walked: dict[Cursor, int] = {}
         """Up to when nothing was found after a cursor, of what cannot change any more."""
 
@@ -76,7 +77,7 @@ class History:
         """The sessions of ours that a PaymentIntent belongs to: one, or none."""
         wanted = {"payment_intent": payment_id, "expand[0]": f"data.{PAYMENT}"}
         rows, _ = await self._rows(SESSIONS, wanted, monotonic_s() + timeout_s)
-        return list(sessions_in(rows))
+        return [self._index.note(session) for session in sessions_in(rows)]
 
     async def scan(self, cursor: Cursor, now_s: int, timeout_s: float) -> Scan:
         """Give some hundred requests with money that the cursor does not know, in the order in which they were paid."""

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 import httpx
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from schemas.payments import BackendState
+from schemas.payments import BackendState, request_digest
 from services.payments.http_calls import HttpCalls
 from services.payments.node_words import our_reference
 from services.payments.notices import json_in
@@ -257,7 +257,7 @@ def observed(ref: BackendRef, sights: Sequence[Sight], now_s: float) -> Observat
         gross_msat=gross_msat,
         settled_at=min(sight.paid_at for sight, _ in kept or back) if gross_msat else None,
         expires_at=first.expires_at,
-        evidence=f"stripe:{paid.session.intent_id}:{paid.session.id}" if gross_msat else "",
+        evidence=f"fiat:{request_digest(paid.session.text)}" if gross_msat else "",
         raw_digest=hashlib.sha256(repr(sights).encode()).hexdigest(),
     )
 

@@ -57,14 +57,14 @@ def observe(decision: Decision, command: ObservePayment) -> None:
 
 
 def observe_reversal(decision: Decision, command: ObserveReversal) -> None:
-    """The same of a request that nobody watched any more, found by what it is known by."""
+    """The same of a request that nobody watched any more, found by its payment hash."""
     for intent in addresses.of_hashes(decision.shop, (command.payment_hash,)):
         addresses.take_back(decision, intent)
     order = decision.shop.orders.get(decision.shop.requests.get(command.payment_hash, ""))
     if order is None:
         return
     for receipt in order.received:
-        if (receipt.payment_hash or receipt.intent_id) == command.payment_hash:
+        if receipt.payment_hash == command.payment_hash:
             _take_back(decision, order, receipt)
 
 
