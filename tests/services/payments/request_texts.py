@@ -26,6 +26,13 @@ def memo_in(request: PaymentRequest) -> str | None:
     return bip21.read(request.text).label if request.method is Method.BITCOIN else decode(request.text).description
 
 
+def forged(now_s: int) -> dict[str, str]:
+    """The headers of a notice that nobody signed, in each vendor's way."""
+    nobodys = "00" * 32
+    headers = {"X-Phoenix-Signature": nobodys, "BTCPay-Sig": f"sha256={nobodys}"}
+    return {**headers, "Stripe-Signature": f"t={now_s},v1={nobodys}"}
+
+
 def held_against(intent: Intent, request: PaymentRequest, probe: Probe, now_s: int) -> Invoice | RequestRefused:
     """An invoice, held against what was asked for and against what the back-end says of itself."""
     assert probe.network is not None

@@ -2,106 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from pydantic import SecretStr
 
-from schemas.bolt11 import Network
 from schemas.currencies import FiatTotal
-from schemas.payments import BackendState, ObserveReversal, request_digest
-from services.payments.open_requests import reversal_of
+from schemas.payments import BackendState, request_digest
 from services.payments.port import (
     FROM_THE_START,
     BackendRef,
-    Cursor,
     Hint,
-    PaymentRequest,
     Rejected,
-    Retry,
     Unauthorized,
     Unsupported,
 )
 from services.payments.stripe import READS, WRITE, StripeAccount, key_words
-from services.payments.stripe_history import FINAL_AFTER_S
-from services.payments.stripe_words import stripe_calls
 from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
 from tests.services.payments.node_faults import NodeFaultsContract, Peer
+from tests.services.payments.stripe_bench import (
+    DAY_S,
+    SECRET,
+    SUCCESS_URL,
+    backend,
+    backend_of,
+    bench,
+    entry_of,
+    paid,
+    server,
+    strangers,
+    url,
+)
 from tests.support.contract_table import SCRIPTED
-from tests.support.scripted_nodes import Entry, NodeFault
-from tests.support.scripted_stripe import CREATE, EVENTS, KEY, SESSION, Charged, ScriptedStripe, name_of, signature
-from tests.support.till import until
+from tests.support.scripted_nodes import NodeFault
+from tests.support.scripted_stripe import CREATE, KEY, SESSION, ScriptedStripe, signature
 
-SECRET = "whsec_what the endpoint's page says"
-SUCCESS_URL = "https://shop.example/thanks"
-POLL_S = 0.02
-LIFE_S = 3_600
-DAY_S = 86_400
-
-
-@pytest.fixture
-async def server() -> ScriptedStripe:
-    return ScriptedStripe()
-
-
-@pytest.fixture
-async def url(server: ScriptedStripe) -> AsyncIterator[str]:
-    async with server.serve() as url:
-        yield url
-
-
-@pytest.fixture
-async def backend(server: ScriptedStripe, url: str) -> AsyncIterator[StripeAccount]:
-    backend = backend_of(server, url)
-    yield backend
-    await backend.close()
-
-
-@pytest.fixture
-def bench(server: ScriptedStripe, backend: StripeAccount) -> Bench:
-    clock = server.ledger.clock
-
-    async def pay(text: str) -> None:
-        await clock.pass_time(1)  # Stripe tells the second, so two in one second have no order
-        await server.pay(text)
-
-    def shown(request: PaymentRequest) -> str | None:
-        return entry_of(server, request).memo
-
-    return Bench(backend, pay, clock, clock.pass_time, LIFE_S, shown=shown)
-
-
-def backend_of(server: ScriptedStripe, url: str, key: str = KEY) -> StripeAccount:
-    return StripeAccount(
-        stripe_calls(SecretStr(key), url),
-        SUCCESS_URL,
-        Network.BITCOIN,
-        server.ledger.clock,
-        webhook_secret=SecretStr(SECRET),
-        poll_s=POLL_S,
-    )
-
-
-def entry_of(server: ScriptedStripe, request: PaymentRequest) -> Entry:
-    """A request's session at the server."""
-    return next(one for one in server.ledger.entries if one.text == request.text)
-
-
-def strangers(server: ScriptedStripe, count: int, at: int) -> None:
-    """Add sessions that somebody else made in the account."""
-    one = replace(server.ledger.entries[0], label="somebody's", number=99, made_at=at)
-    server.made[99] = {**server.made[1], "metadata[ncc_reference]": "somebody's"}
-    server.ledger.entries += [replace(one, preimage=number.to_bytes(32, "big")) for number in range(count)]
-
-
-async def paid(server: ScriptedStripe, bench: Bench, order_id: str = "order-1") -> tuple[PaymentRequest, Entry]:
-    """A request that was paid, and its session at the server."""
-    request = await bench.request(order_id)
-    await bench.pay(request.text)
-    return request, entry_of(server, request)
+__all__ = ["backend", "bench", "server", "url"]
 
 
 class TestStripe(PaymentBackendContract):
@@ -175,8 +111,8 @@ async def test_a_second_call_for_one_intent_is_stripes_first_answer(
     server: ScriptedStripe, url: str, bench: Bench
 ) -> None:
     """Two processes that both found nothing: the key is the same, so there is one page."""
-    server.ledger.faults[SESSION] += [NodeFault.STALE] * 2
     intent, other = await bench.intent(), backend_of(server, url)
+    server.ledger.faults[SESSION] += [NodeFault.STALE] * 2
     first, second = await bench.ensure(intent), await other.ensure(intent, timeout_s=TIMEOUT_S)
     assert first == second
     assert (len(server.ledger.entries), server.ledger.asked.count(CREATE)) == (1, 2)
@@ -212,145 +148,6 @@ async def test_of_two_pages_of_one_reference_both_count(server: ScriptedStripe, 
     assert (await bench.lookup(request)).state is BackendState.SETTLED
     await bench.pay(request.text)
     assert (await bench.lookup(request)).gross_msat == 2 * request.amount_msat
-
-
-@pytest.mark.case("F14", "P19")
-@pytest.mark.parametrize(
-    ("status", "state"),
-    [
-        ("warning_needs_response", BackendState.SETTLED),
-        ("warning_closed", BackendState.SETTLED),
-        ("needs_response", BackendState.REVERSED),
-        ("under_review", BackendState.REVERSED),
-        ("lost", BackendState.REVERSED),
-        ("won", BackendState.SETTLED),
-        ("a word of tomorrow", BackendState.REVERSED),
-    ],
-)
-async def test_money_that_a_bank_took_is_taken_back_and_a_question_alone_takes_nothing(
-    server: ScriptedStripe, bench: Bench, status: str, state: BackendState
-) -> None:
-    """An inquiry leaves the money where it is, a chargeback does not until it is won."""
-    request, one = await paid(server, bench)
-    server.dispute(one, status)
-    seen = await bench.lookup(request)
-    assert (seen.state, seen.gross_msat) == (state, request.amount_msat)
-
-
-async def test_what_was_given_back_as_a_whole_is_taken_back_and_a_part_is_the_merchants_own(
-    server: ScriptedStripe, bench: Bench
-) -> None:
-    """The merchant enters a refund of a part; the payer paid all of it."""
-    request, one = await paid(server, bench)
-    server.give_back(one, 7)
-    assert (await bench.lookup(request)).state is BackendState.SETTLED
-    server.give_back(one, one.paid_msat - 7)
-    seen = await bench.lookup(request)
-    assert (seen.state, seen.gross_msat) == (BackendState.REVERSED, request.amount_msat)
-
-
-@pytest.mark.case("F14", "P19")
-@pytest.mark.parametrize("is_down", [False, True])
-async def test_a_chargeback_weeks_later_is_heard_of_and_names_its_request(
-    server: ScriptedStripe, url: str, bench: Bench, is_down: bool
-) -> None:
-    """While somebody listens, and after; the request is named by its page, though that is gone by now."""
-    request, one = await paid(server, bench)
-    await paid(server, bench, "order-2")
-    _, cursor = await bench.scan_all(FROM_THE_START)
-    await bench.pass_time(60 * DAY_S)
-    newer = await bench.request("order-3")
-    await bench.pay(newer.text)
-    _, cursor = await bench.scan_all(cursor)
-    later = backend_of(server, url)  # a process that never saw the session open
-    other = replace(bench, backend=later)
-    if is_down:
-        server.dispute(one, "needs_response")
-        (seen,), _ = await other.scan_all(cursor)
-    else:
-        before, listening = len(server.ledger.asked), other.backend.listen(cursor)
-        hearing = asyncio.ensure_future(anext(listening))
-        await until(lambda: EVENTS in server.ledger.asked[before:])
-        server.dispute(one, "needs_response")
-        hint = await asyncio.wait_for(hearing, TIMEOUT_S)
-        await listening.aclose()
-        assert hint.backend_ref is not None
-        seen = await later.lookup(hint.backend_ref, timeout_s=TIMEOUT_S)
-    assert (seen.backend_ref, seen.state) == (request.backend_ref, BackendState.REVERSED)
-    assert reversal_of(seen) == ObserveReversal(payment_hash=request_digest(request.text))
-    await later.close()
-
-
-@pytest.mark.case("P20")
-async def test_a_payment_under_way_is_no_money_yet(server: ScriptedStripe, bench: Bench) -> None:
-    """A bank may still say no."""
-    request = await bench.request()
-    server.processing.add(1)
-    await bench.pay(request.text)
-    seen = await bench.lookup(request)
-    assert (seen.state, seen.gross_msat, seen.settled_at) == (BackendState.PENDING, 0, None)
-    server.processing.clear()
-    assert (await bench.lookup(request)).state is BackendState.SETTLED
-
-
-@pytest.mark.case("P23")
-async def test_money_counts_as_its_part_of_what_was_asked_and_only_in_that_currency(
-    server: ScriptedStripe, bench: Bench
-) -> None:
-    """All of it is the order's amount to the msat; another currency is no rate to reckon with but a reason to wait."""
-    fiat = FiatTotal(amount=Decimal("0.03"), currency="EUR")
-    intent = replace(await bench.intent(amount_msat=10_000_000), fiat=fiat)
-    request = await bench.ensure(intent)
-    await server.pay(request.text, 2)
-    seen = await bench.lookup(request)
-    assert (seen.state, seen.gross_msat) == (BackendState.PARTIAL, 6_666_666)
-    server.charged[1].units = 3
-    assert (await bench.lookup(request)).gross_msat == 10_000_000
-    server.currency = lambda _: "usd"
-    with pytest.raises(Retry):
-        await bench.lookup(request)
-
-
-async def test_a_scan_in_portions_leaves_nothing_out(
-    server: ScriptedStripe, backend: StripeAccount, bench: Bench
-) -> None:
-    """Five hundred sessions over a month, many within one second, others' and unpaid ones between them."""
-    request = await bench.request()
-    first, said = server.ledger.entries.pop(), server.made.pop(1)
-    start_s = server.ledger.now_s
-    for number in range(1, 501):
-        name = "a" * 21 + "".join("abcdefghij"[int(digit)] for digit in f"{number:03d}")
-        at = start_s + (number // 150) * 864_000 + (number % 150) // 100
-        one = replace(first, label=name, preimage=number.to_bytes(32, "big"), number=number, made_at=at)
-        one.text, one.expires_at = f"https://checkout.stripe.com/c/pay/{name_of(one)}", at + 3_600
-        server.ledger.entries.append(one)
-        server.made[number] = {**said, "metadata[ncc_reference]": name if number % 3 else "somebody's"}
-        if number % 2:
-            one.settle_index, one.paid_msat = number, one.amount_msat
-            server.charged[number] = Charged(at + 5, one.paid_msat)
-    await server.ledger.clock.pass_time(4 * 864_000)
-    found, cursor = [], FROM_THE_START
-    while (scan := await backend.scan(cursor, timeout_s=TIMEOUT_S)).observations:
-        found += [one.backend_ref for one in scan.observations]
-        cursor = scan.cursor
-    wanted = [one.label for one in server.ledger.entries if one.settle_index and one.number % 3]
-    assert sorted(found) == sorted(wanted)
-    assert int(cursor.partition(".")[0]) <= server.ledger.now_s - FINAL_AFTER_S
-    assert request.backend_ref not in found
-
-
-async def test_a_long_history_is_walked_in_several_calls(server: ScriptedStripe, bench: Bench) -> None:
-    """What a call without an answer had walked through is not walked through again."""
-    request, _ = await paid(server, bench)
-    before = server.ledger.asked.count(SESSION)
-    await bench.scan_all(FROM_THE_START)
-    whole = server.ledger.asked.count(SESSION) - before
-    assert whole < 10
-    server.ledger.faults[SESSION].append(NodeFault.FAILS_BEFORE)
-    with pytest.raises(Retry):
-        await bench.backend.scan(FROM_THE_START, timeout_s=TIMEOUT_S)
-    (seen,) = (await bench.backend.scan(FROM_THE_START, timeout_s=TIMEOUT_S)).observations
-    assert seen.backend_ref == request.backend_ref
 
 
 async def test_only_what_is_newer_is_asked_for_again(server: ScriptedStripe, bench: Bench) -> None:
@@ -469,20 +266,6 @@ async def test_a_wrong_key_is_unauthorized(server: ScriptedStripe, url: str, ben
             await call
         assert "n0b0dy" not in str(raised.value)
     await stranger.close()
-
-
-async def test_a_buyers_name_and_mail_stay_where_they_are(server: ScriptedStripe, bench: Bench) -> None:
-    """Stripe tells them with each session; nothing here keeps them."""
-    request, _ = await paid(server, bench)
-    seen, scan = await bench.lookup(request), await bench.backend.scan(FROM_THE_START, timeout_s=TIMEOUT_S)
-    parts = [vars(part) for part in vars(bench.backend).values() if hasattr(part, "__dict__")]
-    assert "buyer@example.com" not in repr((request, seen, scan, parts))
-
-
-async def test_a_cursor_of_another_kind_of_wallet_is_refused(backend: StripeAccount) -> None:
-    """It is a mistake of the caller, and not a place in this history."""
-    with pytest.raises(Rejected):
-        await backend.scan(Cursor("no place"), timeout_s=TIMEOUT_S)
 
 
 async def test_a_reference_of_nobodys_is_not_cancelled(server: ScriptedStripe, backend: StripeAccount) -> None:
