@@ -19,6 +19,7 @@ from services.payments.credentials import (
     ManualCredential,
     NwcCredential,
     PhoenixdCredential,
+    StripeCredential,
 )
 from tests.services.payments.test_chain_keys import WIF, XPRV, ZPUB
 from tests.support.certificates import self_signed
@@ -112,6 +113,28 @@ def test_what_a_vendor_signs_with_and_where_it_calls_are_read(tmp_path: Path) ->
     lnbits = credential_of("lnbits", url, key_file, None, False, called_at="https://shop.example/")
     assert isinstance(lnbits, LnbitsCredential)
     assert lnbits.called_at == "https://shop.example"
+
+
+def test_a_card_account_is_read_from_its_key_and_where_its_buyers_land(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key from a file, a page with TLS; what is none of Stripe's keys is not shown, nor is it tried."""
+    key_file, secret_file, url = _file(tmp_path, "rk_live_51Ncc"), tmp_path / "secret", "https://shop.example/thanks"
+    secret_file.write_text("whsec_1\n")
+    made = credential_of("stripe", None, key_file, None, False, webhook_secret_file=secret_file, success_url=url)
+    assert isinstance(made, StripeCredential)
+    assert (made.place, made.success_url, made.key.get_secret_value()) == (
+        "https://api.stripe.com",
+        url,
+        "rk_live_51Ncc",
+    )
+    assert made.webhook_secret is not None
+    assert [word in f"{made!r}" for word in ("rk_live", "whsec")] == [False, False]
+    for key, landing in (("rk_live_51Ncc", "http://shop.example"), (f"pk_live_{SECRET}", url), ("rk_live_", url)):
+        with pytest.raises(typer.Exit):
+            credential_of("stripe", None, _file(tmp_path, key), None, False, success_url=landing)
+    said = " ".join(capsys.readouterr().err.split())
+    assert ["--success-url" in said, "rk_ or sk_" in said, SECRET in said] == [True, True, False]
 
 
 def test_a_vendor_that_cannot_be_called_back_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +234,7 @@ def test_what_opens_no_node_is_said_without_being_shown(
 @pytest.mark.parametrize(
     ("kind", "text", "address", "words"),
     [
-        ("gold", None, None, "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu, chain, manual"),
+        ("gold", None, None, "lnbits, nwc, lud16, phoenixd, lnd, cln, btcpay, cashu, chain, manual, stripe"),
         ("lnbits", None, None, "--url"),
         ("nwc", None, None, "--key-file"),
         ("nwc", f"nostr+walletconnect://nobody?secret={SECRET}", None, "public key"),
@@ -220,6 +243,7 @@ def test_what_opens_no_node_is_said_without_being_shown(
         ("cln", None, None, "rune"),
         ("chain", None, None, "--xpub-file"),
         ("manual", None, None, "--instructions-file"),
+        ("stripe", None, None, "--success-url"),
         ("lud16", None, None, "--address"),
         ("lud16", None, "no address", "no address"),
     ],

@@ -9,7 +9,14 @@ import pytest
 from pydantic import SecretStr
 
 from schemas.bolt11 import Network, decode
-from services.payments.credentials import BtcpayCredential, ClnCredential, Credential, LndCredential, PhoenixdCredential
+from services.payments.credentials import (
+    BtcpayCredential,
+    ClnCredential,
+    Credential,
+    LndCredential,
+    PhoenixdCredential,
+    StripeCredential,
+)
 from services.payments.wallet_check import WalletCheck, check_wallet
 from services.payments.wallets import open_wallet
 from tests.services.payments.contract import MERCHANT, TIMEOUT_S
@@ -19,6 +26,9 @@ from tests.support.scripted_cln import RUNE, ScriptedCln, a_rune
 from tests.support.scripted_lnd import MACAROON, ScriptedLnd, a_macaroon
 from tests.support.scripted_nodes import Clock, Ledger
 from tests.support.scripted_phoenixd import FULL, ScriptedPhoenixd
+from tests.support.scripted_stripe import CREATE as CREATE_PAGE
+from tests.support.scripted_stripe import KEY as STRIPE_KEY
+from tests.support.scripted_stripe import ScriptedStripe
 
 
 @pytest.fixture
@@ -89,3 +99,19 @@ async def test_a_trial_of_a_core_lightning_finds_its_network_over_its_own_certif
         weak = await trial_of(good.model_copy(update={"rune": SecretStr(a_rune("method=invoice"))}), tmp_path)
     assert weak.lacks == ("listinvoices", "waitanyinvoice")
     assert len(ledger.entries) == 1
+
+
+async def test_a_trial_of_a_stripe_account_makes_no_page_and_finds_a_key_that_lacks_something(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """Nobody knows in what currency one could be asked for; a key that may make none is not used."""
+    server = ScriptedStripe(ledger)
+    async with server.serve() as url:
+        good = StripeCredential(url=url, key=SecretStr(STRIPE_KEY), success_url="https://shop.example")
+        found = await trial_of(good, tmp_path)
+        assert (found.faults, ["test key" in word for word in found.warnings]) == ((), [True])
+        server.refused = frozenset({f"POST {CREATE_PAGE}"})
+        weak = await trial_of(good, tmp_path)
+    assert weak.lacks == ("Checkout Sessions: write",)
+    assert "Checkout Sessions: write" in weak.faults[0]
+    assert ledger.entries == []

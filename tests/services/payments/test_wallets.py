@@ -25,17 +25,21 @@ from services.payments.credentials import (
     LnbitsCredential,
     LndCredential,
     Lud16Credential,
+    ManualCredential,
     NwcCredential,
     PhoenixdCredential,
+    StripeCredential,
     WalletStore,
 )
 from services.payments.lnbits import LnbitsAccount
 from services.payments.lnd import LndNode
 from services.payments.lud16 import LightningAddress
+from services.payments.manual import ByHand
 from services.payments.nwc import NwcWallet
 from services.payments.phoenixd import PhoenixdNode
 from services.payments.port import FROM_THE_START, BackendRef, PaymentBackend, Unauthorized
 from services.payments.simulated import SimulatedAccount, SimulatedWallet
+from services.payments.stripe import StripeAccount
 from services.payments.wallet_check import check_wallet
 from services.payments.wallets import CALLED, KINDS, NoWallet, Wallets
 from tests.services.payments.contract import MERCHANT, TIMEOUT_S
@@ -59,6 +63,12 @@ NODES = (
         key=SecretStr("7171"),
         webhook_secret=SecretStr("7171 too"),
         network=Network.SIGNET,
+    ),
+    StripeCredential(
+        key=SecretStr("rk_live_7171"),
+        success_url="https://shop.example",
+        webhook_secret=SecretStr("7171 too"),
+        network=Network.BITCOIN,
     ),
 )
 CREDENTIAL = LnbitsCredential(url="https://lnbits.example", key=SecretStr(KEY), network=Network.BITCOIN)
@@ -156,6 +166,7 @@ async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_g
         *NODES,
         CashuCredential(mints=("https://mint.example",), cap_sats=1_000, network=Network.BITCOIN),
         ChainCredential(url="https://indexer.example/api", account=SecretStr(TPUB), network=Network.REGTEST),
+        ManualCredential(instructions=SecretStr("To Ann's Teas"), network=Network.BITCOIN),
     ):
         kinds[MERCHANT] = credential.kind
         assert isinstance(wallets.backend_of(MERCHANT), NoWallet)
@@ -171,13 +182,16 @@ async def test_the_kind_and_the_credential_decide_which_back_end_a_merchant_is_g
         LndNode,
         ClnNode,
         BtcpayStore,
+        StripeAccount,
         EcashWallet,
         ChainWallet,
+        ByHand,
     ]
-    assert {"simulated", "lnbits", "nwc", "lud16", "phoenixd", "lnd", "cln", "btcpay", "cashu", "chain"} == set(KINDS)
+    kinds_known = "simulated lnbits nwc lud16 phoenixd lnd cln btcpay cashu chain manual stripe"
+    assert set(kinds_known.split()) == set(KINDS)
     called = {type(backend) for backend in given if backend.capabilities.takes_notices}
-    assert called == {LnbitsAccount, PhoenixdNode, BtcpayStore}
-    assert {"lnbits", "phoenixd", "btcpay"} == CALLED
+    assert called == {LnbitsAccount, PhoenixdNode, BtcpayStore, StripeAccount}
+    assert {"lnbits", "phoenixd", "btcpay", "stripe"} == CALLED
     await wallets.close()
 
 

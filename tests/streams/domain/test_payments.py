@@ -233,6 +233,18 @@ def test_fiat_that_is_taken_back_after_the_order_was_paid_is_found_by_its_reques
     assert story.one(PaymentReversed).intent_id == asked.intent_id
 
 
+@pytest.mark.case("F14")
+def test_a_card_payment_that_is_charged_back_is_found_by_the_session_of_its_page() -> None:
+    """Its address has lost everything behind the # by then; the page of another session is another request."""
+    page = "https://checkout.stripe.com/c/pay/cs_live_a1B2c3"
+    asked = by_hand(30_570).model_copy(update={"text": f"{page}#fidkdWxOYHwnPyd1blpxYHZxWjA0"})
+    story = given(MUG, an_order(("mug", 2))).when(asked, paid(30_570))
+    story.when(ObserveReversal(payment_hash=request_digest(f"{page}4"))).then_nothing()
+    story.when(ObserveReversal(payment_hash=request_digest(page)))
+
+    assert story.one(PaymentReversed).intent_id == asked.intent_id
+
+
 @pytest.mark.case("F11", "P7", "P20")
 @pytest.mark.parametrize("state", [s for s in BackendState if s not in (BackendState.SETTLED, BackendState.PARTIAL)])
 def test_only_settled_is_settled(state: BackendState) -> None:
