@@ -50,13 +50,11 @@ def intent_id(order: OrderKey, revision: int, method: Method = Method.BOLT11, pa
 def request_digest(text: str) -> str:
     """A request's text as it is recognised again: 64 hex digits.
 
-    An invoice may be written in either case; what is to be paid on the chain is known by its address alone, and a page
-    that takes cards by the session that its address names.
+    An invoice may be in either case; the chain knows its address alone, and Stripe a card page by the session in it.
     """
-    if (page := _CARD_PAGE.match(text)) is not None:
-        return hashlib.sha256(page[1].encode()).hexdigest()
-    is_invoice = text[:2].lower() == "ln"
-    return hashlib.sha256((text.lower() if is_invoice else address_in(text)).encode()).hexdigest()
+    page, is_invoice = _CARD_PAGE.match(text), text[:2].lower() == "ln"
+    name = page[1] if page else text.lower() if is_invoice else address_in(text)
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 class PaymentForm(StrEnum):
