@@ -49,7 +49,8 @@ FEES = (0, 0, 0, 100)
 KINDS = (
     *("good",) * 4,
     *("half",) * 5,
-    *("spent", "foreign", "other", "race") * 2,
+    *("spent", "foreign", "race") * 2,
+    *("other",) * 4,
     *("over", "again", "locked"),
 )
 """What tokens are handed in."""

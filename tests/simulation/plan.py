@@ -142,7 +142,7 @@ FAULTS: dict[str, int] = {
 
 
 RAILS: dict[Rail, dict[str, int]] = {
-    Rail.CHAIN: {"on_chain": 45, "order": 15, "round": 30, "wait": 10},
+    Rail.CHAIN: {"on_chain": 45, "order": 18, "round": 30, "wait": 16},
     Rail.ECASH: {"hand_in": 40, "change_mint": 12, "order": 15, "round": 33},
 }
 """What more happens where a shop is paid over another rail, drawn from dice of its own: no other history changes."""
