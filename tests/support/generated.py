@@ -70,7 +70,7 @@ def _of_type(kind: Any, metadata: tuple[Any, ...] = ()) -> st.SearchStrategy[Any
         said = [one for m in more for one in (m.metadata if isinstance(m, FieldInfo) else (m,))]
         return _of_type(inner, (*metadata, *said))
     if origin in (Union, types.UnionType):
-        return st.one_of([_of_type(member) for member in get_args(kind)])
+        return st.one_of([_of_type(member, metadata) for member in get_args(kind)])
     if origin is Literal:
         return st.sampled_from(get_args(kind))
     if origin is tuple:

@@ -105,6 +105,9 @@ def _shown() -> Iterator[bytes]:
     yield with_choices(json.dumps(payload), 1)
     yield with_choices(f"ecash\nhttps://m.example\n{text}", 0)
     yield with_choices(f"ecash\nhttps://m.example\n{json.dumps([proof])}", 0)
+    yield with_choices(json.dumps({**payload, "unit": "\ud800"}), 1)
+    yield with_choices(json.dumps({**payload, "proofs": [{**proof, "witness": "\udfff"}]}), 1)
+    yield with_choices(f"cashu:{text}", 1)
 
 
 def _packed() -> Iterator[bytes]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
+from schemas.currencies import FiatTotal
 from schemas.payments import Method, RecordPaymentRequest
 from services.payments.open_requests import Open, faults_of
 from services.payments.port import RequestFault, RequestRefused
@@ -25,7 +27,7 @@ class OnChain(SimulatedAccount):
 
 
 async def test_a_back_end_is_asked_by_its_own_method_and_may_answer_with_no_other(tmp_path: Path) -> None:
-    """The intent names the method; a text of another kind, or of one that nothing reads, is shown to nobody."""
+    """The intent names the method; a text of another kind, an empty one or another sum is shown to nobody."""
     wallet = SimulatedWallet(tmp_path / "wallet.db")
     till = Till(wallet)
     (wanted,) = till.wanted(0, MERCHANT).events
@@ -44,8 +46,10 @@ async def test_a_back_end_is_asked_by_its_own_method_and_may_answer_with_no_othe
     other = entry.intent(secret, chain)
     assert other.method is Method.BITCOIN
     assert refused(faults_of(other, request, chain, now_s)) is RequestFault.METHOD
-    asked = replace(request, method=Method.FIAT)
-    assert refused(faults_of(replace(intent, method=Method.FIAT), asked, account, now_s)) is RequestFault.UNREADABLE
+    asked, empty = replace(intent, method=Method.FIAT), replace(request, method=Method.FIAT, text=" ")
+    assert refused(faults_of(asked, empty, account, now_s)) is RequestFault.UNREADABLE
+    told = replace(request, method=Method.FIAT, fiat=FiatTotal(amount=Decimal(1), currency="EUR"))
+    assert refused(faults_of(asked, told, account, now_s)) is RequestFault.AMOUNT
     wallet.close()
 
 
