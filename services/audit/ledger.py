@@ -119,9 +119,9 @@ class Ledger:
         self.settled = Archive()
         self.finished = Archive()
         self.paid = Archive()
-        """Order → sats that came in for it, rounded up."""
+        """Order → whole sats that came in for it."""
         self.exact: dict[str, int] = {}
-        """The same in msat, of the few orders whose money came in parts or was taken back."""
+        """The same in msat, of the few orders whose money came in parts, in parts of a sat, or was taken back."""
         self.short_msat: dict[str, int] = {}
         """Merchant → what may be missing of a price that counts as paid."""
         self.refunded: dict[str, int] = {}
@@ -173,7 +173,7 @@ class Ledger:
             self.say(code, sentence())
 
     def paid_msat(self, ref: str) -> int:
-        """What came in for an order and was not taken back, up to a sat too much."""
+        """What came in for an order and was not taken back."""
         return self.exact.get(ref, self.paid.get(ref) * 1_000)
 
     def owns(self, coordinate: str) -> None:

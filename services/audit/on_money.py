@@ -230,10 +230,12 @@ def _in_exact(ledger: Ledger, ref: str) -> None:
 
 
 def _came_in(ledger: Ledger, ref: str, amount_msat: int) -> None:
+    if amount_msat % 1_000:
+        _in_exact(ledger, ref)
     if ref in ledger.exact:
         ledger.exact[ref] += amount_msat
         return
-    sats = ledger.paid.get(ref) + -(-amount_msat // 1_000)
+    sats = ledger.paid.get(ref) + amount_msat // 1_000
     if sats:
         ledger.paid.put(ref, min(sats, 2**32 - 1))
 

@@ -109,9 +109,7 @@ def moved(ledger: Ledger, fact: Fact) -> None:
         ledger.check("I4", has_money, lambda: f"{order.name} was {to} without money")
     if to == "refunded":
         given, got = ledger.refunded.get(order.ref, 0), ledger.paid_msat(order.ref)
-        ledger.check(
-            "I5", 0 < given >= got - 999, lambda: f"{order.name} is over, and not all of its money was returned"
-        )
+        ledger.check("I5", 0 < given >= got, lambda: f"{order.name} is over, and not all of its money was returned")
     if to in PAID and was != "pending":
         ledger.check("I11", not order.is_reversed, lambda: f"{order.name} is {to} though its money was taken back")
     ledger.stand(order, to)
