@@ -81,7 +81,7 @@ def on_chain(world: World, action: Action, dice: Dice) -> None:
     found = wallet.held(text)
     if found is None:
         return
-    if found.state in (BackendState.SETTLED, BackendState.PARTIAL) and dice.chance(30):
+    if found.state in (BackendState.SETTLED, BackendState.PARTIAL) and dice.chance(30) and found.is_slow:
         world.coverage["money in a lost block"] += 1
         wallet.reorganise(found)
         return
