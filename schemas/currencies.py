@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from fractions import Fraction
+from typing import Final, Self
 
 from schemas.values import Value
 
@@ -27,10 +28,15 @@ class FiatTotal(Value):
     amount: Decimal
     currency: str
 
+    @classmethod
+    def of_units(cls, units: int, currency: str) -> Self:
+        """So many smallest units: 30.57 EUR for 3057."""
+        return cls(amount=Decimal(f"{units}E-{minor_places(currency)}"), currency=currency)
+
     @property
     def minor_units(self) -> int:
         """The amount in smallest units: 3057 for 30.57 EUR."""
-        return int(self.amount.scaleb(minor_places(self.currency)))
+        return int(Fraction(self.amount) * 10 ** minor_places(self.currency))
 
     def __str__(self) -> str:
         return f"{self.amount:f} {self.currency}"

@@ -17,7 +17,6 @@ from services.cli.options import Home, Json
 from services.cli.output import as_json, fail, fields
 from services.home import Home as HomeFolder
 from services.payments.credentials import MANUAL, WalletStore, spare_of
-from services.payments.manual import SATS
 from services.payments.manual_book import Book, Row
 from services.payments.port import BackendError
 
@@ -111,7 +110,7 @@ def _units(row: Row, amount: str | None, more: bool) -> int:
 
 
 def _places(currency: str) -> int:
-    return 0 if currency == SATS else minor_places(currency)
+    return minor_places(currency.upper())  # requests say `sats`
 
 
 def _shown(units: int, currency: str) -> str:

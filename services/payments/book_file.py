@@ -7,9 +7,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.payments.port import Retry
+
+Value = str | int | bytes | None
+"""What stands in a column."""
 
 BUSY_TIMEOUT_S: Final = 2.0
 
@@ -33,7 +36,7 @@ class BookFile:
         """Let go of the file."""
         self._database.close()
 
-    def run(self, statement: str, *values: str | int | bytes | None) -> sqlite3.Cursor:
+    def run(self, statement: str, *values: Value) -> sqlite3.Cursor:
         """Run one statement, which is kept once this returns."""
         try:
             return self._database.execute(statement, values)
@@ -52,3 +55,26 @@ class BookFile:
             self.run("ROLLBACK")
             raise
         self.run("COMMIT")
+
+
+class Table[R: NamedTuple]:
+    """One table of a file, whose columns are the fields of its rows."""
+
+    def __init__(self, file: BookFile, name: str, row: type[R]) -> None:
+        """`name` is our own, and stands in the file's schema."""
+        columns = ", ".join(row._fields)
+        self._file, self._row = file, row
+        self._select = f"SELECT {columns} FROM {name} "  # noqa: S608 - our own names
+        self._insert = f"INSERT OR IGNORE INTO {name} ({columns}) VALUES ({', '.join('?' * len(row._fields))})"  # noqa: S608
+
+    def rows(self, condition: str, *values: Value) -> list[R]:
+        """Those that a condition (`WHERE …`) finds."""
+        return [self._row._make(found) for found in self._file.run(self._select + condition, *values)]
+
+    def row(self, condition: str, *values: Value) -> R | None:
+        """The first of them."""
+        return next(iter(self.rows(condition, *values)), None)
+
+    def add(self, row: R) -> bool:
+        """Keep a new one; False where it would stand there twice."""
+        return self._file.run(self._insert, *row).rowcount == 1

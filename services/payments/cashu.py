@@ -35,6 +35,7 @@ from services.payments.cashu_book import Asked, Book
 from services.payments.cashu_mint import Mint
 from services.payments.cashu_outputs import lock_key
 from services.payments.cashu_swap import Swaps, names_mint
+from services.payments.counted_cursor import count_of
 from services.payments.port import (
     BackendRef,
     Capabilities,
@@ -195,13 +196,13 @@ class EcashWallet(OnlyReceives):
 
     async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
         """Give what came after the cursor, in the order it came."""
-        rows = self._book.paid_after(_place(cursor), SCAN_ROWS)
+        rows = self._book.paid_after(count_of(cursor, "a wallet of ecash"), SCAN_ROWS)
         place = rows[-1].place if rows else None
         return Scan(tuple(self._observed(row) for row in rows), cursor if place is None else Cursor(str(place)))
 
     async def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
         """Hint at each request that ecash comes for, as soon as it was swapped."""
-        place = _place(cursor)
+        place = count_of(cursor, "a wallet of ecash")
         while True:
             self._came.clear()
             for row in self._book.paid_after(place, SCAN_ROWS):
@@ -302,9 +303,3 @@ def check_ecash_request(intent: Intent, text: str, payee: str | None = None) -> 
         if is_wrong:
             return Refused(reason, f"the request {detail}")
     return request
-
-
-def _place(cursor: Cursor) -> int:
-    if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 18):
-        raise Rejected("this is no cursor of a wallet of ecash")
-    return int(cursor or 0)

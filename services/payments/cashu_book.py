@@ -18,7 +18,7 @@ from schemas.cashu.faults import TokenFault, TokenRefused
 from schemas.cashu.tokens import Proof
 from schemas.ciphers import CipherRefused, derive, open_box, seal_box
 from schemas.ecash import EcashTerms
-from services.payments.book_file import BookFile
+from services.payments.book_file import BookFile, Table
 from services.payments.cashu_outputs import Attempt
 from services.payments.port import Retry
 
@@ -78,9 +78,6 @@ class Withdrawal:
     proofs: tuple[Proof, ...]
 
 
-_ASKED: Final = f"SELECT {', '.join(Asked._fields)} FROM requests "  # noqa: S608 - our own names
-
-
 class Book:
     """One open book; whoever opens it closes it. Every call may raise `Retry`: the file is busy or broken."""
 
@@ -89,6 +86,7 @@ class Book:
         self._key = derive(seed, "ncc/cashu/book/1")
         self._file = BookFile(path, *_SCHEMA, of="ecash", busy_timeout_s=BUSY_TIMEOUT_S)
         self._run = self._file.run
+        self._requests = Table(self._file, "requests", Asked)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -101,16 +99,12 @@ class Book:
         if terms is not None:
             kept = terms.model_dump_json()
             self._run("INSERT OR IGNORE INTO terms (reference, terms) VALUES (?, ?)", asked.reference, kept)
-        values = (asked.reference, asked.intent_id, asked.amount, asked.text, asked.expires_at)
-        self._run(
-            "INSERT OR IGNORE INTO requests (reference, intent_id, amount, text, expires_at) VALUES (?, ?, ?, ?, ?)",
-            *values,
-        )
+        self._requests.add(asked)
         return self.asked(asked.reference) or asked
 
     def asked(self, reference: str) -> Asked | None:
         """The request of a reference."""
-        return next((Asked(*row) for row in self._run(_ASKED + "WHERE reference = ?", reference)), None)
+        return self._requests.row("WHERE reference = ?", reference)
 
     def terms(self, reference: str) -> EcashTerms:
         """What tokens for a request have to be; nothing but of the wallet's mints where that was not said."""
@@ -119,7 +113,7 @@ class Book:
 
     def paid_after(self, place: int, limit: int) -> list[Asked]:
         """Requests that money came for after a place, in that order."""
-        return [Asked(*row) for row in self._run(_ASKED + "WHERE place > ? ORDER BY place LIMIT ?", place, limit)]
+        return self._requests.rows("WHERE place > ? ORDER BY place LIMIT ?", place, limit)
 
     def last_place(self) -> int:
         """How often money came."""

@@ -7,7 +7,6 @@ buyer sees it; whether it was paid is what the indexer says, and only blocks cou
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from services.payments.asking import (
 from services.payments.chain_book import ChainBook, Row
 from services.payments.chain_keys import Account, BadKey, read_account
 from services.payments.chain_state import LATE_S, confirmations_for, is_missing, is_news, seen_now, sight_of
+from services.payments.counted_cursor import count_of
 from services.payments.credentials import GAP_LIMIT
 from services.payments.esplora import WHOM, Esplora
 from services.payments.port import (
@@ -178,14 +178,14 @@ class ChainWallet(OnlyReceives):
 
     async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
         """Look at what is due, then give up to 500 addresses with news of money after the cursor."""
-        news = _place(cursor)
+        news = count_of(cursor, "an account on the chain")
         await self._poll(self._due(await self._height(timeout_s)), timeout_s)
         rows = self._book.told_after(news, SCAN_ROWS_MAX)
         return Scan(tuple(map(_observed, rows)), Cursor(str(rows[-1].news)) if rows else cursor)
 
     async def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
         """Hint at addresses that have news, and at those whose money is on its way."""
-        news = _place(cursor)
+        news = count_of(cursor, "an account on the chain")
         while True:
             for row in self._book.told_after(news, SCAN_ROWS_MAX):
                 news = row.news or news
@@ -362,9 +362,3 @@ def _observed(row: Row) -> Observation:
         evidence=row.evidence if is_money else "",
         raw_digest=row.digest,
     )
-
-
-def _place(cursor: Cursor) -> int:
-    if not re.fullmatch(r"[0-9]{0,18}", cursor, re.ASCII):
-        raise Rejected("this is no cursor of an account on the chain")
-    return int(cursor or 0)

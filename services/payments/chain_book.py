@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from schemas.payments import BackendState
-from services.payments.book_file import BookFile
+from services.payments.book_file import BookFile, Table
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS addresses (
@@ -67,10 +67,6 @@ class Row(NamedTuple):
     news: int | None = None
 
 
-_SELECT: Final = f"SELECT {', '.join(Row._fields)} FROM addresses "  # noqa: S608 - our own names
-_INSERT: Final = (
-    f"INSERT OR IGNORE INTO addresses ({', '.join(Row._fields)}) VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608
-)
 _SEEN: Final = (
     "state",
     "told_sats",
@@ -91,6 +87,7 @@ class ChainBook:
         """Open the file, or make it; `owner` is whose addresses are given out and watched here."""
         self.owner = owner
         self._file = BookFile(path, _SCHEMA)
+        self._table = Table(self._file, "addresses", Row)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -103,7 +100,7 @@ class ChainBook:
 
     def give(self, row: Row) -> bool:
         """Keep a new address; False if its number, or its request's reference, is there already."""
-        return self._file.run(_INSERT, *row).rowcount == 1
+        return self._table.add(row)
 
     def pass_over(self, account: str, number: int, address: str) -> None:
         """Note that an address was used before it was ours to give."""
@@ -112,7 +109,7 @@ class ChainBook:
 
     def of_reference(self, reference: str) -> Row | None:
         """The address that was given out for a reference."""
-        return next(iter(self._select("WHERE reference = ?", reference)), None)
+        return self._table.row("WHERE reference = ?", reference)
 
     def note(self, row: Row, seen: Row, *, is_news: bool) -> Row:
         """Keep what was seen of an address, unless another look was noted since `row` was read; gives what stands."""
@@ -126,12 +123,12 @@ class ChainBook:
 
     def told_after(self, news: int, limit: int) -> list[Row]:
         """Addresses with news after a place, in the order it was seen."""
-        return self._select("WHERE news > ? AND owner = ? ORDER BY news LIMIT ?", news, self.owner, limit)
+        return self._table.rows("WHERE news > ? AND owner = ? ORDER BY news LIMIT ?", news, self.owner, limit)
 
     def watched(self, limit: int) -> list[Row]:
         """Addresses that something may still happen to: what can be paid first, the newest of them first."""
         condition = "WHERE owner = ? AND reference NOT NULL AND is_final = 0 ORDER BY expires_at DESC LIMIT ?"
-        return self._select(condition, self.owner, limit)
+        return self._table.rows(condition, self.owner, limit)
 
     def unused(self, account: str) -> int:
         """How many addresses were given out in a row, up to the last one, without one of them ever being paid."""
@@ -141,6 +138,3 @@ class ChainBook:
             account,
         )
         return int(found.fetchone()[0])
-
-    def _select(self, condition: str, *values: str | int) -> list[Row]:
-        return [Row(*found) for found in self._file.run(_SELECT + condition, *values)]

@@ -6,7 +6,6 @@ itself. Its count of payments (`pay_index`) leaves no gaps and is the cursor.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Final
@@ -24,6 +23,7 @@ from services.payments.asking import (
 )
 from services.payments.cln_rune import BadRune, Rune, read_rune
 from services.payments.cln_words import WHOM, NothingYet, plain_memo, read_invoice, read_made
+from services.payments.counted_cursor import count_of
 from services.payments.http_calls import HttpCalls
 from services.payments.making import Making
 from services.payments.node_words import NodeInvoice, observed, text_ends_at
@@ -69,8 +69,6 @@ WAIT_S: Final = 50
 """How long lightningd is asked to wait for a payment; many a proxy ends a call after a minute."""
 WAIT_SLACK_S: Final = 10.0
 
-_INDEX: Final = re.compile(r"\d{0,18}", re.ASCII)
-
 
 class ClnNode(OnlyReceives):
     """One Core Lightning: a `PaymentBackend` whose rune need only allow three calls."""
@@ -111,7 +109,7 @@ class ClnNode(OnlyReceives):
 
     async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
         """Give up to 100 of our payments after the cursor, in lightningd's order."""
-        index, deadline_s = _index(cursor), monotonic_s() + timeout_s
+        index, deadline_s = count_of(cursor, "a Core Lightning"), monotonic_s() + timeout_s
         rows, now_s = list[Observation](), self._clock()
         asks_until_s = monotonic_s() + timeout_s * SCAN_TIME_SHARE
         while len(rows) < SCAN_ROWS and not (rows and monotonic_s() >= asks_until_s):
@@ -125,7 +123,7 @@ class ClnNode(OnlyReceives):
 
     async def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
         """Hint at each payment after the cursor, waiting for the next one."""
-        index = _index(cursor)
+        index = count_of(cursor, "a Core Lightning")
         while True:
             found = await self._paid_after(index, WAIT_S, WAIT_S + WAIT_SLACK_S)
             if found is None:
@@ -191,12 +189,6 @@ def _preimage(intent: Intent) -> Preimage:
     if intent.preimage is None:
         raise Rejected(f"request {intent.reference} has no preimage, by which a Core Lightning would know it again")
     return intent.preimage
-
-
-def _index(cursor: Cursor) -> int:
-    if _INDEX.fullmatch(cursor) is None:
-        raise Rejected("this is no cursor of a Core Lightning")
-    return int(cursor or 0)
 
 
 def _rune(calls: HttpCalls) -> Rune:

@@ -26,6 +26,7 @@ from services.payments.asking import (
     refuse_expired,
     refuse_impossible,
 )
+from services.payments.counted_cursor import count_of
 from services.payments.http_calls import HttpCalls
 from services.payments.lnd_macaroon import BadMacaroon, Rights, read_rights
 from services.payments.lnd_words import WHOM, NotThere, read_added, read_invoice, read_line
@@ -61,6 +62,8 @@ CAPABILITIES: Final = Capabilities(
     push=Push.CURSOR,
     proof=Proof.PREIMAGE,
 )
+AN_LND: Final = "an LND"
+"""What sentences for the operator call it."""
 SCAN_ROWS: Final = 500
 LIST_ROWS: Final = 1_000
 SCAN_IDLE_S: Final = 1.0
@@ -70,7 +73,6 @@ LISTEN_IDLE_S: Final = 600.0
 LISTEN_TIMEOUT_S: Final = 10.0
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_INDEX: Final = re.compile(r"\d{0,18}", re.ASCII)
 
 
 class LndNode(OnlyReceives):
@@ -101,7 +103,7 @@ class LndNode(OnlyReceives):
 
     async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
         """Give the invoice of the intent's payment hash, made by the first call that found none."""
-        refuse_impossible(intent, "an LND")
+        refuse_impossible(intent, AN_LND)
         _preimage(intent)
         made = await self._making.one(intent, timeout_s)
         refuse_another(intent, intent.intent_id, made.amount_msat)
@@ -114,7 +116,7 @@ class LndNode(OnlyReceives):
 
     async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
         """Give up to 500 settlements after the cursor, in LND's order; other users' of the node too."""
-        index, deadline_s = _index(cursor), monotonic_s() + timeout_s
+        index, deadline_s = count_of(cursor, AN_LND), monotonic_s() + timeout_s
         rows = await self._settled_after(max(1, index), deadline_s)
         if index == 0:
             rows = [*await self._very_first(deadline_s), *rows]
@@ -126,11 +128,13 @@ class LndNode(OnlyReceives):
 
     async def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
         """Hint at what settled since the cursor, then at each settlement that LND tells of."""
-        while _index(cursor) == 0 and (scan := await self.scan(cursor, timeout_s=LISTEN_TIMEOUT_S)).observations:
+        while (
+            count_of(cursor, AN_LND) == 0 and (scan := await self.scan(cursor, timeout_s=LISTEN_TIMEOUT_S)).observations
+        ):
             cursor = scan.cursor
             for one in scan.observations:
                 yield Hint(one.backend_ref, at=one.settled_at or 0)
-        wanted = {"settle_index": max(1, _index(cursor))}
+        wanted = {"settle_index": max(1, count_of(cursor, AN_LND))}
         lines = self._calls.lines(f"{INVOICES}/subscribe", wanted, idle_s=LISTEN_IDLE_S)
         async with aclosing(lines) as heard:
             async for line in heard:
@@ -242,12 +246,6 @@ def _preimage(intent: Intent) -> Preimage:
     if intent.preimage is None:
         raise Rejected(f"request {intent.reference} has no preimage, by which an LND would know it again")
     return intent.preimage
-
-
-def _index(cursor: Cursor) -> int:
-    if _INDEX.fullmatch(cursor) is None:
-        raise Rejected("this is no cursor of an LND")
-    return int(cursor or 0)
 
 
 def _rights(calls: HttpCalls) -> Rights:

@@ -7,7 +7,6 @@ and `lookup` is `Unsupported`.
 
 import asyncio
 import hashlib
-import re
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
@@ -39,6 +38,7 @@ from services.payments.asking import (
     refuse_expired,
     refuse_impossible,
 )
+from services.payments.counted_cursor import count_of
 from services.payments.fetch import Answer, FetchError, Forbidden, NotSent, SafeFetch, trust_nobody
 from services.payments.lud16_book import Book, Row
 from services.payments.port import (
@@ -184,14 +184,14 @@ class LightningAddress(OnlyReceives):
 
     async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
         """Ask about every open request, then give up to 500 settled ones after the cursor, as they were seen."""
-        index = _index(cursor)
+        index = count_of(cursor, "a lightning address")
         await self._poll(self._open(), timeout_s)
         rows = self._book.settled_after(index, SCAN_ROWS_MAX)
         return Scan(tuple(map(_settled, rows)), Cursor(str(rows[-1].settle_index)) if rows else cursor)
 
     async def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
         """Hint at settlements by asking about open requests, each less often as it grows older."""
-        index = _index(cursor)
+        index = count_of(cursor, "a lightning address")
         asked_s: dict[str, float] = {}
         while True:
             for row in self._book.settled_after(index, SCAN_ROWS_MAX):
@@ -368,9 +368,3 @@ def _settled(row: Row) -> Observation:
 def _observed(row: Row, state: BackendState, digest: str) -> Observation:
     ref, name = BackendRef(row.payment_hash), Reference(row.reference)
     return Observation(ref, name, state, expires_at=row.expires_at, raw_digest=digest)
-
-
-def _index(cursor: Cursor) -> int:
-    if not re.fullmatch(r"[0-9]{0,18}", cursor, re.ASCII):
-        raise Rejected("this is no cursor of a lightning address")
-    return int(cursor or 0)

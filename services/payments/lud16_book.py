@@ -7,7 +7,7 @@ and never recorded can be paid by nobody. Losing the file loses the way to ask w
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from services.payments.book_file import BookFile
+from services.payments.book_file import BookFile, Table
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -41,18 +41,13 @@ class Row(NamedTuple):
     raw_digest: str = ""
 
 
-_SELECT: Final = f"SELECT {', '.join(Row._fields)} FROM requests "  # noqa: S608 - our own names
-_INSERT: Final = (
-    f"INSERT OR IGNORE INTO requests ({', '.join(Row._fields)}) VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608
-)
-
-
 class Book:
     """One open book; whoever opens it closes it. Every call may raise `Retry`: the file is busy or broken."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, or make it."""
         self._file = BookFile(path, _SCHEMA)
+        self._table = Table(self._file, "requests", Row)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -60,15 +55,15 @@ class Book:
 
     def of_reference(self, reference: str) -> Row | None:
         """The request recorded for a reference."""
-        return next(iter(self._select("WHERE reference = ?", reference)), None)
+        return self._table.row("WHERE reference = ?", reference)
 
     def of_hash(self, payment_hash: str) -> Row | None:
         """The request with a payment hash."""
-        return next(iter(self._select("WHERE payment_hash = ?", payment_hash)), None)
+        return self._table.row("WHERE payment_hash = ?", payment_hash)
 
     def record(self, row: Row) -> bool:
         """Keep a new request; False if its reference or its payment hash is there already."""
-        return self._file.run(_INSERT, *row).rowcount == 1
+        return self._table.add(row)
 
     def settle(self, payment_hash: str, settled_at: int, raw_digest: str) -> None:
         """Note that a request was seen settled, the first time it is."""
@@ -83,19 +78,16 @@ class Book:
 
     def settled_after(self, index: int, limit: int) -> list[Row]:
         """Settled requests after an index, in the order they were seen."""
-        return self._select("WHERE settle_index > ? ORDER BY settle_index LIMIT ?", index, limit)
+        return self._table.rows("WHERE settle_index > ? ORDER BY settle_index LIMIT ?", index, limit)
 
     def unsettled(self, expires_after: int, limit: int) -> list[Row]:
         """Requests not seen settled that can be asked for and expire after that second, the newest first."""
         condition = (
             "WHERE settle_index IS NULL AND verify IS NOT NULL AND expires_at > ? ORDER BY created_at DESC LIMIT ?"
         )
-        return self._select(condition, expires_after, limit)
+        return self._table.rows(condition, expires_after, limit)
 
     def tells_state(self) -> bool | None:
         """Whether the newest request can be asked for; None as long as there is none."""
-        newest = next(iter(self._select("ORDER BY rowid DESC LIMIT ?", 1)), None)
+        newest = self._table.row("ORDER BY rowid DESC LIMIT ?", 1)
         return None if newest is None else newest.verify is not None
-
-    def _select(self, condition: str, *values: str | int) -> list[Row]:
-        return [Row(*found) for found in self._file.run(_SELECT + condition, *values)]

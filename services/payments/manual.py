@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 import time
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from schemas.bolt11 import Network
 from schemas.payments import BackendState, Method, request_digest
 from schemas.values import MSAT_PER_SAT
 from services.payments.asking import refuse_another, refuse_expired, refuse_impossible
+from services.payments.counted_cursor import count_of
 from services.payments.manual_book import Book, Row
 from services.payments.port import (
     BackendRef,
@@ -29,7 +29,6 @@ from services.payments.port import (
     Probe,
     Push,
     Reference,
-    Rejected,
     Scan,
     Unsupported,
 )
@@ -107,13 +106,13 @@ class ByHand(OnlyReceives):
 
     async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
         """Give up to 500 requests of which something was entered after the cursor."""
-        rows = self._book.told_after(_place(cursor), SCAN_ROWS_MAX)
+        rows = self._book.told_after(count_of(cursor, "payments by hand"), SCAN_ROWS_MAX)
         found = tuple(_observed(row, self._clock()) for row in rows)
         return Scan(found, Cursor(str(rows[-1].news)) if rows else cursor)
 
     async def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
         """Hint at what is entered, by whichever process."""
-        news = _place(cursor)
+        news = count_of(cursor, "payments by hand")
         while True:
             for row in self._book.told_after(news, SCAN_ROWS_MAX):
                 news = row.news or news
@@ -156,9 +155,3 @@ def _observed(row: Row, now_s: float) -> Observation:
         evidence=f"fiat:{request_digest(row.text)}" if row.got_units else "",
         raw_digest=hashlib.sha256(repr(tuple(row)).encode()).hexdigest(),
     )
-
-
-def _place(cursor: Cursor) -> int:
-    if not re.fullmatch(r"[0-9]{0,18}", cursor, re.ASCII):
-        raise Rejected("this is no cursor of payments by hand")
-    return int(cursor or 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from services.payments.book_file import BookFile
+from services.payments.book_file import BookFile, Table
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS by_hand (
@@ -52,10 +52,6 @@ class Row(NamedTuple):
         return self.amount_msat * self.got_units // self.due_units
 
 
-_SELECT: Final = f"SELECT {', '.join(Row._fields)} FROM by_hand "  # noqa: S608 - our own names
-_INSERT: Final = (
-    f"INSERT OR IGNORE INTO by_hand ({', '.join(Row._fields)}) VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608
-)
 _NEWS: Final = "news = (SELECT coalesce(max(news), 0) + 1 FROM by_hand) WHERE reference = ?"
 
 
@@ -65,6 +61,7 @@ class Book:
     def __init__(self, path: Path) -> None:
         """Open the file, or make it."""
         self._file = BookFile(path, _SCHEMA)
+        self._table = Table(self._file, "by_hand", Row)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -72,15 +69,15 @@ class Book:
 
     def of_reference(self, reference: str) -> Row | None:
         """The request recorded for a reference."""
-        return next(iter(self._select("WHERE reference = ?", reference)), None)
+        return self._table.row("WHERE reference = ?", reference)
 
     def of_memo(self, memo: str) -> list[Row]:
         """What was asked for under these words, or under words that go on from them, the newest last."""
-        return self._select("WHERE substr(memo, 1, length(?)) = ? ORDER BY rowid", memo, memo)
+        return self._table.rows("WHERE substr(memo, 1, length(?)) = ? ORDER BY rowid", memo, memo)
 
     def record(self, row: Row) -> Row:
         """Keep a new request, and give the one that stands under its reference."""
-        self._file.run(_INSERT, *row)
+        self._table.add(row)
         return self.of_reference(row.reference) or row
 
     def enter(self, reference: str, units: int, at_s: int) -> None:
@@ -98,7 +95,4 @@ class Book:
 
     def told_after(self, news: int, rows_max: int) -> list[Row]:
         """What was entered after a place in the news, oldest first."""
-        return self._select("WHERE news > ? ORDER BY news LIMIT ?", news, rows_max)
-
-    def _select(self, condition: str, *values: str | int) -> list[Row]:
-        return [Row(*row) for row in self._file.run(_SELECT + condition, *values)]
+        return self._table.rows("WHERE news > ? ORDER BY news LIMIT ?", news, rows_max)

@@ -21,6 +21,7 @@ from schemas.nostr.secp256k1 import recover, sign_recoverable
 from schemas.payments import BackendState, Method
 from schemas.values import MSAT_PER_SAT
 from services.payments.asking import bolt11_request, refuse_another, refuse_expired
+from services.payments.counted_cursor import count_of
 from services.payments.port import (
     BackendRef,
     Capabilities,
@@ -229,14 +230,14 @@ class SimulatedAccount(OnlyReceives):
 
     async def scan(self, cursor: Cursor, *, timeout_s: float) -> Scan:
         """Give up to 1,000 changes of money after the cursor, which is a settle index, in their order."""
-        rows = await self._settled_after(_index(cursor), timeout_s)
+        rows = await self._settled_after(count_of(cursor, "the simulated wallet"), timeout_s)
         now = self._wallet.clock()
         observations = tuple(_observed(row, now) for row in rows)
         return Scan(observations, Cursor(str(rows[-1].settle_index)) if rows else cursor)
 
     async def listen(self, cursor: Cursor) -> AsyncGenerator[Hint, None]:
         """Hint at each settlement after the cursor, by whichever process, until the wallet is closed."""
-        after = _index(cursor)
+        after = count_of(cursor, "the simulated wallet")
         watch = self._wallet.file.watch
         with watch.bell(self._merchant) as bell:
             while not watch.is_closed:
@@ -355,12 +356,6 @@ def _observed(row: Row, now: int) -> Observation:
         evidence=f"bolt11:{row.payment_hash}" if received_msat else "",
         raw_digest=hashlib.sha256(repr(tuple(row)).encode()).hexdigest(),
     )
-
-
-def _index(cursor: Cursor) -> int:
-    if not re.fullmatch(r"[0-9]{0,18}", cursor, re.ASCII):
-        raise Rejected("this is no cursor of the simulated wallet")
-    return int(cursor or 0)
 
 
 def _public_key(secret: bytes) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from services.payments.asking import left_s, monotonic_s
+from services.payments.asking import monotonic_s
 from services.payments.http_calls import HttpCalls
-from services.payments.stripe_words import PAGE, WHOM, moment_of, rows_in
+from services.payments.stripe_lists import all_rows
+from services.payments.stripe_words import moment_of, object_in
 
 EVENTS: Final = "/v1/events"
 TYPES: Final = (
@@ -34,22 +35,10 @@ class Events:
 
     async def news(self, timeout_s: float) -> list[Mapping[str, Any]]:
         """The objects of those that were not there the last time, the oldest first. Raises `Retry`."""
-        deadline_s, rows, is_more = monotonic_s() + timeout_s, list[Mapping[str, Any]](), True
-        asked: dict[str, str | int] = {f"types[{place}]": name for place, name in enumerate(TYPES)}
-        asked |= {"created[gte]": self._since, "limit": PAGE}
-        while is_more:
-            answer = await self._calls.get(EVENTS, asked, timeout_s=left_s(deadline_s, WHOM))
-            page, is_more = rows_in(answer.body)
-            rows += page
-            is_more = is_more and bool(page)
-            if is_more:
-                asked["starting_after"] = str(page[-1]["id"])
+        wanted: dict[str, str | int] = {f"types[{place}]": name for place, name in enumerate(TYPES)}
+        wanted["created[gte]"] = self._since
+        rows = await all_rows(self._calls, EVENTS, wanted, monotonic_s() + timeout_s)
         fresh = [row for row in reversed(rows) if row["id"] not in self._known]
         self._known = frozenset(str(row["id"]) for row in rows)
         self._since = max([self._since, *(moment_of(row) - OVERLAP_S for row in rows)])
-        return [about for row in fresh if isinstance(about := _object_in(row), dict)]
-
-
-def _object_in(event: Mapping[str, Any]) -> Any:
-    data = event.get("data")
-    return data.get("object") if isinstance(data, dict) else None
+        return [about for row in fresh if (about := object_in(row)) is not None]

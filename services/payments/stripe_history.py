@@ -8,7 +8,6 @@ the lists of disputes and refunds.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +15,8 @@ from services.payments.asking import left_s, monotonic_s
 from services.payments.http_calls import HttpCalls
 from services.payments.port import BackendRef, Cursor, Observation, Retry, Scan, Unknown
 from services.payments.stripe_index import SESSIONS, SessionIndex
+from services.payments.stripe_lists import PAGE, all_rows, first_page
 from services.payments.stripe_words import (
-    PAGE,
     PAYMENT,
     WHOM,
     Session,
@@ -25,7 +24,6 @@ from services.payments.stripe_words import (
     moment_of,
     observed,
     read_dispute,
-    rows_in,
     sessions_in,
 )
 from services.payments.time_cursor import NAME_CHARS, place_of
@@ -35,8 +33,6 @@ FIRST: Final = 1_546_300_800
 """2019, the year of Stripe's first Checkout Session."""
 FINAL_AFTER_S: Final = 2 * 86_400
 """How long after it was made a session may still be paid: a day, and a day."""
-
-type Row = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ class History:
         payment = session.payment
         if payment is None or payment.charge is None or not payment.charge.disputed:
             return Sight(session)
-        rows, _ = await self._rows(DISPUTES, {"payment_intent": payment.id}, monotonic_s() + timeout_s)
+        rows, _ = await first_page(self._calls, DISPUTES, {"payment_intent": payment.id}, monotonic_s() + timeout_s)
         try:
             return Sight(session, any(read_dispute(row).is_taken for row in rows))
         except Unknown as doubt:
@@ -76,7 +72,7 @@ class History:
     async def of_payment(self, payment_id: str, timeout_s: float) -> list[Session]:
         """The sessions of ours that a PaymentIntent belongs to: one, or none."""
         wanted = {"payment_intent": payment_id, "expand[0]": f"data.{PAYMENT}"}
-        rows, _ = await self._rows(SESSIONS, wanted, monotonic_s() + timeout_s)
+        rows, _ = await first_page(self._calls, SESSIONS, wanted, monotonic_s() + timeout_s)
         return [self._index.note(session) for session in sessions_in(rows)]
 
     async def scan(self, cursor: Cursor, now_s: int, timeout_s: float) -> Scan:
@@ -113,13 +109,13 @@ class History:
         wanted: dict[str, str | int] = {"status": "complete", "expand[0]": f"data.{PAYMENT}", "created[gte]": low}
         while True:
             bounds = wanted if high is None else {**wanted, "created[lt]": high}
-            rows, is_more = await self._rows(SESSIONS, bounds, deadline_s)
+            rows, is_more = await first_page(self._calls, SESSIONS, bounds, deadline_s)
             newest = max((moment_of(row) for row in rows), default=low)
             if not is_more or newest - low <= 1:
                 break
             high = low + (newest - low) // 2  # half of it: the oldest of so many are not on this page
         if is_more:
-            rows += await self._rest(SESSIONS, bounds, rows, deadline_s)
+            rows += await all_rows(self._calls, SESSIONS, bounds, deadline_s, after=str(rows[-1]["id"]))
         found = [await self._told(session, session.created, now_s, deadline_s) for session in sessions_in(rows)]
         return [one for one in found if one.seen.gross_msat], high
 
@@ -127,10 +123,7 @@ class History:
         """What was disputed or given back since a moment, of whatever age, by its name."""
         found: dict[str, Told] = {}
         for path in (DISPUTES, REFUNDS):
-            rows, is_more = await self._rows(path, {"created[gte]": since}, deadline_s)
-            if is_more:
-                rows += await self._rest(path, {"created[gte]": since}, rows, deadline_s)
-            for row in rows:
+            for row in await all_rows(self._calls, path, {"created[gte]": since}, deadline_s):
                 payment = row.get("payment_intent")
                 if not isinstance(payment, str):
                     continue
@@ -143,18 +136,3 @@ class History:
     async def _told(self, session: Session, at: int, now_s: int, deadline_s: float) -> Told:
         sight = await self.sight(session, left_s(deadline_s, WHOM))
         return Told(at, observed(BackendRef(session.reference or ""), [sight], now_s))
-
-    async def _rest(self, path: str, wanted: Mapping[str, str | int], rows: list[Row], deadline_s: float) -> list[Row]:
-        """What comes after a first page."""
-        more, is_more = list[Row](), True
-        while is_more:
-            after = str((more or rows)[-1]["id"])
-            page, is_more = await self._rows(path, {**wanted, "starting_after": after}, deadline_s)
-            is_more = is_more and bool(page)
-            more += page
-        return more
-
-    async def _rows(self, path: str, wanted: Mapping[str, str | int], deadline_s: float) -> tuple[list[Row], bool]:
-        answer = await self._calls.get(path, {**wanted, "limit": PAGE}, timeout_s=left_s(deadline_s, WHOM))
-        rows, is_more = rows_in(answer.body)
-        return list(rows), is_more

@@ -6,13 +6,14 @@ A list is read once, the newest first; then only what is newer is asked for, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-from services.payments.asking import left_s, monotonic_s
+from services.payments.asking import monotonic_s
 from services.payments.http_calls import HttpCalls
 from services.payments.port import Reference
-from services.payments.stripe_words import PAGE, WHOM, Session, moment_of, rows_in, sessions_in
+from services.payments.stripe_lists import pages
+from services.payments.stripe_words import Session, moment_of, sessions_in
 
 SESSIONS: Final = "/v1/checkout/sessions"
 OVERLAP_S: Final = 300
@@ -62,33 +63,21 @@ class SessionIndex:
         if self._low is None:
             await self._older(since, None, deadline_s)
             return
-        after, newest = "", self._newest
-        while True:
-            at, after, is_more = await self._page({"created[gte]": self._newest - OVERLAP_S}, after, deadline_s)
+        newest = self._newest
+        async for at, _ in self._pages({"created[gte]": self._newest - OVERLAP_S}, deadline_s):
             newest = max([newest, *at])
-            if not is_more:
-                break
         self._newest = newest
 
     async def _older(self, since: int, until: int | None, deadline_s: float) -> None:
         """Read back to a moment; a call that fails on the way loses only the rest."""
-        bounds, after = {"created[gte]": since}, ""
-        if until is not None:
-            bounds["created[lte]"] = until
-        while True:
-            at, after, is_more = await self._page(bounds, after, deadline_s)
+        bounds = {"created[gte]": since} | ({} if until is None else {"created[lte]": until})
+        async for at, is_more in self._pages(bounds, deadline_s):
             self._newest = max([self._newest, since, *at])
             self._low = min(at, default=since) if is_more else since
-            if not is_more:
-                return
 
-    async def _page(self, bounds: Mapping[str, int], after: str, deadline_s: float) -> tuple[list[int], str, bool]:
-        """One page, the newest first: when each was made, the last one's id, and whether there are more."""
-        asked: dict[str, str | int] = {"limit": PAGE, **bounds}
-        if after:
-            asked["starting_after"] = after
-        answer = await self._calls.get(SESSIONS, asked, timeout_s=left_s(deadline_s, WHOM))
-        rows, is_more = rows_in(answer.body)
-        for session in sessions_in(rows):
-            self.note(session)
-        return [moment_of(row) for row in rows], str(rows[-1]["id"]) if rows else after, is_more and bool(rows)
+    async def _pages(self, bounds: Mapping[str, int], deadline_s: float) -> AsyncIterator[tuple[list[int], bool]]:
+        """Note what is listed; give when each of a page was made, the newest first, and whether more follow."""
+        async for rows, is_more in pages(self._calls, SESSIONS, bounds, deadline_s):
+            for session in sessions_in(rows):
+                self.note(session)
+            yield [moment_of(row) for row in rows], is_more

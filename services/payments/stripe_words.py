@@ -34,8 +34,6 @@ WHOM: Final = "Stripe"
 API: Final = "https://api.stripe.com"
 VERSION: Final = "2025-02-24.acacia"
 """Said with each call: an account's own default may be years old."""
-PAGE: Final = 100
-"""Rows of a list at most."""
 REFERENCE, INTENT, MSAT, UNITS, CURRENCY = "ncc_reference", "ncc_intent", "ncc_msat", "ncc_units", "ncc_currency"
 PAYMENT: Final = "payment_intent.latest_charge"
 """What is expanded in a session, to see its money."""
@@ -281,22 +279,18 @@ def noticed(raw: bytes, now_s: int) -> tuple[Hint, ...]:
         return (Hint(None, at=now_s),)
     if not said["type"].startswith(("checkout.session.", "charge.")):
         return ()
-    data = said.get("data")
-    about = data.get("object") if isinstance(data, dict) else None
-    if not isinstance(about, dict) or about.get("object") == "dispute" or not isinstance(about.get("metadata"), dict):
+    about = object_in(said)
+    if about is None or about.get("object") == "dispute" or not isinstance(about.get("metadata"), dict):
         return (Hint(None, at=now_s),)
     ref = our_reference(about["metadata"].get(REFERENCE))
     return () if ref is None else (Hint(BackendRef(ref), at=now_s),)
 
 
-def rows_in(said: Any) -> tuple[list[Mapping[str, Any]], bool]:
-    """The rows of a list, and whether there are more. Raises `Retry`."""
-    rows = said.get("data") if isinstance(said, dict) else None
-    if not isinstance(rows, list) or not isinstance(said.get("has_more"), bool):
-        raise Retry("Stripe lists in words that cannot be read")
-    if not all(isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows):
-        raise Retry("Stripe lists something that has no name")
-    return rows, said["has_more"]
+def object_in(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What an event is about; None where it does not say."""
+    data = event.get("data")
+    about = data.get("object") if isinstance(data, dict) else None
+    return about if isinstance(about, dict) else None
 
 
 def sessions_in(rows: Sequence[Mapping[str, Any]]) -> Iterator[Session]:

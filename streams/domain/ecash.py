@@ -31,8 +31,8 @@ def hand_in(decision: Decision, command: HandInToken) -> None:
 
 
 def hand_in_shown(decision: Decision, order: Order, tokens: Iterable[SealedToken], rumor_id: str) -> None:
-    """Tokens of a message go the way of those that were posted; nobody waits at a door, so a refusal is always told."""
-    for token in fresh(decision.shop, order, tokens, rumor_id):
+    """A message's tokens that are `fresh` go the way of posted ones; nobody waits at a door, so a refusal is told."""
+    for token in tokens:
         intent = _intent_of(decision.shop, order, token)
         _take(decision, order, intent, token, rumor_id)
 

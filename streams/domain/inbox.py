@@ -29,7 +29,7 @@ def receive(decision: Decision, command: ReceiveMessage) -> None:
     if command.tokens and (asked := ecash.order_for(decision.shop, command.buyer, command.tokens)) is not None:
         tokens = ecash.fresh(decision.shop, asked, command.tokens, command.rumor_id)
         if tokens and not buyers.silenced(decision, asked.key.buyer):  # a payer's key may be new each time
-            ecash.hand_in_shown(decision, asked, command.tokens, command.rumor_id)
+            ecash.hand_in_shown(decision, asked, tokens, command.rumor_id)
         return
     order = _order_of(decision, command.order_refs)
     if command.author is Actor.BUYER and buyers.unheard(decision, command.buyer, about_order=order is not None):

@@ -99,17 +99,15 @@ def in_smallest_units(value: Fraction, currency: str) -> Decimal:
         return scaled.to_integral_value(rounding=ROUND_HALF_UP).scaleb(-places)
 
 
-def fiat_total(charges: Iterable[Charge], part_msat: int, whole_msat: int) -> FiatTotal | None:
+def fiat_total(charges: Iterable[Charge], part: Fraction = Fraction(1)) -> FiatTotal | None:
     """The part of the charges' sum in their own currency, rounded up once; None where that is bitcoin, or several."""
     charges = tuple(charges)
     currencies = {charge.currency for charge in charges}
     if len(currencies) != 1 or currencies & BITCOIN_UNITS.keys():
         return None
     (currency,) = currencies
-    places = minor_places(currency)
-    minor = ceil(sum((exact(charge) for charge in charges), Fraction()) * part_msat / whole_msat * 10**places)
-    with localcontext(EXACT):
-        return FiatTotal(amount=Decimal(minor).scaleb(-places), currency=currency)
+    whole = sum((exact(charge) for charge in charges), Fraction())
+    return FiatTotal.of_units(ceil(whole * part * 10 ** minor_places(currency)), currency)
 
 
 def times(amount: Decimal, factor: int | Decimal) -> Decimal:

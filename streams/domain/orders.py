@@ -193,7 +193,7 @@ def accept(decision: Decision, order: Order, quoted: Quote) -> None:
             expires_at=quoted.valid_until,
             memo=order_memo(order.key.ref),
             description_hash=addresses.description_hash(decision.shop, order.key),
-            fiat=fiat_total(quoted.charges, quoted.total_msat, quoted.total_msat),
+            fiat=fiat_total(quoted.charges),
             ecash=payment_choice.ecash_terms(decision.shop),
         )
     )

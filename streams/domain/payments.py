@@ -238,6 +238,6 @@ def _request_text(decision: Decision, order: Order, command: RecordPaymentReques
     if order.part > 1:
         text = wording.rest_request(voice, order.credit_msat, command.amount_msat)
     else:
-        fiat = fiat_total(quote.charges, quote.total_msat, quote.total_msat) if is_fiat else None
+        fiat = fiat_total(quote.charges) if is_fiat else None
         text = wording.payment_request(voice, quote, order.claimed_sats, fiat)
     return f"{text}\n\n{command.text}" if is_fiat else text

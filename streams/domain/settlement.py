@@ -6,6 +6,8 @@ known by its intent, and each time it is looked up only what is new counts, so a
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from schemas import limits
 from schemas.lnurl_served import order_memo
 from schemas.orders import OrderStatus
@@ -208,7 +210,7 @@ def _want_rest(decision: Decision, order: Order, missing_msat: int) -> None:
             expires_at=order.deadline_ms // 1_000,
             memo=f"{order_memo(order.key.ref)}, rest",
             description_hash=addresses.description_hash(decision.shop, order.key),
-            fiat=fiat_total(order.quote.charges, missing_msat, order.quote.total_msat),
+            fiat=fiat_total(order.quote.charges, Fraction(missing_msat, order.quote.total_msat)),
             ecash=payment_choice.ecash_terms(decision.shop),
         )
     )

@@ -71,21 +71,21 @@ def on_chain(world: World, action: Action, dice: Dice) -> None:
             world.coverage["money in a lost block, then gone"] += held.doubted_msat > 0
             wallet.vanish(held)
         return
-    places = {text: place for text, place in world.invoices if text in wallet.hash_of}
-    if not places:
+    asked = {
+        text: (one, place) for text, place in world.invoices if (one := wallet.held(text)) is not None and one.is_slow
+    }
+    if not asked:
         return
     live = books.live_intents()
-    awaited = [text for text in places if (one := wallet.held(text)) is not None and one.intent.intent_id in live]
-    shown = awaited if awaited and dice.chance(75) else list(places)
+    awaited = [text for text, (one, _) in asked.items() if one.intent.intent_id in live]
+    shown = awaited if awaited and dice.chance(75) else list(asked)
     text = shown[-1 - action.a % min(len(shown), 4)]
-    found = wallet.held(text)
-    if found is None:
-        return
-    if found.state in (BackendState.SETTLED, BackendState.PARTIAL) and dice.chance(30) and found.is_slow:
+    found, place = asked[text]
+    if found.state in (BackendState.SETTLED, BackendState.PARTIAL) and dice.chance(30):
         world.coverage["money in a lost block"] += 1
         wallet.reorganise(found)
         return
     is_late = now_s < found.intent.expires_at + LATE_S and dice.chance(40)
     if wallet.pay(text, 100 if dice.chance(80) else dice.one_of((50, 150)), is_late):
         world.coverage["money sent"] += 1
-        world.paid.append(places[text])
+        world.paid.append(place)

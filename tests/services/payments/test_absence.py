@@ -151,8 +151,9 @@ async def test_a_wallet_that_is_away_near_a_requests_end_is_said_and_its_answer_
     counter.account.failure = None
     await counter.looks(near)
     assert counter.seen() == []
-    await asyncio.sleep(max(0.0, near.expires_at - time.time()))
+    await asyncio.sleep(max(0.0, near.expires_at - time.time()) + 0.05)
     await counter.looks(near)
+    await until(counter.seen)
     assert counter.seen() == [BackendState.EXPIRED]
     await counter.read(WalletAnswered(order=KEY, intent_id=INTENT, deadline_ms=near.expires_at * 1_000))
     await counter.looks(near)

@@ -104,7 +104,7 @@ def test_a_total_in_its_own_currency_is_rounded_up_once_to_the_smallest_unit(
     amounts: list[str], currency: str, shown: str, minor_units: int
 ) -> None:
     """Two, no and three places; terms are added before anything is rounded."""
-    total = fiat_total([charge(Decimal(amount), currency) for amount in amounts], 1_000, 1_000)
+    total = fiat_total([charge(Decimal(amount), currency) for amount in amounts])
 
     assert total is not None
     assert (str(total), total.minor_units) == (shown, minor_units)
@@ -114,15 +114,15 @@ def test_a_third_that_has_no_end_is_rounded_only_in_the_sum() -> None:
     """Three thirds of ten are ten."""
     third = charge_of("x", Fraction(10, 3), "EUR")
 
-    assert fiat_total([third] * 3, 1, 1) == FiatTotal(amount=Decimal("10.00"), currency="EUR")
+    assert fiat_total([third] * 3) == FiatTotal(amount=Decimal("10.00"), currency="EUR")
 
 
 def test_a_part_of_a_total_is_the_same_part_in_its_currency_rounded_up() -> None:
     """A third of 10.00 EUR is asked for as 3.34 EUR, never as less."""
-    assert fiat_total([charge(Decimal(10), "EUR")], 1_000, 3_000) == FiatTotal(amount=Decimal("3.34"), currency="EUR")
+    assert fiat_total([charge(Decimal(10), "EUR")], Fraction(1, 3)) == FiatTotal(amount=Decimal("3.34"), currency="EUR")
 
 
 @pytest.mark.parametrize("currencies", [("SATS",), ("BTC",), ("EUR", "USD"), ("EUR", "SATS"), ()])
 def test_prices_in_bitcoin_or_in_several_currencies_have_no_total_of_their_own(currencies: tuple[str, ...]) -> None:
     """Which rate would make one sum of them is not for us to guess."""
-    assert fiat_total([charge(Decimal(5), currency) for currency in currencies], 1, 1) is None
+    assert fiat_total([charge(Decimal(5), currency) for currency in currencies]) is None
