@@ -36,7 +36,6 @@ from services.payments.port import (
     Intent,
     Observation,
     PaymentRequest,
-    Preimage,
     Probe,
     Proof,
     Push,
@@ -46,6 +45,7 @@ from services.payments.port import (
     Unknown,
     Unsupported,
 )
+from services.payments.preimages import Preimage
 from services.payments.receiving import OnlyReceives
 
 INVOICE: Final = "/v1/invoice"

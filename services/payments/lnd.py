@@ -40,7 +40,6 @@ from services.payments.port import (
     Intent,
     Observation,
     PaymentRequest,
-    Preimage,
     Probe,
     Proof,
     Push,
@@ -49,6 +48,7 @@ from services.payments.port import (
     Scan,
     Unknown,
 )
+from services.payments.preimages import Preimage
 from services.payments.receiving import OnlyReceives
 
 INVOICES: Final = "/v1/invoices"

@@ -50,7 +50,6 @@ from services.payments.port import (
     Intent,
     Observation,
     PaymentRequest,
-    Preimage,
     Probe,
     Proof,
     Reference,
@@ -60,6 +59,7 @@ from services.payments.port import (
     Unknown,
     Unsupported,
 )
+from services.payments.preimages import Preimage
 from services.payments.receiving import OnlyReceives
 
 TERMS_FRESH_S: Final = 60.0

@@ -30,12 +30,11 @@ from services.payments.port import (
     Observation,
     PaymentBackend,
     PaymentRequest,
-    Preimage,
     RequestFault,
     RequestRefused,
-    preimage_for,
     reference,
 )
+from services.payments.preimages import Preimage, preimage_for
 
 LATE_WATCH_S = 3_600
 """How long after its expiry a request that was not paid is still watched."""

@@ -14,18 +14,17 @@ Errors:
       Unsupported   this back-end cannot do it; see `Capabilities`
 """
 
-import hashlib
-import hmac
 from base64 import b32encode
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Never, NewType, Protocol
+from typing import Final, NewType, Protocol
 
 from schemas.bolt11 import Network
 from schemas.currencies import FiatTotal
 from schemas.ecash import EcashTerms
 from schemas.payments import BackendState, Method
+from services.payments.preimages import Preimage
 
 Reference = NewType("Reference", str)
 """24 characters a-z2-7 that fit every back-end's label, external id or memo."""
@@ -37,38 +36,6 @@ Cursor = NewType("Cursor", str)
 FROM_THE_START: Final = Cursor("")
 REFERENCE_BYTES: Final = 15
 """120 bits: a buyer who chooses order ids cannot find two orders with one reference."""
-
-
-class Preimage:
-    """The 32 bytes whose hash an invoice carries: money-grade, so they neither print nor pickle."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: bytes) -> None:
-        if len(value) != 32:
-            raise ValueError("a preimage has 32 bytes")
-        self._value = value
-
-    def reveal(self) -> bytes:
-        """Give the bytes, for the call that hands them to the back-end and for nothing else."""
-        return self._value
-
-    @property
-    def payment_hash(self) -> str:
-        """The SHA-256 that the invoice carries, 64 lower-case hex digits."""
-        return hashlib.sha256(self._value).hexdigest()
-
-    def __repr__(self) -> str:
-        return f"Preimage(of {self.payment_hash[:8]}…)"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Preimage) and hmac.compare_digest(self._value, other._value)
-
-    def __hash__(self) -> int:
-        return hash(self.payment_hash)
-
-    def __reduce_ex__(self, protocol: object) -> Never:
-        raise TypeError("a preimage is neither pickled nor copied")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +116,46 @@ class Hint:
 
     backend_ref: BackendRef | None
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money to be sent back for a request that was paid here, recorded and approved before any back-end hears of it.
+
+    `refund_id` (64 hex digits) names it for ever: the same one is sent once, whatever is lost in between.
+    `destination` is the payer's own invoice; None where the back-end gives out a link to be claimed by.
+    The payer bears no fee; what the back-end may pay for sending it is `max_fee_msat` at most.
+    """
+
+    refund_id: str
+    about: BackendRef
+    amount_msat: int
+    destination: str | None
+    max_fee_msat: int
+
+
+class RefundState(StrEnum):
+    """How a refund stands at its back-end."""
+
+    SENT = "sent"
+    PENDING = "pending"
+    CLAIMABLE = "claimable"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """What a back-end says of a refund; `text` is for the payer where it is to be claimed.
+
+    `evidence` names it at the back-end (a payment hash, the id of a pull payment), never a preimage.
+    """
+
+    refund_id: str
+    state: RefundState
+    amount_msat: int
+    fee_msat: int = 0
+    evidence: str = ""
+    text: str = ""
 
 
 class Push(StrEnum):
@@ -317,10 +324,11 @@ class PaymentBackend(Protocol):
         """Ask that a request be not payable any more; best effort, so look up afterwards."""
         ...
 
-    async def refund(
-        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
-    ) -> Observation:
-        """Send money back once for each refund id, with the discipline of `ensure`; see `Observation`."""
+    async def refund(self, wish: Refund, *, timeout_s: float) -> Refunded:
+        """Send money back, once for each refund id: look it up, else send, else look again, as `ensure` does.
+
+        `Rejected` means that nothing was sent and nothing will be for this wish.
+        """
         ...
 
     async def probe(self, *, timeout_s: float) -> Probe:
@@ -331,14 +339,6 @@ class PaymentBackend(Protocol):
 def reference(intent: str) -> Reference:
     """Shorten an intent's name for the back-end: 24 characters of base32, lower case."""
     return Reference(b32encode(bytes.fromhex(intent)[:REFERENCE_BYTES]).decode().lower())
-
-
-def preimage_for(deployment_secret: bytes, intent: str) -> Preimage:
-    """Derive an intent's preimage, so that no crash can make a second payable invoice for it.
-
-    The secret is money-grade: its holder could imitate proof of payment, so it stays with payments.
-    """
-    return Preimage(hmac.digest(deployment_secret, b"ncc/preimage/1" + bytes.fromhex(intent), "sha256"))
 
 
 class RequestFault(StrEnum):

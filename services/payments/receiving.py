@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from services.payments.port import BackendRef, Hint, Observation, Unsupported
+from services.payments.port import BackendRef, Hint, Refund, Refunded, Unsupported
 
 
 class OnlyReceives:
@@ -25,8 +25,6 @@ class OnlyReceives:
         """Refuse: what was shown can be paid until it ends."""
         raise Unsupported(self.no_cancel)
 
-    async def refund(
-        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
-    ) -> Observation:
+    async def refund(self, wish: Refund, *, timeout_s: float) -> Refunded:
         """Refuse: the credential is for receiving."""
         raise Unsupported(self.no_refund)

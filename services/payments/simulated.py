@@ -30,7 +30,6 @@ from services.payments.port import (
     Intent,
     Observation,
     PaymentRequest,
-    Preimage,
     Probe,
     Proof,
     Push,
@@ -40,6 +39,7 @@ from services.payments.port import (
     Scan,
     Unsupported,
 )
+from services.payments.preimages import Preimage
 from services.payments.receiving import OnlyReceives
 from services.payments.simulated_file import Row, WalletFile, insert, last_settle_index, select
 

@@ -10,7 +10,8 @@ from schemas.bolt11 import InvoiceRefused, Network, decode
 from schemas.payments import Method
 from services.payments.cashu import check_ecash_request
 from services.payments.invoice_request import check_request
-from services.payments.port import Intent, PaymentBackend, PaymentRequest, Preimage, Probe, RequestRefused, reference
+from services.payments.port import Intent, PaymentBackend, PaymentRequest, Probe, RequestRefused, reference
+from services.payments.preimages import Preimage
 
 TRIAL_LIFE_S = 120
 """The trial invoice asks for as little as the wallet takes, and is dead after two minutes where that can be asked."""

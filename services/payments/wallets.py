@@ -69,6 +69,8 @@ from services.payments.port import (
     PaymentBackend,
     PaymentRequest,
     Probe,
+    Refund,
+    Refunded,
     Rejected,
     Scan,
     Unauthorized,
@@ -295,9 +297,7 @@ class NoWallet:
         """Refuse."""
         self._refuse()
 
-    async def refund(
-        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
-    ) -> Observation:
+    async def refund(self, wish: Refund, *, timeout_s: float) -> Refunded:
         """Refuse."""
         self._refuse()
 

@@ -14,7 +14,8 @@ from schemas.nostr.nip01 import read_event, to_json
 from schemas.nostr.nip17 import make_rumor
 from schemas.nostr.nip59 import make_wrap, open_wrap
 from schemas.payments import Method
-from services.payments.port import Intent, Preimage, Reference
+from services.payments.port import Intent, Reference
+from services.payments.preimages import Preimage
 from services.payments.simulated import SimulatedWallet
 from services.relays import RawSighting
 

@@ -23,7 +23,8 @@ from services.brake import Brake
 from services.outbox import Outbox, now_ms
 from services.payments.chain_state import sight_of
 from services.payments.making_requests import RequestMaker
-from services.payments.port import BackendError, Preimage, Reference
+from services.payments.port import BackendError, Reference
+from services.payments.preimages import Preimage
 from services.payments.role import PaymentsRole
 from services.publisher import PublisherRole
 from services.telling import Telling

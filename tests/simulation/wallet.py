@@ -19,6 +19,8 @@ from services.payments.port import (
     Observation,
     PaymentRequest,
     Probe,
+    Refund,
+    Refunded,
     Rejected,
     Retry,
     Scan,
@@ -364,9 +366,7 @@ class Account:
         """This wallet sends no notices."""
         raise Unsupported("no notices")
 
-    async def refund(
-        self, refund_id: str, destination: str, amount_msat: int, *, max_fee_msat: int, timeout_s: float
-    ) -> Observation:
+    async def refund(self, wish: Refund, *, timeout_s: float) -> Refunded:
         """This wallet only receives."""
         raise Unsupported("no refunds")
 

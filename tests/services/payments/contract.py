@@ -28,13 +28,14 @@ from services.payments.port import (
     Observation,
     PaymentBackend,
     PaymentRequest,
+    Refund,
     RefundWay,
     Rejected,
     Unauthorized,
     Unsupported,
-    preimage_for,
     reference,
 )
+from services.payments.preimages import preimage_for
 from tests.services.payments.request_texts import amount_in, forged, held_against, memo_in
 from tests.support.contract_table import WORDS
 
@@ -387,7 +388,7 @@ class PaymentBackendContract:
         capabilities = await bench.capabilities()
         if capabilities.refund is RefundWay.NONE:
             with pytest.raises(Unsupported):
-                await bench.backend.refund("refund-1", "lnbcrt1", 1000, max_fee_msat=0, timeout_s=TIMEOUT_S)
+                await bench.backend.refund(Refund("ab" * 32, BackendRef("x"), 1_000, "lnbcrt1", 0), timeout_s=TIMEOUT_S)
         if not capabilities.takes_notices:
             with pytest.raises(Unsupported):
                 await bench.backend.parse_notice("token", {}, b"{}")

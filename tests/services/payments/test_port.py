@@ -12,16 +12,8 @@ from schemas.nostr.secp256k1 import recover, sign_recoverable
 from schemas.payments import BackendState, Method, intent_id
 from schemas.values import OrderKey
 from services.payments.invoice_request import EXPIRY_SLACK_S, check_request
-from services.payments.port import (
-    BackendRef,
-    Intent,
-    Observation,
-    Preimage,
-    RequestFault,
-    RequestRefused,
-    preimage_for,
-    reference,
-)
+from services.payments.port import BackendRef, Intent, Observation, RequestFault, RequestRefused, reference
+from services.payments.preimages import Preimage, preimage_for
 
 NODE_SECRET = b"\x05" * 32
 NODE = recover(bytes(32), sign_recoverable(NODE_SECRET, bytes(32))).hex()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from schemas.payments import Method, intent_id
 from schemas.values import OrderKey
-from services.payments.port import Intent, preimage_for, reference
+from services.payments.port import Intent, reference
+from services.payments.preimages import preimage_for
 from services.payments.simulated import PaymentRefused, SimulatedWallet
 from tests.services.payments.contract import BUYER, DEPLOYMENT_SECRET, MERCHANT, TIMEOUT_S
 
