@@ -63,7 +63,8 @@ def settled(ledger: Ledger, fact: Fact) -> None:
     said = fact.get("in_all_msat")
     is_sum = said is None or said == got
     ledger.check("I5", is_sum, lambda: f"{order.name} was paid {got} msat in all, and the record says {said}")
-    order.is_paid, order.intent, order.surplus_msat = True, "", max(0, got - owed)
+    held = ledger.paid_msat(ref) - ledger.refunded.get(ref, 0)  # less than that where returned money was taken back
+    order.is_paid, order.intent, order.surplus_msat = True, "", max(0, min(got, held) - owed)
 
 
 def came_in_part(ledger: Ledger, fact: Fact) -> None:

@@ -313,9 +313,12 @@ def play(seed: int) -> Counter[str]:
     more = {Method.BITCOIN: (till.see, 8), Method.CASHU: (till.hand_in, 12)}
     deeds += (more[till.method],) if till.method in more else ()
     acts, weights = zip(*deeds, strict=True)
-    for act in till.dice.choices(acts, weights, k=DEEDS):
-        act()
-    till.agree()
+    try:
+        for act in till.dice.choices(acts, weights, k=DEEDS):
+            act()
+        till.agree()
+    except AssertionError as broken:
+        raise AssertionError(f"shop {seed}: {broken}") from broken
     return till.counted
 
 

@@ -28,7 +28,6 @@ from services.payments.port import (
     Observation,
     PaymentBackend,
     PaymentRequest,
-    Refund,
     RefundWay,
     Rejected,
     Unauthorized,
@@ -36,7 +35,7 @@ from services.payments.port import (
     reference,
 )
 from services.payments.preimages import preimage_for
-from tests.services.payments.request_texts import amount_in, forged, held_against, memo_in
+from tests.services.payments.request_texts import A_REFUND, amount_in, forged, held_against, memo_in
 from tests.support.contract_table import WORDS
 
 MERCHANT = "a1" * 32
@@ -388,7 +387,7 @@ class PaymentBackendContract:
         capabilities = await bench.capabilities()
         if capabilities.refund is RefundWay.NONE:
             with pytest.raises(Unsupported):
-                await bench.backend.refund(Refund("ab" * 32, BackendRef("x"), 1_000, "lnbcrt1", 0), timeout_s=TIMEOUT_S)
+                await bench.backend.refund(A_REFUND, timeout_s=TIMEOUT_S)
         if not capabilities.takes_notices:
             with pytest.raises(Unsupported):
                 await bench.backend.parse_notice("token", {}, b"{}")

@@ -7,7 +7,9 @@ from schemas.bolt11 import Invoice, decode
 from schemas.payments import Method
 from schemas.values import MSAT_PER_SAT
 from services.payments.invoice_request import check_request
-from services.payments.port import Intent, PaymentRequest, Probe, RequestRefused
+from services.payments.port import BackendRef, Intent, PaymentRequest, Probe, Refund, RequestRefused
+
+A_REFUND = Refund("ab" * 32, BackendRef("x"), 1_000, "lnbcrt1", 0)
 
 
 def amount_in(request: PaymentRequest) -> int | None:
