@@ -129,7 +129,8 @@ def reversed_(ledger: Ledger, fact: Fact) -> None:
     if order is None:
         return
     ledger.touched[ref] = order
-    order.credit_msat = fact["credit_msat"]
+    order.credit_msat = credit = fact["credit_msat"]
+    ledger.check("I5", 0 <= credit <= left, lambda: f"{credit} of {left} msat count for {order.name}")
     order.is_reversed = fact["payment"] == "reversed"
     if order.status in PAID:
         enough = left - ledger.refunded.get(ref, 0) + ledger.short_msat.get(ledger.merchant, 0) >= order.due_msat

@@ -140,10 +140,11 @@ def receive_part(shop: Shop, event: PaymentPartReceived) -> None:
 
 def _enriched(order: Order, event: PaymentSettled | PaymentPartReceived) -> Order:
     """The order with what is new of a request's money."""
-    receipt = order.receipt(event.intent_id)._replace(amount_msat=event.gross_msat, in_time=not event.late)
+    known, counts_msat = order.receipt(event.intent_id), 0 if event.late else event.new_msat
+    receipt = known._replace(amount_msat=event.gross_msat, credit_msat=known.credit_msat + counts_msat)
     return order._replace(
         paid_msat=order.paid_msat + event.new_msat,
-        credit_msat=order.credit_msat + (0 if event.late else event.new_msat),
+        credit_msat=order.credit_msat + counts_msat,
         received=with_receipt(order, receipt),
     )
 
@@ -159,7 +160,7 @@ def take_back(shop: Shop, event: PaymentReversed) -> None:
     order = shop.orders.get(event.order.ref)
     if order is None:
         return
-    receipt = order.receipt(event.intent_id)._replace(amount_msat=0, is_reversed=True)
+    receipt = order.receipt(event.intent_id)._replace(amount_msat=0, credit_msat=0, is_reversed=True)
     shop.orders[event.order.ref] = order._replace(
         payment=event.payment,
         paid_msat=order.paid_msat - event.amount_msat,

@@ -30,7 +30,7 @@ CAUSES_MAX = 64
 
 
 class Receipt(NamedTuple):
-    """What one payment request has received; `in_time` where it counts toward the price.
+    """What one payment request has received, and what of that counts toward the price: what came in time.
 
     `payment_hash` is the digest of its text where that is no invoice.
     """
@@ -38,7 +38,7 @@ class Receipt(NamedTuple):
     intent_id: str
     amount_msat: int = 0
     payment_hash: str | None = None
-    in_time: bool = False
+    credit_msat: int = 0
     is_reversed: bool = False
 
 

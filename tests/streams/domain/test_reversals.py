@@ -109,6 +109,16 @@ def test_an_earlier_part_that_is_taken_back_is_missing_once_the_rest_came() -> N
     row(story)
 
 
+def test_a_request_that_had_money_in_time_and_later_loses_what_it_counted_for() -> None:
+    """The merchant had answered for the rest; of what is gone only the part that came in time was in the price."""
+    story = asked().when(part(400)).when(moved(OrderStatus.CONFIRMED)).when(paid(1_000)).when(BACK)
+
+    assert story.one(PaymentReversed).credit_msat == 600_000
+    story.when(WAIVED)
+    assert story.one(PaymentImplied).amount_msat == 400_000
+    row(story)
+
+
 @pytest.mark.case("F14")
 def test_a_completed_order_can_lose_its_money_too() -> None:
     """A chargeback after the goods were handed over: the merchant sees it, and nothing else moves."""
