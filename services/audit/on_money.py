@@ -181,11 +181,12 @@ def closed(ledger: Ledger, fact: Fact) -> None:
 def implied(ledger: Ledger, fact: Fact) -> None:
     """The merchant answers for the money, and goes on."""
     order, amount = ledger.order_of(fact), fact["amount_msat"]
-    ledger.check("I5", not order.is_paid, lambda: f"{order.name} was paid for, and its payment implied")
-    if order.status != "completed":  # of a completed one nothing is left that says what was due
-        missing = order.missing_msat
-        ledger.check("I5", amount == missing, lambda: f"{order.name} misses {missing} msat, not {amount}")
+    ledger.check("I5", amount >= 0 and not order.is_paid, lambda: f"{order.name} was paid for, and {amount} implied")
     is_pending = order.status == "pending"
+    if order.status != "completed":  # of a completed one nothing is left that says what was due
+        there = ledger.paid_msat(order.ref) - ledger.refunded.get(order.ref, 0)
+        missing = order.missing_msat if is_pending else order.due_msat - there
+        ledger.check("I5", amount == missing, lambda: f"{order.name} misses {missing} msat, not {amount}")
     order.is_quiet = order.is_quiet or is_pending
     order.is_paid, order.is_reversed, order.credit_msat = True, False, order.due_msat
     _came_in(ledger, order.ref, amount)

@@ -221,7 +221,7 @@ def _take_back(decision: Decision, order: Order, receipt: Receipt) -> None:
     if receipt.is_reversed or receipt.amount_msat == 0:
         return
     due_msat = order.quote.total_msat if order.quote else 0
-    credit_msat = order.credit_msat - receipt.credit_msat
+    credit_msat = max(0, order.credit_msat - receipt.credit_msat)
     left_msat = order.paid_msat - order.refunded_msat - receipt.amount_msat
     covers = left_msat + decision.shop.settings.short_accepted_sats * MSAT_PER_SAT >= due_msat
     payment, owed_msat = order.payment, min(order.owed_msat, max(0, left_msat))
@@ -267,7 +267,7 @@ def waive(decision: Decision, command: WaivePayment) -> None:
         detail = f"the order is {order.status}, its payment {order.payment}"
         decision.refuse(order.key, Actor.MERCHANT, "nothing_to_waive", detail, command.cause)
         return
-    missing_msat = order.quote.total_msat - order.credit_msat
+    missing_msat = order.quote.total_msat - (order.paid_msat - order.refunded_msat)
     decision.emit(PaymentImplied(order=order.key, amount_msat=missing_msat, cause=command.cause))
     if order.status is not OrderStatus.COMPLETED:
         reply = TextReply(about="waived", text=decision.voice(order.key).say(Phrase.WAIVED))

@@ -114,11 +114,12 @@ class Auditor:
                 self.requested.add(event.intent_id)
             case PaymentImplied():
                 ref = event.order.ref
-                assert event.amount_msat == self.due[ref] - self.credit[ref]
+                is_asked = self.status[ref] == "pending"
+                assert event.amount_msat == self.due[ref] - self.credit[ref] if is_asked else event.amount_msat > 0
                 assert ref not in self.live, "implied, and still asked for"
                 assert ref not in self.paid, "implied, and paid"
                 self.paid[ref] = self.credit[ref] = self.due[ref]
-                if self.status[ref] == "pending":
+                if is_asked:
                     self.quiet.add(ref)
             case PaymentPartReceived():
                 self._part(event)

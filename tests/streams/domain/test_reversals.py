@@ -119,6 +119,17 @@ def test_a_request_that_had_money_in_time_and_later_loses_what_it_counted_for() 
     row(story)
 
 
+def test_what_the_merchant_answers_for_is_what_is_not_there_any_more() -> None:
+    """A surplus that went back to the buyer covers nothing, though it had come in time."""
+    story = asked().when(paid(400)).when(for_rest(600)).when(rest_paid(900))
+    story.when(refunded(300, "operator 1")).when(paid(400, state=BackendState.REVERSED))
+
+    assert row(story).payment is PaymentAxis.REVERSED
+    story.when(WAIVED)
+    assert story.one(PaymentImplied).amount_msat == 400_000
+    row(story)
+
+
 @pytest.mark.case("F14")
 def test_a_completed_order_can_lose_its_money_too() -> None:
     """A chargeback after the goods were handed over: the merchant sees it, and nothing else moves."""
