@@ -1,13 +1,14 @@
 """Gives money back out of a BTCPay store: a pull payment for each refund, whose link the payer claims it with.
 
-BTCPay makes a second one if it is asked to, so a refund's id stands in the name and the description of its own; the
-store's are listed before one is made, and again where an answer was lost. Whoever has the link has the money, and the
-pull payment's id is the end of that link: neither is ever logged, printed, or evidence.
+BTCPay makes a second one if it is asked to, so the request's reference and the refund's id stand in both the name and
+the description of its own; the store's are listed before one is made, and again where an answer was lost. Whoever has
+the link has the money, and the pull payment's id is the end of that link: neither is ever logged, printed, or evidence.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from decimal import Decimal
@@ -21,6 +22,7 @@ from services.payments.asking import left_s, monotonic_s
 from services.payments.btcpay_ways import Way
 from services.payments.btcpay_words import BTC, MSAT_PER, WHOM, Amount, Invoice
 from services.payments.http_calls import HttpCalls
+from services.payments.node_words import our_reference
 from services.payments.port import (
     BackendError,
     Refund,
@@ -32,8 +34,8 @@ from services.payments.port import (
     Unknown,
 )
 
-NAME_CHARS: Final = 32
-"""As much of a refund's id as fits into a name, which has 50 characters at most."""
+NAME_CHARS: Final = 16
+"""As much of a refund's id as fits into a name beside a reference: BTCPay's names have 50 characters at most."""
 LINK_CHARS_MAX: Final = 2_000
 SATS_PER_BTC: Final = 100_000_000
 _UNDER_WAY: Final = frozenset({"AwaitingApproval", "AwaitingPayment", "InProgress"})
@@ -67,9 +69,14 @@ class PullPayment(_Words):
         """What it is over; 0 for another currency than ours."""
         return max(0, int(self.amount * MSAT_PER.get(self.currency, 0)))
 
+    @property
+    def words(self) -> str:
+        """Name and description: a merchant may change them, and seldom both."""
+        return f"{self.name or ''} {self.description or ''}"
+
     def is_for(self, refund_id: str) -> bool:
-        """Whether it is this refund's: a merchant may change the words of a pull payment, and seldom both."""
-        return self.name == _name(refund_id) or refund_id in (self.description or "")
+        """Whether it is this refund's."""
+        return f" {refund_id[:NAME_CHARS]}" in self.words
 
 
 class Payout(_Words):
@@ -103,14 +110,16 @@ class ClaimLinks:
         try:
             async with asyncio.timeout(timeout_s), self._turn:
                 known = await self._known(deadline_s)
-                found = _of(wish, known)
-                if found is None:
-                    found = await self._make(wish, known, deadline_s)
-                return await self._stands(wish, found, deadline_s)
+                if (found := _of(wish, known)) is not None:
+                    return await self._stands(wish, found, deadline_s)
+                made = await self._make(wish, known, deadline_s)
+                return _told(wish, RefundState.CLAIMABLE, made)
         except TimeoutError:
             raise Unknown(f"refund {wish.refund_id} is still being made") from None
 
     def _refuse_impossible(self, wish: Refund) -> None:
+        if our_reference(wish.about) is None:
+            raise Rejected(f"refund {wish.refund_id} is for no request of this store")
         if wish.destination is not None:
             raise Rejected(f"refund {wish.refund_id} names an invoice, and BTCPay gives out a link to claim it by")
         if wish.amount_msat % MSAT_PER_SAT or wish.amount_msat < self._way.least_sats * MSAT_PER_SAT:
@@ -122,8 +131,8 @@ class ClaimLinks:
         self._refuse_doubtful(wish)
         paid = max(invoices, key=lambda one: sum(msat for _, msat, is_final in one.came() if is_final))
         body = {
-            "name": _name(wish.refund_id),
-            "description": _description(wish),
+            "name": _name(wish),
+            "description": f"{wish.about} {wish.refund_id}",
             "payoutMethods": [self._way.id],
             "refundVariant": "Custom",
             # In bitcoin and not in sats: claims of another currency than the payment's always wait for an approval.
@@ -170,11 +179,10 @@ class ClaimLinks:
         elif paid_msat + coming_msat >= wish.amount_msat:
             state = RefundState.PENDING
         elif pull.archived:  # BTCPay lists no claims of such a one, nor can it be claimed any more
-            raise Unknown(f"{_name(wish.refund_id)} was archived in BTCPay: its page there says whether it was paid")
+            raise Unknown(f"{_name(wish)} was archived in BTCPay: its page there says whether it was paid")
         else:
             state = RefundState.CLAIMABLE
-        link = pull.view_link if state is RefundState.CLAIMABLE else ""
-        return Refunded(wish.refund_id, state, wish.amount_msat, evidence=_name(wish.refund_id), text=link)
+        return _told(wish, state, pull)
 
     async def _known(self, deadline_s: float) -> list[PullPayment]:
         """Every pull payment of the store that can be read, the first one first."""
@@ -193,9 +201,8 @@ def _of(wish: Refund, known: Sequence[PullPayment]) -> PullPayment | None:
     found = next((one for one in known if one.is_for(wish.refund_id)), None)
     if found is None:
         return None
-    said = found.description or ""
-    is_others = wish.refund_id in said and not said.startswith(wish.about)
-    if is_others or found.amount_msat != wish.amount_msat:
+    abouts = re.findall(rf"([a-z2-7]{{24}}) {wish.refund_id[:NAME_CHARS]}", found.words)
+    if (abouts and wish.about not in abouts) or found.amount_msat != wish.amount_msat:
         raise Rejected(f"refund {wish.refund_id} already stands for another request or amount")
     return found
 
@@ -204,17 +211,19 @@ def _refuse_too_much(wish: Refund, invoices: Sequence[Invoice], known: Sequence[
     """Raise `Rejected` where less came than is to be given back, with what was given back already, here or by hand."""
     came_msat = sum(msat for one in invoices for _, msat, is_final in one.came() if is_final)
     by_hand = {f"Refund {one.id}" for one in invoices}  # as BTCPay names them
-    given = [one for one in known if (one.description or "").startswith(wish.about) or one.name in by_hand]
+    given = [one for one in known if f"{wish.about} " in one.words or one.name in by_hand]
     if sum(one.amount_msat for one in given) + wish.amount_msat > came_msat:
         raise Rejected(f"refund {wish.refund_id} is of more than came for {wish.about} and was not given back yet")
 
 
-def _name(refund_id: str) -> str:
-    return f"Refund {refund_id[:NAME_CHARS]}"
+def _name(wish: Refund) -> str:
+    return f"Refund {wish.about} {wish.refund_id[:NAME_CHARS]}"
 
 
-def _description(wish: Refund) -> str:
-    return f"{wish.about} {wish.refund_id}"
+def _told(wish: Refund, state: RefundState, pull: PullPayment) -> Refunded:
+    """What is said of a refund; the link only while there is something to claim."""
+    link = pull.view_link if state is RefundState.CLAIMABLE else ""
+    return Refunded(wish.refund_id, state, wish.amount_msat, evidence=_name(wish), text=link)
 
 
 def _read_pull(said: Any) -> PullPayment:

@@ -127,6 +127,7 @@ class RefundContract:
         assert await refunds.given() == [5_000_000]
 
     @pytest.mark.case("F13")
+    @pytest.mark.req("C-01")
     async def test_no_more_is_given_back_than_came(self, refunds: RefundBench) -> None:
         """Neither at once nor in parts; the rest still is."""
         request = await refunds.paid()

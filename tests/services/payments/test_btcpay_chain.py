@@ -142,6 +142,7 @@ async def test_money_for_an_address_is_late_money_for_a_week(server: ScriptedBtc
 
 
 @pytest.mark.case("P19")
+@pytest.mark.req("C-26")
 async def test_money_that_btcpay_settled_and_calls_invalid_is_taken_back(server: ScriptedBtcpay, bench: Bench) -> None:
     """In no block any more it waits; spent elsewhere it is gone, in the history and for a listener too."""
     request = await bench.request()

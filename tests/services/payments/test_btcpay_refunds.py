@@ -87,7 +87,7 @@ async def test_a_refund_is_a_claim_link_over_whole_sats_paid_the_way_the_order_w
     told = await refunds.give(await refunds.wish(request, 12_345_000))
     (pull,) = server.refunds.pulls
     assert pull.said == {
-        "name": f"Refund {ONE[:32]}",
+        "name": f"Refund {request.reference} {ONE[:16]}",
         "description": f"{request.reference} {ONE}",
         "payoutMethods": ["BTC-LN"],
         "refundVariant": "Custom",
@@ -95,7 +95,8 @@ async def test_a_refund_is_a_claim_link_over_whole_sats_paid_the_way_the_order_w
         "customCurrency": "BTC",
     }
     assert (told.state, told.text) == (RefundState.CLAIMABLE, f"https://btcpay.example/pull-payments/{pull.id}")
-    assert (told.evidence, pull.id in repr(told)) == (f"Refund {ONE[:32]}", False)
+    assert (told.evidence, pull.id in repr(told)) == (pull.said["name"], False)
+    assert len(pull.said["name"]) <= 50
 
 
 @pytest.mark.parametrize(
@@ -141,11 +142,13 @@ async def test_a_refund_that_was_archived_is_neither_made_again_nor_called_unpai
 async def test_a_refund_whose_words_were_changed_is_still_known_by_the_other(
     server: ScriptedBtcpay, refunds: RefundBench, word: str
 ) -> None:
-    """The merchant gives it a name of their own."""
-    wish = await refunds.wish(await refunds.paid())
+    """The merchant gives it a name of their own; what was given counts all the same."""
+    wish = await refunds.wish(await refunds.paid(), 15_000_000)
     first = await refunds.give(wish)
     server.refunds.pulls[0].said[word] = "For Ada, with our regrets"
     assert await refunds.give(wish) == first
+    with pytest.raises(Rejected):
+        await refunds.give(replace(wish, refund_id=OTHER))
     assert len(server.refunds.pulls) == 1
 
 
@@ -237,10 +240,12 @@ async def test_a_list_that_cannot_be_read_gives_nothing_away(
 ) -> None:
     """It is asked for again, and there is one link."""
     wish = await refunds.wish(await refunds.paid())
+    if call == PAYOUTS:
+        await refunds.give(wish)  # a link that was just made has no claims to be read
     server.ledger.faults[call].append(NodeFault.OTHER_WORDS)
     with pytest.raises(Retry):
         await refunds.give(wish)
-    await refunds.give(wish)
+    assert (await refunds.give(wish)).state is RefundState.CLAIMABLE
     assert len(server.refunds.pulls) == 1
 
 
@@ -282,7 +287,7 @@ async def test_no_log_has_a_claim_link(
 ) -> None:
     """Nor the id that ends it, at the level that a process runs at."""
     wish = await refunds.wish(await refunds.paid())
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING):  # as in `services.logs`
         await refunds.give(wish)
         server.ledger.faults[PAYOUTS].append(NodeFault.FAILS_BEFORE)
         with pytest.raises(Retry) as raised:
