@@ -103,6 +103,12 @@ def wallet_add(
         str | None, typer.Option(help="lnbits: the buyers' door as that server reaches it; it then calls there.")
     ] = None,
     store_id: Annotated[str | None, typer.Option("--store", help="btcpay: the store's id.")] = None,
+    on_chain: Annotated[
+        bool, typer.Option("--on-chain", help="btcpay: paid on the chain and not over Lightning.")
+    ] = False,
+    may_refund: Annotated[
+        bool, typer.Option("--may-refund", help="btcpay: its key may also give out links to claim refunds by.")
+    ] = False,
     mint: Annotated[
         list[str] | None, typer.Option(help="cashu: a mint whose ecash is taken, https://HOST; may be given again.")
     ] = None,
@@ -141,6 +147,8 @@ def wallet_add(
         gap_limit=gap_limit,
         instructions_file=instructions_file,
         success_url=success_url,
+        on_chain=on_chain,
+        may_refund=may_refund,
     )
     if spare and kind == CASHU:
         fail("ecash cannot stand in for another wallet: tokens are handed to the shop's own", 2)

@@ -74,6 +74,8 @@ def credential_of(
     gap_limit: int | None = None,
     instructions_file: Path | None = None,
     success_url: str | None = None,
+    on_chain: bool = False,
+    may_refund: bool = False,
 ) -> Credential | None:
     """What the options name, not tried yet; None for simulated money. Ends with a sentence where they do not fit."""
     if kind not in KINDS:
@@ -91,7 +93,8 @@ def credential_of(
     if kind == CLN:
         return _cln(url, key_file, cert_file)
     if kind == BTCPAY:
-        return _btcpay(url, store, key_file, webhook_secret_file)
+        made = _btcpay(url, store, key_file, webhook_secret_file)
+        return made.model_copy(update={"is_on_chain": on_chain, "may_refund": may_refund})
     if kind == CASHU:
         return _cashu(mints or [], cap_sats)
     if kind == CHAIN:

@@ -1,4 +1,6 @@
-"""Is paid into a store of a BTCPay Server (2.x, shapes of 2.4) over its Greenfield API: Lightning, in whole sats.
+"""Is paid into a store of a BTCPay Server (2.x, shapes of 2.4) over its Greenfield API, in whole sats.
+
+Over Lightning or on the chain (`btcpay_ways`): a store that is paid in both is two back-ends, each with its invoices.
 
 BTCPay makes a second invoice for one `orderId` if it is asked to, so a request is named here by its reference, as at
 LNbits: whichever invoice of that name is paid, the money is found.
@@ -9,14 +11,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import SecretStr
 
-from schemas.bolt11 import InvoiceRefused, Network, decode
+from schemas.bolt11 import Network
 from schemas.payments import Method
+from schemas.values import MSAT_PER_SAT
 from services.payments.asking import (
-    bolt11_request,
     clock_words,
     cut_memo,
     left_s,
@@ -25,32 +28,26 @@ from services.payments.asking import (
     refuse_expired,
     refuse_impossible,
 )
-from services.payments.btcpay_scope import lacking, rights_in, too_much
-from services.payments.btcpay_words import (
-    LIGHTNING,
-    SATS,
-    WHOM,
-    Invoice,
-    noticed,
-    observed,
-    read_invoice,
-    read_methods,
-)
+from services.payments.btcpay_refunds import ClaimLinks
+from services.payments.btcpay_scope import REFUND, lacking, rights_in, too_much
+from services.payments.btcpay_ways import LIGHTNING_WAY, Way
+from services.payments.btcpay_words import SATS, WHOM, Invoice, noticed, observed, read_invoice, read_methods
+from services.payments.chain_keys import networks_of
 from services.payments.http_calls import HttpCalls
 from services.payments.making import Making
 from services.payments.notices import check_signature, header
 from services.payments.port import (
     BackendRef,
-    Capabilities,
     Cursor,
     Hint,
     Intent,
     Observation,
     PaymentRequest,
     Probe,
-    Proof,
-    Push,
-    PushAuth,
+    Refund,
+    Refunded,
+    RefundWay,
+    Rejected,
     Retry,
     Scan,
     Unknown,
@@ -59,26 +56,12 @@ from services.payments.port import (
 from services.payments.receiving import OnlyReceives
 from services.payments.time_cursor import place_of
 
-CAPABILITIES: Final = Capabilities(
-    methods=frozenset({Method.BOLT11}),
-    amount_step_msat=1_000,
-    custom_expiry=True,
-    reference_searchable=True,
-    push=Push.WEBHOOK,
-    push_auth=PushAuth.HMAC,
-    takes_notices=True,
-    proof=Proof.PREIMAGE,
-)
 SIGNATURE: Final = "sha256="
 DOUBT_S: Final = 30.0
 """How long after a call without an answer no second one is made: BTCPay waits for its node that long at most."""
-MONITORED_MIN: Final = 60
-"""How long after its end an invoice is still watched there: as long as we look (`LATE_WATCH_S`)."""
 INVOICES_MAX: Final = 100
 """Invoices of one reference that are looked at; a second one is rare, a third needs two lost answers."""
 SCAN_ROWS: Final = 200
-FINAL_AFTER_S: Final = 8 * 86_400
-"""How long after it was made money may still come for an invoice: the longest offer, and a day."""
 POLL_S: Final = 5.0
 POLL_ROWS: Final = 50
 """Newest invoices that are looked at between webhooks; older ones have their turn when requests are swept."""
@@ -89,25 +72,33 @@ class BtcpayStore(OnlyReceives):
     """One store: a `PaymentBackend` that needs no more than to see and make its invoices."""
 
     # An invoice that is marked invalid can still be paid: BTCPay does not take it back from its node.
-    no_cancel = "BTCPay does not take an invoice back from its Lightning node"
-    no_refund = "the key of this BTCPay store only receives"
-
-    capabilities: Final = CAPABILITIES
+    no_cancel = "BTCPay does not take back an invoice's address, or its text from a Lightning node"
+    no_refund = "the key of this BTCPay store only receives (`ncc wallet add … --may-refund`)"
 
     def __init__(
         self,
         calls: HttpCalls,
         store: str,
-        network: Network,
+        network: Network | None,
         clock: Callable[[], float] = time.time,
         doubt_s: float = DOUBT_S,
         *,
+        way: Way = LIGHTNING_WAY,
+        may_refund: bool = False,
         webhook_secret: SecretStr | None = None,
         poll_s: float = POLL_S,
     ) -> None:
-        """`store` is its id, `network` what its invoices are for, `webhook_secret` what it signs its calls with."""
-        self.network = network
+        """`store` is its id, `network` what its invoices are for, `webhook_secret` what it signs its calls with.
+
+        Without a network a probe makes an invoice to find it out, which is for a trial.
+        """
+        refunds = RefundWay.CLAIM_LINK if may_refund else RefundWay.NONE
+        self.capabilities = replace(way.capabilities, refund=refunds)
+        self.network = network or Network.BITCOIN
+        self._is_network_known = network is not None
+        self._way, self._may_refund = way, may_refund
         self._calls, self._store, self._clock = calls, store, clock
+        self._refunds = ClaimLinks(calls, store, way, self._of, doubt_s)
         self._webhook_secret, self._poll_s = webhook_secret, poll_s
         self._walked: dict[Cursor, int] = {}
         """Up to when nothing was found after a cursor, of what cannot change any more."""
@@ -119,12 +110,16 @@ class BtcpayStore(OnlyReceives):
 
     async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
         """Give the first invoice of the intent's reference, made by the first call that found none."""
-        refuse_impossible(intent, "a BTCPay store", CAPABILITIES.amount_step_msat)
+        refuse_impossible(intent, "a BTCPay store", MSAT_PER_SAT, self._way.method)
         if intent.description_hash is not None:
             raise Unsupported("BTCPay cannot commit to a description by its hash")
+        if intent.amount_msat < self._way.least_sats * MSAT_PER_SAT:
+            raise Rejected(
+                f"request {intent.reference} asks for less than {self._way.least_sats} sats, which is dust on the chain"
+            )
         made = await self._making.one(intent, timeout_s)
         refuse_another(intent, str(made.metadata.get("nccIntent")), made.amount_msat)
-        return bolt11_request(intent, _payment_hash(made), made.text, made.ends_at, BackendRef(intent.reference))
+        return self._way.request(intent, made)
 
     async def lookup(self, ref: BackendRef, *, timeout_s: float) -> Observation:
         """Tell how the invoices of a reference stand, together."""
@@ -144,18 +139,20 @@ class BtcpayStore(OnlyReceives):
                 rows, high = await self._stretch(low, high, deadline_s)
             except Retry:
                 if not fresh:
-                    self._walked = {cursor: min(low, now_s - FINAL_AFTER_S)}  # a long history takes several calls
+                    self._walked = {
+                        cursor: min(low, now_s - self._way.final_after_s)
+                    }  # a long history takes several calls
                     raise
                 high = low
                 break
-            paid |= {row.id: row for row in rows if row.reference is not None and row.came()}
+            paid |= {row.id: row for row in rows if row.reference is not None and _has_news(row)}
             fresh = [row for row in paid.values() if row.name not in place.names]
             if high is None or len(fresh) >= SCAN_ROWS:
                 break
             low, high = high, _sooner(high + 2 * (high - low), now_s)
         if not fresh:
             return Scan((), cursor)
-        final = max(place.at, min(now_s - FINAL_AFTER_S, now_s if high is None else high))
+        final = max(place.at, min(now_s - self._way.final_after_s, now_s if high is None else high))
         names = {row.name for row in paid.values() if row.created_time >= final}
         names |= place.names if high is not None else set()
         found = [observed(BackendRef(row.reference or ""), [row], now_s) for row in fresh]
@@ -172,7 +169,8 @@ class BtcpayStore(OnlyReceives):
         while True:
             await asyncio.sleep(self._poll_s)
             rows = await self._list(monotonic_s() + LISTEN_TIMEOUT_S, take=POLL_ROWS)
-            paid = {row.name: row for row in rows if row.reference is not None and row.came()}
+            rows = [mine for row in rows if (mine := self._way.of(row)) is not None]
+            paid = {row.name: row for row in rows if row.reference is not None and (row.came() or row.is_short)}
             for name in paid.keys() - known:
                 yield Hint(BackendRef(paid[name].reference or ""), at=int(self._clock()))
             known = set(paid)
@@ -181,6 +179,12 @@ class BtcpayStore(OnlyReceives):
         """Read a call that is signed with the webhook's secret."""
         check_signature(self._webhook_secret, raw, header(headers, "BTCPay-Sig").removeprefix(SIGNATURE))
         return noticed(raw, int(self._clock()))
+
+    async def refund(self, wish: Refund, *, timeout_s: float) -> Refunded:
+        """Give out the one claim link of this refund, and say what became of it."""
+        if not self._may_refund:
+            raise Unsupported(self.no_refund)
+        return await self._refunds.one(wish, timeout_s)
 
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell what the key may do in the store, whether the server knows the chain, and its clock."""
@@ -193,52 +197,66 @@ class BtcpayStore(OnlyReceives):
         except (KeyError, TypeError):
             raise Retry(f"BTCPay at {self._calls.host} says nothing that can be read of itself") from None
         offset_s, rights = key.clock_offset_s(self._clock()), rights_in(permissions, self._store)
-        warnings = too_much(permissions) + clock_words(offset_s)
+        warnings = too_much(permissions, self._may_refund) + clock_words(offset_s)
         if not is_ready:
-            warnings += ("the server does not know the whole chain yet, so its Lightning node may not be paid",)
-        if not isinstance(methods, list) or LIGHTNING not in methods:
-            warnings += (f"the server knows no {LIGHTNING}: it makes no Lightning invoices",)
+            warnings += ("the server does not know the whole chain yet, so payments may not be seen",)
+        if not isinstance(methods, list) or self._way.id not in methods:
+            warnings += (f"the server knows no {self._way.id}: it makes no such invoices",)
+        lacks = lacking(rights, self._may_refund)
+        if self._way.method is Method.BITCOIN and not lacks and not self._is_network_known:
+            self.network, self._is_network_known = await self._find_network(deadline_s), True
         return Probe(
-            CAPABILITIES,
+            replace(self.capabilities, refund=RefundWay.NONE) if REFUND in lacks else self.capabilities,
             self.network,
             clock_offset_s=offset_s,
             warnings=warnings,
             may=rights,
-            lacks=lacking(rights),
+            lacks=lacks,
+            amount_min_msat=(self._way.least_sats * MSAT_PER_SAT) if self._way.least_sats > 1 else 0,
         )
+
+    async def _find_network(self, deadline_s: float) -> Network:
+        """What an address of the store is for: one that it gave out, or one of an invoice that is nobody's."""
+        rows = [await self._whole(row, deadline_s) for row in await self._list(deadline_s, take=POLL_ROWS)]
+        known = next((row for row in rows if row is not None and row.text), None)
+        if known is None:
+            terms = {**self._way.checkout(self._way.least_sats), "expirationMinutes": 1, "monitoringMinutes": 1}
+            about = {"itemDesc": "Trial of this wallet, not to be paid"}
+            known = await self._post_invoice(self._way.least_sats, about, terms, deadline_s)
+        networks = networks_of(known.text)
+        if not networks:
+            raise Retry(f"BTCPay at {self._calls.host} gives an address that is none")
+        return min(networks)
 
     async def _first(self, about: Intent, *, timeout_s: float) -> Invoice | None:
         return next(iter(await self._of(about.reference, timeout_s=timeout_s)), None)
 
     async def _make(self, about: Intent, *, timeout_s: float) -> Invoice:
-        deadline_s = monotonic_s() + timeout_s
+        deadline_s, sats = monotonic_s() + timeout_s, about.amount_msat // MSAT_PER_SAT
         minutes = max(1, (about.expires_at - int(self._clock())) // 60)
-        body = {
-            "amount": str(about.amount_msat // CAPABILITIES.amount_step_msat),
-            "currency": SATS,
-            "metadata": {"orderId": about.reference, "itemDesc": cut_memo(about.memo), "nccIntent": about.intent_id},
-            "checkout": {
-                "paymentMethods": [LIGHTNING],
-                "defaultPaymentMethod": LIGHTNING,
-                "lazyPaymentMethods": False,
-                "expirationMinutes": minutes,
-                "monitoringMinutes": MONITORED_MIN,
-                "paymentTolerance": 0,
-                "redirectAutomatically": False,
-            },
-        }
-        made = read_invoice((await self._calls.post(f"{self._path}/invoices", body, timeout_s=timeout_s)).body)
+        names = {"orderId": about.reference, "itemDesc": cut_memo(about.memo), "nccIntent": about.intent_id}
+        return await self._post_invoice(
+            sats, names, {**self._way.checkout(sats), "expirationMinutes": minutes}, deadline_s
+        )
+
+    async def _post_invoice(
+        self, sats: int, names: Mapping[str, str], terms: Mapping[str, object], deadline_s: float
+    ) -> Invoice:
+        body = {"amount": str(sats), "currency": SATS, "metadata": names, "checkout": terms}
+        answer = await self._calls.post(f"{self._path}/invoices", body, timeout_s=left_s(deadline_s, WHOM))
+        made = read_invoice(answer.body)
         try:
-            return await self._whole(made, deadline_s)
+            whole = await self._whole(made, deadline_s)
         except Retry as doubt:
             raise Unknown(str(doubt)) from None  # it is there, only not read
+        return whole or made
 
     async def _of(self, ref: str, *, timeout_s: float) -> list[Invoice]:
         """Every invoice of a reference, the first one first, archived ones too; BTCPay lists the newest first."""
         deadline_s = monotonic_s() + timeout_s
         rows = await self._list(deadline_s, orderId=ref, take=INVOICES_MAX)
-        mine = [await self._whole(row, deadline_s) for row in rows if row.reference == ref]
-        return list(reversed(mine))
+        found = [await self._whole(row, deadline_s) for row in rows if row.reference == ref]
+        return [row for row in reversed(found) if row is not None]
 
     async def _stretch(self, low: int, high: int | None, deadline_s: float) -> tuple[list[Invoice], int | None]:
         """All invoices made from a moment on, up to another one that is given back; None is the end."""
@@ -254,14 +272,24 @@ class BtcpayStore(OnlyReceives):
             while more := await self._list(deadline_s, take=SCAN_ROWS, skip=len(rows), **bound):
                 rows += more
             break
-        return [await self._whole(row, deadline_s) if _may_have_money(row) else row for row in rows], high
+        found = [await self._whole(row, deadline_s) if _is_worth_a_call(row) else row for row in rows]
+        return [row for row in found if row is not None], high
 
-    async def _whole(self, row: Invoice, deadline_s: float) -> Invoice:
-        """An invoice with its payment methods: servers before 2.4.1 do not list them."""
-        if row.payment_methods is not None:
-            return row
+    async def _whole(self, row: Invoice, deadline_s: float) -> Invoice | None:
+        """An invoice with its payments in this way; None for one of the other way.
+
+        Servers before 2.4.1 do not list payment methods, and none lists payments that do not count any more.
+        """
+        if row.payment_methods is None:
+            row = await self._with_methods(row, deadline_s)
+        mine = self._way.of(row)
+        if mine is not None and mine.is_short:
+            mine = self._way.of(await self._with_methods(row, deadline_s, onlyAccountedPayments="false"))
+        return mine
+
+    async def _with_methods(self, row: Invoice, deadline_s: float, **wanted: str) -> Invoice:
         path = f"{self._path}/invoices/{row.id}/payment-methods"
-        said = (await self._calls.get(path, timeout_s=left_s(deadline_s, WHOM))).body
+        said = (await self._calls.get(path, wanted, timeout_s=left_s(deadline_s, WHOM))).body
         try:
             return row.model_copy(update={"payment_methods": read_methods(said)})
         except Unknown as doubt:
@@ -291,13 +319,11 @@ def _sooner(moment: int, now_s: int) -> int | None:
     return moment if moment < now_s else None
 
 
-def _may_have_money(row: Invoice) -> bool:
-    return row.status in {"Processing", "Settled"} or row.additional_status != "None"
+def _has_news(row: Invoice) -> bool:
+    return bool(row.came()) or row.is_lost
 
 
-def _payment_hash(made: Invoice) -> str:
-    """What the invoice's own text says; a text that is none is refused by the check."""
-    try:
-        return decode(made.text).payment_hash
-    except InvoiceRefused:
-        return ""
+def _is_worth_a_call(row: Invoice) -> bool:
+    """Whether an invoice may have money; one whose methods are known costs no call."""
+    may_have_money = row.status in {"Processing", "Settled"} or row.additional_status != "None"
+    return may_have_money or row.payment_methods is not None

@@ -33,6 +33,7 @@ from services.payments.time_cursor import NAME_CHARS
 
 WHOM: Final = "BTCPay"
 LIGHTNING: Final = "BTC-LN"
+CHAIN: Final = "BTC-CHAIN"
 SATS: Final = "SATS"
 BTC: Final = "BTC"
 MSAT_PER: Final = {SATS: 1_000, BTC: 100_000_000_000}
@@ -67,7 +68,7 @@ class _Words(BaseModel):
 
 
 class Payment(_Words):
-    """One payment of an invoice, in the currency of its method."""
+    """One payment of an invoice, in the currency of its method; on the chain its id is TXID-OUTPUT."""
 
     id: str
     received_date: int
@@ -109,8 +110,8 @@ class Invoice(_Words):
 
     @property
     def text(self) -> str:
-        """The BOLT-11 text; empty where there is none."""
-        return next((way.destination or "" for way in self.methods if way.payment_method_id == LIGHTNING), "")
+        """The BOLT-11 text or the address; empty where there is none."""
+        return next((way.destination or "" for way in self.methods if way.payment_method_id in {LIGHTNING, CHAIN}), "")
 
     @property
     def methods(self) -> tuple[PaymentMethod, ...]:
@@ -125,6 +126,37 @@ class Invoice(_Words):
     def came(self) -> list[tuple[int, int, bool]]:
         """Its payments, the oldest first: when, how much in msat, and whether that is final. Raises `Retry`."""
         return sorted(_came(self.methods))
+
+    @property
+    def is_on_chain(self) -> bool:
+        """Whether it is paid there; what is paid over Lightning is never taken back."""
+        return any(way.payment_method_id == CHAIN for way in self.methods)
+
+    @property
+    def was_settled(self) -> bool:
+        """Whether BTCPay settled it on the chain, by itself, whatever became of its money since."""
+        return self.is_on_chain and self.status == "Settled" and self.additional_status != "Marked"
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it was settled on the chain and has less money now than it asks for."""
+        return self.was_settled and sum(msat for _, msat, _ in self.came()) < self.amount_msat
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether that is so for payments that are invalid by now: a reorganisation took what was settled.
+
+        Only an answer that was asked for every payment has those.
+        """
+        return self.is_short and any(payment.status == "Invalid" for way in self.methods for payment in way.payments)
+
+    @property
+    def proof(self) -> str:
+        """What names its money: on the chain address and newest transaction, else the invoice."""
+        paid = [(one.received_date, one.id) for way in self.methods for one in way.payments]
+        if not self.is_on_chain:
+            return f"btcpay:{self.id}"
+        return f"bitcoin:{self.text}:{max(paid, default=(0, ''))[1].partition('-')[0]}"
 
     @property
     def name(self) -> str:
@@ -161,9 +193,18 @@ def judge(said: str, code: int, body: Any) -> BackendError:
     if code == 400 and isinstance(body, dict) and body.get("code") == "generic-error":
         # Nothing was made: above all where the store's Lightning node does not answer.
         return Retry(f"{said}: it cannot make an invoice now; its log says why")
+    if code == 400 and isinstance(body, dict) and body.get("code") == "non-refundable":
+        return Retry(f"{said}: it gives nothing back before an invoice is settled or over")
+    if code == 422 and isinstance(body, list) and any(_names_the_rate(one) for one in body):
+        return Retry(f"{said}: it has no rate between sats and bitcoin now")
     if 400 <= code < 500:
         return Rejected(f"{said}: it refuses the call")
     return Unknown(said)
+
+
+def _names_the_rate(fault: Any) -> bool:
+    """Whether a fault is the one that BTCPay tells of by the refund's kind, which is always a good one here."""
+    return isinstance(fault, dict) and str(fault.get("path")).lower() == "refundvariant"
 
 
 def read_invoice(said: Any) -> Invoice:
@@ -196,12 +237,12 @@ def observed(ref: BackendRef, invoices: Sequence[Invoice], now_s: float) -> Obse
     settled_at = None
     if asked_msat and final_msat >= asked_msat:
         state, settled_at = BackendState.SETTLED, _completed_at(came, asked_msat)
-    elif asked_msat and all_msat >= asked_msat:
-        state = BackendState.PENDING
-    elif final_msat:
+    elif all_msat < asked_msat and any(one.is_lost for one in invoices):
+        state, final_msat = BackendState.REVERSED, asked_msat  # so much was settled, and all of it counts as gone
+    elif final_msat and (final_msat == all_msat or not any(one.was_settled for one in invoices)):
         state = BackendState.PARTIAL
     elif all_msat:
-        state = BackendState.PENDING
+        state, final_msat = BackendState.PENDING, 0
     else:
         state = _unpaid(invoices, now_s)
     return Observation(
@@ -211,7 +252,7 @@ def observed(ref: BackendRef, invoices: Sequence[Invoice], now_s: float) -> Obse
         gross_msat=final_msat,
         settled_at=settled_at,
         expires_at=first.ends_at,
-        evidence=f"btcpay:{first.id}" if final_msat else "",
+        evidence=first.proof if final_msat else "",
         raw_digest=hashlib.sha256(repr(list(invoices)).encode()).hexdigest(),
     )
 

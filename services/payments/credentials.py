@@ -87,17 +87,22 @@ class PhoenixdCredential(_Server):
 
 
 class BtcpayCredential(_Server):
-    """A store (by its id) of a BTCPay Server and an API key; `webhook_secret` as at a phoenixd."""
+    """A store (by its id) of a BTCPay Server and an API key; `webhook_secret` as at a phoenixd.
+
+    `is_on_chain`: it is paid there, and not over Lightning; `may_refund`: its key may give out claim links.
+    """
 
     kind: Literal["btcpay"] = BTCPAY
     store: str
     key: SecretStr
     webhook_secret: SecretStr | None = None
+    is_on_chain: bool = False
+    may_refund: bool = False
 
     @property
     def place(self) -> str:
-        """The server and the store."""
-        return f"{self.url} {self.store}"
+        """The server and the store, and whether it is paid on the chain."""
+        return f"{self.url} {self.store}{' on the chain' if self.is_on_chain else ''}"
 
 
 class LndCredential(_Node):

@@ -16,7 +16,7 @@ Errors:
 
 from base64 import b32encode
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NewType, Protocol
 
@@ -145,9 +145,9 @@ class RefundState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """What a back-end says of a refund; `text` is for the payer where it is to be claimed.
+    """What a back-end says of a refund; `text` is for the payer to claim it by, and whoever has that has the money.
 
-    `evidence` names it at the back-end (a payment hash, the id of a pull payment), never a preimage.
+    `evidence` names it at the back-end (a payment hash, the name of a pull payment), never a preimage or a link.
     """
 
     refund_id: str
@@ -155,7 +155,7 @@ class Refunded:
     amount_msat: int
     fee_msat: int = 0
     evidence: str = ""
-    text: str = ""
+    text: str = field(default="", repr=False)
 
 
 class Push(StrEnum):

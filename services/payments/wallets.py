@@ -13,6 +13,7 @@ from typing import Final, NoReturn, assert_never
 from schemas.bolt11 import Network
 from services.payments import lud16, nwc
 from services.payments.btcpay import BtcpayStore
+from services.payments.btcpay_ways import CHAIN_WAY, LIGHTNING_WAY
 from services.payments.btcpay_words import btcpay_calls
 from services.payments.cashu import EcashWallet
 from services.payments.cashu_book import Book as EcashBook
@@ -216,7 +217,11 @@ def open_wallet(
             return PhoenixdNode(calls, network, webhook_secret=credential.webhook_secret)
         case BtcpayCredential():
             calls = btcpay_calls(credential.url, credential.key)
-            return BtcpayStore(calls, credential.store, network, webhook_secret=credential.webhook_secret)
+            secret, may_refund = credential.webhook_secret, credential.may_refund
+            way = CHAIN_WAY if credential.is_on_chain else LIGHTNING_WAY
+            return BtcpayStore(
+                calls, credential.store, credential.network, way=way, may_refund=may_refund, webhook_secret=secret
+            )
         case StripeCredential():
             stripe, secret = stripe_calls(credential.key, credential.url), credential.webhook_secret
             return StripeAccount(stripe, credential.success_url, network, webhook_secret=secret)

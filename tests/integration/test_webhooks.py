@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from schemas.bip21 import address_in
 from schemas.bolt11 import decode
 from services.demo.wallets.lnbits_server import lnbits_server
 from services.embedded.ports import free_port
@@ -166,6 +167,36 @@ async def test_an_order_is_paid_into_a_btcpay_store_that_calls(
         await buyer.wait_for(order_id, "3", "confirmed")
         row = await shop.until(lambda: _paid(shop, order_id), "the payment in ClickHouse")
         assert row["paid_msat"] == decode(invoice).amount_msat
+
+
+async def test_an_order_is_paid_on_the_chain_into_a_btcpay_store_that_calls(
+    called: tuple[RunningStack, str], tmp_path: Path
+) -> None:
+    """Seen, then settled; the store gives the address, and the trial took none that an order has."""
+    stack, _ = called
+    home, btcpay = stack.home.root, ScriptedBtcpay(Ledger(clock=Today()))
+    async with btcpay.serve() as url, Shop(stack) as shop, httpx.AsyncClient(trust_env=False, timeout=30) as http:
+        name = f"shop-{shop.merchant.public_key[:8]}"
+        words = ["--url", url, "--store", STORE, "--key-file", a_file(tmp_path, "key", KEY), "--on-chain"]
+        words += ["--webhook-secret-file", a_file(tmp_path, "secret", SECRET)]
+        added = await asyncio.to_thread(ncc_json, "wallet", "add", name, "btcpay", *words, home=home)
+        assert (added["network"], added["warnings"]) == ("bcrt", [])
+
+        buyer = await shop.buyer()
+        order_id = await shop.order(buyer)
+        request = await buyer.wait_for(order_id, "2")
+        address = next(address_in(tag[2]) for tag in request.rumor.tags if tag[:2] == ("payment", "bitcoin"))
+        trial, entry = btcpay.ledger.entries
+        assert (trial.text != address, entry.text) == (True, address)
+        coin = btcpay.send(address, entry.amount_msat // 1_000)
+        for kind in ("InvoiceReceivedPayment", "InvoiceSettled"):
+            raw, headers = btcpay.notice(entry, kind, SECRET)
+            assert (await http.post(added["webhook"], content=raw, headers=headers)).status_code == 202
+            await asyncio.sleep(QUIET_S)
+            btcpay.mark(coin, "Settled")
+        await buyer.wait_for(order_id, "3", "confirmed")
+        row = await shop.until(lambda: _paid(shop, order_id), "the payment in ClickHouse")
+        assert row["paid_msat"] == entry.amount_msat
 
 
 async def _paid(shop: Shop, order_id: str) -> dict[str, Any] | None:

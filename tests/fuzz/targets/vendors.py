@@ -86,6 +86,9 @@ def _invoices() -> Iterator[bytes]:
             {**invoice, "paymentMethods": [{**method, "payments": [{**payment, "value": value}]}]}
         ).encode()
     yield json.dumps({**invoice, "paymentMethods": None, "amount": "1e-19"}).encode()
+    gone = {**payment, "id": f"{'7f' * 32}-1", "status": "Invalid"}
+    on_chain = {**method, "paymentMethodId": "BTC-CHAIN", "destination": "bcrt1q", "payments": [gone]}
+    yield json.dumps({**invoice, "paymentMethods": [on_chain]}).encode()
 
 
 def _sessions() -> Iterator[bytes]:

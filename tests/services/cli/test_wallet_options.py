@@ -105,6 +105,10 @@ def test_what_a_vendor_signs_with_and_where_it_calls_are_read(tmp_path: Path) ->
     btcpay = credential_of("btcpay", url, key_file, None, False, None, secret_file, None, "9CiNzKoA")
     assert isinstance(btcpay, BtcpayCredential)
     assert (btcpay.place, btcpay.key.get_secret_value()) == (f"{url} 9CiNzKoA", "abc123")
+    assert (btcpay.is_on_chain, btcpay.may_refund) == (False, False)
+    both = credential_of("btcpay", url, key_file, None, False, store="9CiNzKoA", on_chain=True, may_refund=True)
+    assert isinstance(both, BtcpayCredential)
+    assert (both.place, both.is_on_chain, both.may_refund) == (f"{url} 9CiNzKoA on the chain", True, True)
     phoenixd = credential_of("phoenixd", url, key_file, None, False, None, secret_file)
     assert isinstance(phoenixd, PhoenixdCredential)
     for called in (btcpay, phoenixd):

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from schemas.bolt11 import Network, decode
 from schemas.payments import BackendState
-from services.payments.btcpay import FINAL_AFTER_S, BtcpayStore
+from services.payments.btcpay import BtcpayStore
+from services.payments.btcpay_ways import FINAL_AFTER_S
 from services.payments.btcpay_words import btcpay_calls
 from services.payments.port import (
     FROM_THE_START,
@@ -26,14 +27,12 @@ from services.payments.port import (
     Unknown,
     Unsupported,
 )
+from tests.services.payments.btcpay_bench import SECRET, backend_of, bench_of, opened
 from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
 from tests.services.payments.node_faults import NodeFaultsContract, Peer
 from tests.support.contract_table import SCRIPTED
 from tests.support.scripted_btcpay import CREATE, CREATE_RIGHT, KEY, LIST, STORE, VIEW, ScriptedBtcpay
 from tests.support.scripted_nodes import Entry, NodeFault
-
-SECRET = "what the webhook's page says"
-POLL_S = 0.02
 
 
 @pytest.fixture
@@ -49,32 +48,13 @@ async def url(server: ScriptedBtcpay) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def backend(server: ScriptedBtcpay, url: str) -> AsyncIterator[BtcpayStore]:
-    backend = backend_of(server, url)
-    yield backend
-    await backend.close()
+    async with opened(server, url) as backend:
+        yield backend
 
 
 @pytest.fixture
 def bench(server: ScriptedBtcpay, backend: BtcpayStore) -> Bench:
-    clock = server.ledger.clock
-
-    async def pay(text: str) -> None:
-        await clock.pass_time(1)  # BTCPay tells the second, so two in one second have no order
-        await server.ledger.pay(text)
-
-    return Bench(backend, pay, clock, clock.pass_time)
-
-
-def backend_of(server: ScriptedBtcpay, url: str, key: str = KEY, doubt_s: float = 30.0) -> BtcpayStore:
-    return BtcpayStore(
-        btcpay_calls(url, SecretStr(key)),
-        STORE,
-        Network.REGTEST,
-        server.ledger.clock,
-        doubt_s,
-        webhook_secret=SecretStr(SECRET),
-        poll_s=POLL_S,
-    )
+    return bench_of(server, backend)
 
 
 async def entry_of(server: ScriptedBtcpay, bench: Bench, sats: int = 21_000) -> tuple[Entry, BackendRef]:

@@ -22,6 +22,7 @@ from services.payments.wallets import open_wallet
 from tests.services.payments.contract import MERCHANT, TIMEOUT_S
 from tests.support.certificates import self_signed
 from tests.support.scripted_btcpay import CREATE_RIGHT, KEY, STORE, VIEW, ScriptedBtcpay
+from tests.support.scripted_btcpay_refunds import REFUND_RIGHT
 from tests.support.scripted_cln import RUNE, ScriptedCln, a_rune
 from tests.support.scripted_lnd import MACAROON, ScriptedLnd, a_macaroon
 from tests.support.scripted_nodes import Clock, Ledger
@@ -85,6 +86,22 @@ async def test_a_trial_of_a_btcpay_store_finds_its_network_and_a_key_that_lacks_
         weak = await trial_of(good, tmp_path)
     assert weak.lacks == (VIEW,)
     assert len(ledger.entries) == 1
+
+
+async def test_a_trial_of_a_btcpay_store_that_is_paid_on_the_chain_and_gives_refunds(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """Its network is known by an address; a key that may not refund is not used for a shop that wants it to."""
+    server = ScriptedBtcpay(ledger)
+    async with server.serve() as url:
+        plain = BtcpayCredential(url=url, store=STORE, key=SecretStr(KEY), is_on_chain=True)
+        found = await trial_of(plain, tmp_path)
+        assert (found.network, found.faults, found.warnings) == (Network.REGTEST, (), ())
+        weak = await trial_of(plain.model_copy(update={"may_refund": True}), tmp_path)
+        assert weak.lacks == (REFUND_RIGHT,)
+        server.rights += (f"{REFUND_RIGHT}:{STORE}",)
+        good = await trial_of(plain.model_copy(update={"may_refund": True}), tmp_path)
+    assert (good.faults, good.warnings) == ((), ())
 
 
 async def test_a_trial_of_a_core_lightning_finds_its_network_over_its_own_certificate(
