@@ -109,6 +109,9 @@ def wallet_add(
     cap_sats: Annotated[
         int | None, typer.Option(min=1, max=MOST_SATS, help="cashu: what may lie at one mint; 1,000,000 if not said.")
     ] = None,
+    lock_key_file: Annotated[
+        Path | None, typer.Option(help="cashu: file with the private key to the mint list's, if made elsewhere; hex.")
+    ] = None,
     instructions_file: Annotated[
         Path | None, typer.Option(help="manual: file that tells buyers where to pay. - is the input.")
     ] = None,
@@ -135,6 +138,7 @@ def wallet_add(
         store_id,
         mints=mint,
         cap_sats=cap_sats,
+        lock_key_file=lock_key_file,
         xpub_file=xpub_file,
         indexer=indexer,
         confirmations=confirmations,

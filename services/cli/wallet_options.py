@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from schemas.cashu.tokens import mint_name
 from schemas.lnurl import AddressRefused, read_address
 from schemas.nostr.nip47 import ConnectionRefused, read_connection
+from schemas.nostr.secp256k1 import SecretKey
 from services.cli.output import fail
 from services.payments.cashu import CAP_SATS
 from services.payments.chain_keys import BadKey, read_account
@@ -68,6 +69,7 @@ def credential_of(
     mints: list[str] | None = None,
     cap_sats: int | None = None,
     *,
+    lock_key_file: Path | None = None,
     xpub_file: Path | None = None,
     indexer: str | None = None,
     confirmations: int | None = None,
@@ -93,7 +95,7 @@ def credential_of(
     if kind == BTCPAY:
         return _btcpay(url, store, key_file, webhook_secret_file)
     if kind == CASHU:
-        return _cashu(mints or [], cap_sats)
+        return _cashu(mints or [], cap_sats, lock_key_file)
     if kind == CHAIN:
         return _chain(indexer, xpub_file, confirmations, gap_limit)
     if kind == MANUAL:
@@ -183,11 +185,21 @@ def _cln(url: str | None, key_file: Path | None, cert_file: Path | None) -> Cred
     return ClnCredential(url=_url(url), rune=SecretStr(rune), certificate=_certificate(cert_file))
 
 
-def _cashu(mints: list[str], cap_sats: int | None) -> Credential:
+def _cashu(mints: list[str], cap_sats: int | None, lock_key_file: Path | None) -> Credential:
     if not mints or len(mints) > MINTS_MAX:
         fail(f"a cashu wallet needs --mint https://HOST for each mint whose ecash is taken, {MINTS_MAX} at most", 2)
     named = tuple(dict.fromkeys(mint_name(_url(mint, "--mint")) for mint in mints))
-    return CashuCredential(mints=named, cap_sats=cap_sats or CAP_SATS)
+    lock_key = None if lock_key_file is None else _lock_key(lock_key_file)
+    return CashuCredential(mints=named, cap_sats=cap_sats or CAP_SATS, lock_key=lock_key)
+
+
+def _lock_key(file: Path) -> SecretStr:
+    text = _secret(file).lower()
+    try:
+        SecretKey.from_hex(text)
+    except ValueError:
+        fail(f"{file} holds no private key: it needs one line of 64 hex digits, whose public key the mint list has", 2)
+    return SecretStr(text)
 
 
 def _chain(indexer: str | None, xpub_file: Path | None, confirmations: int | None, gap_limit: int | None) -> Credential:
