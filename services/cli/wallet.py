@@ -17,6 +17,7 @@ from services.cli.output import OUT, as_json, fail, fields, table
 from services.cli.wallet_ecash import purses, withdraw
 from services.cli.wallet_options import credential_of
 from services.cli.wallet_received import received
+from services.cli.wallet_redeem import redeem
 from services.home import Home as HomeFolder
 from services.payments.credentials import (
     CASHU,
@@ -53,6 +54,7 @@ wallet_app = typer.Typer(no_args_is_help=True, help="Where each shop is paid int
 app = typer.Typer()
 app.add_typer(wallet_app, name="wallet")
 wallet_app.command("withdraw")(withdraw)
+wallet_app.command("redeem")(redeem)
 wallet_app.command("received")(received)
 
 Despite = Annotated[

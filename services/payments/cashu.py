@@ -137,6 +137,12 @@ class EcashWallet(OnlyReceives):
         await self._swaps.take(reference, token, timeout_s=timeout_s)
         self._came.set()
 
+    async def keep(self, token: Token, *, timeout_s: float) -> None:
+        """Swap a token that is for no order: it is the shop's, and nobody's payment. Raises as `take`."""
+        name = port.reference(token.digest)
+        self._book.ask(Asked(name, token.digest, token.amount, "", int(self._clock())))
+        await self.take(name, token, timeout_s=timeout_s)
+
     async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
         """Give the request of the intent's reference, as it was written down first."""
         refuse_impossible(intent, "ecash", CAPABILITIES.amount_step_msat, Method.CASHU)

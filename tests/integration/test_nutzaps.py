@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from schemas.cashu.tokens import Token
+from schemas.cashu.tokens import Token, write_token
 from schemas.nostr.kinds import Kind
+from schemas.nostr.nip01 import to_json
 from schemas.nostr.secp256k1 import SecretKey
 from services.demo.people import Buyer, Person
 from services.demo.wallets.ecash_purse import EcashPurse, said
@@ -55,7 +56,7 @@ async def test_a_nutzap_pays_the_order_it_names_and_whoever_copies_its_proofs_pa
             await shop.until(lambda: _told(rival, "(already_used)"), "the word to whoever copied it")
             await buyer.publish(Kind.NUTZAP, _tags(me, mint.url, token)[:2])
             await shop.until(lambda: _set_aside(home), "the broken one in the quarantine")
-            await Person(shop.relay).publish(Kind.NUTZAP, _tags(me, mint.url, gift), "For you")
+            given = await Person(shop.relay).publish(Kind.NUTZAP, _tags(me, mint.url, gift), "For you")
             await shop.until(lambda: _count(shop, "MessageReceived"), "the gift in the inbox")
 
             rows = {one: await shop.order_row(one) for one in (order_id, rivals)}
@@ -65,6 +66,15 @@ async def test_a_nutzap_pays_the_order_it_names_and_whoever_copies_its_proofs_pa
             ]
             held = (await asyncio.to_thread(ncc_json, "wallet", "check", name, home=home))["mints"]
             assert [one["sats"] for one in held] == [sats[0]]
+            kept = tmp_path / "gift"
+            redeem = ("wallet", "redeem", name, "--token-file", str(kept))
+            for text in (to_json(given), f"{write_token(gift)}\nFor you\n"):  # it counts once
+                kept.write_text(text)
+                assert (await asyncio.to_thread(ncc_json, *redeem, home=home))["sats"] == 3
+            kept.write_text("{}")
+            assert "neither a token nor an event" in await asyncio.to_thread(ncc, *redeem, home=home, code=2)
+            held = (await asyncio.to_thread(ncc_json, "wallet", "check", name, home=home))["mints"]
+            assert [one["sats"] for one in held] == [sats[0] + 3]
             for log in (home / "logs").rglob("*"):
                 text = log.read_text(errors="replace") if log.is_file() else ""
                 assert not any(proof.secret in text for proof in (*token.proofs, *gift.proofs))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from schemas.cashu.faults import TokenFault
 from schemas.ecash import SealedToken, TokenHandedIn, TokenRefused
 from schemas.inbox import MessageReceived, ReceiveMessage
@@ -59,7 +57,6 @@ def test_a_nutzap_for_an_order_that_is_paid_is_refused_and_not_given_to_another(
     assert story.one(TokenRefused).reason is TokenFault.NOT_PAYABLE
 
 
-@pytest.mark.case("F10")
 def test_a_nutzap_counts_once_however_often_it_or_its_proofs_come() -> None:
     """Relays bring it again, and the same proofs stand in another event."""
     story = asked().when(a_nutzap(FIRST.ref)).then(TokenHandedIn)
