@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from schemas import limits
+from schemas.market.mints import read_mints
 from schemas.nostr.coordinates import Coordinate, CoordinateRefused
 from schemas.nostr.kinds import Kind
 from schemas.nostr.nip01 import Event, tag_values
@@ -42,7 +43,15 @@ OFFER_KINDS = frozenset({Kind.COLLECTION, Kind.SHIPPING_OPTION})
 """What a listing may point at though somebody else wrote it (SHP-12)."""
 
 FOLLOWED_KINDS = frozenset(
-    {Kind.RELAY_LIST, Kind.INBOX_RELAYS, Kind.PRODUCT, Kind.COLLECTION, Kind.REVIEW, Kind.APP_RECOMMENDATION}
+    {
+        Kind.RELAY_LIST,
+        Kind.INBOX_RELAYS,
+        Kind.NUTZAP_INFO,
+        Kind.PRODUCT,
+        Kind.COLLECTION,
+        Kind.REVIEW,
+        Kind.APP_RECOMMENDATION,
+    }
 )
 """Kinds that say what else to follow."""
 
@@ -58,6 +67,7 @@ class Topic(StrEnum):
     INBOX = "inbox"
     DIRECT = "direct"
     OPEN = "open"
+    NUTZAPS = "nutzaps"
     CATALOGUE = "catalogue"
     REVIEWS = "reviews"
     REVIEWERS = "reviewers"
@@ -115,20 +125,22 @@ class Followed:
         return new
 
     def relays(self) -> list[str]:
-        """The relays the merchant names: inboxes (10050), then read and write relays (10002)."""
+        """The relays the merchant names: inboxes (10050), read and write relays (10002), those of nutzaps (10019)."""
         urls: list[str] = []
         if inbox := self.lists.get(Kind.INBOX_RELAYS):
             urls.extend(read_inbox_relays(inbox))
         if listed := self.lists.get(Kind.RELAY_LIST):
             relays = read_relay_list(listed)
             urls.extend((*relays.read, *relays.write))
+        if mints := self.lists.get(Kind.NUTZAP_INFO):
+            urls.extend(read_mints(mints).relays)
         return urls
 
 
 def targets_of(topic: Topic, merchant: str, followed: Followed) -> set[str]:
     """What is asked for one merchant's sake: keys of people, or addresses (REL-07…09)."""
     match topic:
-        case Topic.INBOX | Topic.DIRECT | Topic.OPEN | Topic.CATALOGUE:
+        case Topic.INBOX | Topic.DIRECT | Topic.OPEN | Topic.NUTZAPS | Topic.CATALOGUE:
             return {merchant}
         case Topic.REVIEWS:
             return {f"{int(Kind.PRODUCT)}:{merchant}:{d}" for d in followed.products}
@@ -148,6 +160,8 @@ def filters_of(topic: Topic, targets: Collection[str]) -> tuple[Filter, ...]:
             return ({"kinds": [int(Kind.ENCRYPTED_DIRECT_MESSAGE)], "#p": wanted},)
         case Topic.OPEN:
             return ({"kinds": [int(kind) for kind in OPEN_KINDS], "#p": wanted},)
+        case Topic.NUTZAPS:  # of any mint: one that is not on the shop's list is refused with a word to the buyer
+            return ({"kinds": [int(Kind.NUTZAP)], "#p": wanted},)
         case Topic.CATALOGUE:
             return ({"kinds": [int(kind) for kind in OWN_KINDS], "authors": wanted},)
         case Topic.REVIEWS:

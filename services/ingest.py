@@ -43,8 +43,10 @@ REPLAN_AFTER_S = 0.3
 BUCKETS = 4
 """Merchants share this many filters of each topic at a relay, so that a new one changes a quarter of them."""
 INBOX_PREFIX = f"{Topic.INBOX}:"
-KEPT_PREFIXES = (INBOX_PREFIX, f"{Topic.DIRECT}:")
+KEPT_PREFIXES = (INBOX_PREFIX, f"{Topic.DIRECT}:", f"{Topic.NUTZAPS}:")
 """What a new process goes on reading where a former one was; everything else is learned from, and read whole."""
+MESSAGES = (Topic.INBOX, Topic.DIRECT, Topic.OPEN, Topic.NUTZAPS)
+"""What nothing is learned from."""
 CURSOR_STEP_S = 600
 """How much further a relay must be read before its cursor is stored again; the look-back is two days anyway."""
 
@@ -203,7 +205,7 @@ class Ingest:
 
     def _learn(self, sighting: RawSighting) -> None:
         """Relay lists, products and reviews say what else to follow; messages, nearly all there is, cost nothing."""
-        if all(name.startswith((Topic.INBOX, Topic.DIRECT, Topic.OPEN)) for name in sighting.subscription.split("+")):
+        if all(name.startswith(MESSAGES) for name in sighting.subscription.split("+")):
             return
         try:
             event = read_event(sighting.text)

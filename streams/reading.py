@@ -149,6 +149,8 @@ class Reader:
                 return self._read_deletion(raw, event)
             case Kind.ENCRYPTED_DIRECT_MESSAGE:
                 return self._read_direct(raw, event)
+            case Kind.NUTZAP:
+                return self._read_for_all(raw, event)
             case Kind.CHAT_MESSAGE | Kind.ORDER | Kind.PAYMENT_RECEIPT:
                 return self._read_open(raw, event)
             case kind if kind in _LISTS:
@@ -163,6 +165,9 @@ class Reader:
         """
         if not {"type", "order"} <= {tag[0] for tag in event.tags if len(tag) > 1}:
             return Known("public_message")
+        return self._read_for_all(raw, event, warnings=(LEAKY,))
+
+    def _read_for_all(self, raw: Raw, event: Event, warnings: tuple[str, ...] = ()) -> Commands | Known:
         hosted = {key for key in tag_values(event, "p") if self._is_hosted(key)}
         if len(hosted) != 1:
             raise Refused(WrapFault.WRONG_RECIPIENT, "no single merchant here is named")
@@ -171,7 +176,7 @@ class Reader:
             return Known("own_public_message")
         self._check_age(raw, merchant, event.created_at)
         said = Said(event.id, event.pubkey, merchant, event.kind, event.tags, event.content)
-        return self._hear(raw, event.id, said, event.created_at, warnings=(LEAKY,))
+        return self._hear(raw, event.id, said, event.created_at, warnings)
 
     def _read_direct(self, raw: Raw, event: Event) -> Commands | Known:
         said = said_directly(event, self._is_hosted, self._takes_nip15, self._signer)

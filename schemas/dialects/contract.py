@@ -38,6 +38,7 @@ class MessageFault(StrEnum):
     TOO_MANY_LINES = "too_many_lines"
     EMPTY_MESSAGE = "empty_message"
     KNOWN_FOREIGN_DIALECT = "known_foreign_dialect"
+    BAD_NUTZAP = "bad_nutzap"
 
 
 class MessageRefused(ValueError):

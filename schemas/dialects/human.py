@@ -1,4 +1,4 @@
-"""What people write: kinds 14 and 15 of NIP-17, and plain kind 4, as drafts for the inbox (market spec §4).
+"""What people write: kinds 14 and 15 of NIP-17, plain kind 4 and nutzaps, as drafts for the inbox (market spec §4).
 
 Words alone never trigger a checkout, and a checkout never lands among words: a message with a checkout's tags, or
 whose content is a JSON object, is some client's order message and is set aside (MSG-04).
@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from schemas import limits
+from schemas.cashu.faults import TokenRefused
 from schemas.dialects.contract import Draft, MessageFault, MessageRefused, Said
-from schemas.dialects.shown_tokens import ShownToken, token_in_text
+from schemas.dialects.shown_tokens import ShownToken, token_in_nutzap, token_in_text
 from schemas.inbox import AnswerPromised, DeleteMessages, MessageKind
 from schemas.nostr.kinds import Kind
 from schemas.replies import ReplyPromised
@@ -30,6 +31,8 @@ ORDER_TAGS = frozenset(
     | {"status", "tracking", "carrier", "eta"}
 )
 """What an order message says in tags, as far as a person can use it."""
+_ROUND_WORDS = "#.,;:!?()[]\"'"
+"""What people write round an order's id in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Letter:
 
 def is_human(kind: int) -> bool:
     """Whether people's clients write messages of this kind; kind 15 was an order's in a former draft of the spec."""
-    return kind in (Kind.CHAT_MESSAGE, Kind.FILE_MESSAGE, Kind.ENCRYPTED_DIRECT_MESSAGE)
+    return kind in (Kind.CHAT_MESSAGE, Kind.FILE_MESSAGE, Kind.ENCRYPTED_DIRECT_MESSAGE, Kind.NUTZAP)
 
 
 def is_companion(said: Said) -> bool:
@@ -60,11 +63,13 @@ def is_companion(said: Said) -> bool:
 
 
 def read_letter(said: Said) -> Letter:
-    """A message of kind 14, 15 or 4 for the inbox. Raises `MessageRefused`.
+    """A message of kind 14, 15, 4 or 9321 for the inbox. Raises `MessageRefused`.
 
     Of kind 4 the nip15 dialect took what is its own before, so that JSON in it is somebody's words.
     What a wallet sends for a payment request is JSON too (NUT-18); its text is then the token alone.
     """
+    if said.kind == Kind.NUTZAP:
+        return _nutzap(said)
     names = {tag[0] for tag in said.tags}
     is_file = said.kind == Kind.FILE_MESSAGE
     token = None if is_file or said.actor is Actor.MERCHANT else token_in_text(said.content)
@@ -76,6 +81,29 @@ def read_letter(said: Said) -> Letter:
     letter = _letter(said, MessageKind.FILE if is_file else MessageKind.TEXT, FILE_TAGS if is_file else frozenset())
     return (
         letter if token is None else replace(letter, text=_cut(token.text or "", limits.MESSAGE_TEXT.most), token=token)
+    )
+
+
+def _nutzap(said: Said) -> Letter:
+    """Ecash that is its own message (NIP-61); its text is the token, and below it what the sender says of it.
+
+    It names an order by its id, in a tag or among its words.
+    """
+    if said.actor is Actor.MERCHANT:
+        raise MessageRefused(MessageFault.NOT_ALLOWED, "the merchant's own nutzap")
+    try:
+        token = token_in_nutzap(said.tags)
+    except TokenRefused as refused:
+        raise MessageRefused(MessageFault.BAD_NUTZAP, refused.reason.value) from None
+    letter = _letter(said, MessageKind.TEXT, frozenset())
+    words = [word.strip(_ROUND_WORDS) for word in said.content.split()]
+    ids = filter(_is_order_id, (said.content.strip(), *sorted(words, key=len, reverse=True)[: limits.MENTIONS.most]))
+    named = (OrderKey(merchant=said.merchant, buyer=said.author, order_id=one).ref for one in ids)
+    return replace(
+        letter,
+        text=_cut(f"{token.text}\n{said.content}".strip(), limits.MESSAGE_TEXT.most),
+        order_refs=tuple(dict.fromkeys((*letter.order_refs, *named)))[: limits.MENTIONS.most],
+        token=token,
     )
 
 

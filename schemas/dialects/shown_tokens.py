@@ -1,4 +1,4 @@
-"""Ecash that buyers show in messages: in `payment` tags, or as all that a message says (market spec §4, NUT-18).
+"""Ecash that buyers show: in `payment` tags, as all that a message says (NUT-18), or in a nutzap (NIP-61).
 
 A token is money for whoever reads it: its text stands in `ShownToken` alone, and is sealed before it goes anywhere.
 """
@@ -11,12 +11,12 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from schemas import limits
 from schemas.cashu.faults import TokenFault, TokenRefused
 from schemas.cashu.requests import read_payload
-from schemas.cashu.tokens import SAT, Token, read_token, token_of, write_token
+from schemas.cashu.tokens import PROOFS_MAX, SAT, TOKEN_CHARS_MAX, Token, mint_name, read_token, token_of, write_token
 
 _TOKEN: Final = re.compile(r"\s*(?:cashu:(?://)?)?cashu[AB][\w+/=-]{8}", re.ASCII | re.IGNORECASE)
 _REFERENCE: Final = re.compile(r"[a-z2-7]{24}", re.ASCII)
@@ -57,6 +57,28 @@ def token_in_text(content: str) -> ShownToken | None:
     return _shown(payload.token, name if _REFERENCE.fullmatch(name) else None)
 
 
+def token_in_nutzap(tags: Iterable[tuple[str, ...]]) -> ShownToken:
+    """The token that a nutzap's tags make up: `proof` for each of its proofs, the mint in `u`, and the `unit`.
+
+    Raises `TokenRefused`.
+    """
+    said: dict[str, list[str]] = {"proof": [], "u": [], "unit": []}
+    for tag in tags:
+        if tag[0] in said and len(tag) > 1:
+            said[tag[0]].append(tag[1])
+    proofs, mints = said["proof"], {mint_name(url) for url in said["u"]}
+    if not proofs:
+        raise TokenRefused(TokenFault.NO_TOKEN)
+    if len(proofs) > PROOFS_MAX:
+        raise TokenRefused(TokenFault.TOO_MANY_PROOFS)
+    if sum(map(len, proofs)) > TOKEN_CHARS_MAX:
+        raise TokenRefused(TokenFault.TOO_LONG)
+    units = {unit.strip().lower() for unit in said["unit"]} or {SAT}
+    if len(mints) != 1 or len(units) != 1:
+        raise TokenRefused(TokenFault.SEVERAL_MINTS if len(mints) > 1 else TokenFault.BAD_SHAPE)
+    return _shown(token_of(mints.pop(), units.pop(), [_from_json(proof) for proof in proofs]))
+
+
 def looks_like_money(text: str) -> bool:
     """Whether a text may be a token or proofs, in any case of its letters: nothing of such a text is shown."""
     return _TOKEN.match(text) is not None or text.lstrip()[:1] in ("{", "[")
@@ -72,11 +94,15 @@ def _in_tag(tag: tuple[str, ...]) -> ShownToken | None:
     return _read(tag[3], partial(_of_proofs, tag[2].strip(), tag[3]))
 
 
-def _of_proofs(mint: str, text: str) -> Token:
+def _from_json(text: str) -> Any:
     try:
-        said = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
         raise TokenRefused(TokenFault.BAD_ENCODING) from None
+
+
+def _of_proofs(mint: str, text: str) -> Token:
+    said = _from_json(text)
     return token_of(mint, SAT, said if isinstance(said, list) else [said])
 
 

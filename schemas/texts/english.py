@@ -10,9 +10,12 @@ TEXTS: Mapping[P, str] = {
     P.PAY: "Please pay {sats} sats. {terms}.",
     P.PAY_FIAT: "Please pay {amount}. {terms}.",
     P.PAY_REST: "{paid} sats of your payment arrived. Please pay the missing {sats} sats.",
+    P.PAY_REST_FIAT: "{paid} of your payment arrived. Please pay the missing {amount}.",
     P.PART_PAID: "{paid} sats arrived so far; {missing} sats are missing. Please pay them to the same request.",
     P.PART_PAID_NEW: "{paid} sats arrived so far; {missing} sats are missing. "
     "You will be sent a payment request for them.",
+    P.PART_PAID_FIAT: "{paid} arrived so far; {missing} are missing. Please pay them to the same request.",
+    P.PART_PAID_FIAT_NEW: "{paid} arrived so far; {missing} are missing. You will be sent a payment request for them.",
     P.SURPLUS: "You paid {sats} sats too much; the shop owes you them.",
     P.OWED: "The {sats} sats that arrived are to be refunded.",
     P.LATE: "Your payment of {sats} sats came when this order did not wait for it; the shop will look into it.",

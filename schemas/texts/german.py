@@ -10,9 +10,14 @@ TEXTS: Mapping[P, str] = {
     P.PAY: "Bitte zahle {sats} Sats. {terms}.",
     P.PAY_FIAT: "Bitte zahle {amount}. {terms}.",
     P.PAY_REST: "{paid} Sats deiner Zahlung sind angekommen. Bitte zahle die fehlenden {sats} Sats.",
+    P.PAY_REST_FIAT: "{paid} deiner Zahlung sind angekommen. Bitte zahle die fehlenden {amount}.",
     P.PART_PAID: "Bisher sind {paid} Sats angekommen; {missing} Sats fehlen. "
     "Bitte zahle sie auf dieselbe Zahlungsanforderung.",
     P.PART_PAID_NEW: "Bisher sind {paid} Sats angekommen; {missing} Sats fehlen. "
+    "Du bekommst dafür eine neue Zahlungsanforderung.",
+    P.PART_PAID_FIAT: "Bisher sind {paid} angekommen; {missing} fehlen. "
+    "Bitte zahle sie auf dieselbe Zahlungsanforderung.",
+    P.PART_PAID_FIAT_NEW: "Bisher sind {paid} angekommen; {missing} fehlen. "
     "Du bekommst dafür eine neue Zahlungsanforderung.",
     P.SURPLUS: "Du hast {sats} Sats zu viel bezahlt; der Shop schuldet sie dir.",
     P.OWED: "Die {sats} Sats, die angekommen sind, werden erstattet.",

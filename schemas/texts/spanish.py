@@ -10,9 +10,13 @@ TEXTS: Mapping[P, str] = {
     P.PAY: "Por favor, paga {sats} sats. {terms}.",
     P.PAY_FIAT: "Por favor, paga {amount}. {terms}.",
     P.PAY_REST: "Han llegado {paid} sats de tu pago. Por favor, paga los {sats} sats que faltan.",
+    P.PAY_REST_FIAT: "Han llegado {paid} de tu pago. Por favor, paga los {amount} que faltan.",
     P.PART_PAID: "Hasta ahora han llegado {paid} sats; faltan {missing} sats. "
     "Por favor, págalos con la misma solicitud.",
     P.PART_PAID_NEW: "Hasta ahora han llegado {paid} sats; faltan {missing} sats. "
+    "Recibirás una solicitud de pago por ellos.",
+    P.PART_PAID_FIAT: "Hasta ahora han llegado {paid}; faltan {missing}. Por favor, págalos con la misma solicitud.",
+    P.PART_PAID_FIAT_NEW: "Hasta ahora han llegado {paid}; faltan {missing}. "
     "Recibirás una solicitud de pago por ellos.",
     P.SURPLUS: "Has pagado {sats} sats de más; la tienda te los debe.",
     P.OWED: "Se te reembolsarán los {sats} sats que llegaron.",

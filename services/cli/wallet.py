@@ -17,6 +17,7 @@ from services.cli.output import OUT, as_json, fail, fields, table
 from services.cli.wallet_ecash import purses, withdraw
 from services.cli.wallet_options import credential_of
 from services.cli.wallet_received import received
+from services.cli.wallet_redeem import redeem
 from services.home import Home as HomeFolder
 from services.payments.credentials import (
     CASHU,
@@ -53,6 +54,7 @@ wallet_app = typer.Typer(no_args_is_help=True, help="Where each shop is paid int
 app = typer.Typer()
 app.add_typer(wallet_app, name="wallet")
 wallet_app.command("withdraw")(withdraw)
+wallet_app.command("redeem")(redeem)
 wallet_app.command("received")(received)
 
 Despite = Annotated[
@@ -115,6 +117,9 @@ def wallet_add(
     cap_sats: Annotated[
         int | None, typer.Option(min=1, max=MOST_SATS, help="cashu: what may lie at one mint; 1,000,000 if not said.")
     ] = None,
+    lock_key_file: Annotated[
+        Path | None, typer.Option(help="cashu: file with the private key to the mint list's, if made elsewhere; hex.")
+    ] = None,
     instructions_file: Annotated[
         Path | None, typer.Option(help="manual: file that tells buyers where to pay. - is the input.")
     ] = None,
@@ -141,6 +146,7 @@ def wallet_add(
         store_id,
         mints=mint,
         cap_sats=cap_sats,
+        lock_key_file=lock_key_file,
         xpub_file=xpub_file,
         indexer=indexer,
         confirmations=confirmations,

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from schemas.cashu.tokens import mint_name
 from schemas.lnurl import AddressRefused, read_address
 from schemas.nostr.nip47 import ConnectionRefused, read_connection
+from schemas.nostr.secp256k1 import SecretKey
 from services.cli.output import fail
 from services.payments.cashu import CAP_SATS
 from services.payments.chain_keys import BadKey, read_account
@@ -68,6 +69,7 @@ def credential_of(
     mints: list[str] | None = None,
     cap_sats: int | None = None,
     *,
+    lock_key_file: Path | None = None,
     xpub_file: Path | None = None,
     indexer: str | None = None,
     confirmations: int | None = None,
@@ -96,7 +98,7 @@ def credential_of(
         made = _btcpay(url, store, key_file, webhook_secret_file)
         return made.model_copy(update={"is_on_chain": on_chain, "may_refund": may_refund})
     if kind == CASHU:
-        return _cashu(mints or [], cap_sats)
+        return _cashu(mints or [], cap_sats, lock_key_file)
     if kind == CHAIN:
         return _chain(indexer, xpub_file, confirmations, gap_limit)
     if kind == MANUAL:
@@ -109,7 +111,7 @@ def credential_of(
 def _lnbits(url: str | None, key_file: Path | None, called_at: str | None) -> Credential:
     if url is None or key_file is None:
         fail("an lnbits wallet needs --url https://HOST and --key-file FILE with its invoice key", 2)
-    key = _secret(key_file)
+    key = secret_in(key_file)
     if not (key.isascii() and key.isalnum() and len(key) <= KEY_CHARS_MAX):
         fail(f"{key_file} holds no key of an LNbits wallet: it needs one line, the invoice key from its API page", 2)
     door = "" if called_at is None else _url(called_at, "--called-at")
@@ -119,7 +121,7 @@ def _lnbits(url: str | None, key_file: Path | None, called_at: str | None) -> Cr
 def _nwc(key_file: Path | None, own_network: bool) -> Credential:
     if key_file is None:
         fail("an nwc wallet needs --key-file FILE with the connection that the wallet shows", 2)
-    text = _secret(key_file)
+    text = secret_in(key_file)
     try:
         read_connection(text)
     except ConnectionRefused as refused:
@@ -139,7 +141,7 @@ def _lud16(address: str | None, own_network: bool) -> Credential:
 def _phoenixd(url: str | None, key_file: Path | None, webhook_secret_file: Path | None) -> Credential:
     if url is None or key_file is None:
         fail("a phoenixd needs --url http://HOST:9740 and --key-file FILE with its http-password-limited-access", 2)
-    password = _secret(key_file)
+    password = secret_in(key_file)
     if not (password.isascii() and password.isprintable() and 0 < len(password) <= PASSWORD_CHARS_MAX):
         fail(f"{key_file} holds no password: it needs one line, http-password-limited-access of phoenix.conf", 2)
     return PhoenixdCredential(
@@ -155,7 +157,7 @@ def _btcpay(url: str | None, store: str | None, key_file: Path | None, webhook_s
         )
     if not (store.isascii() and store.isalnum() and len(store) <= KEY_CHARS_MAX):
         fail(f"--store {store[:60]}: a store's id has letters and digits only; the store's settings show it", 2)
-    key = _secret(key_file)
+    key = secret_in(key_file)
     if not (key.isascii() and key.isalnum() and len(key) <= KEY_CHARS_MAX):
         fail(f"{key_file} holds no API key: it needs one line, the key that the account's page made", 2)
     secret = _webhook_secret(webhook_secret_file)
@@ -178,7 +180,7 @@ def _lnd(url: str | None, key_file: Path | None, cert_file: Path | None) -> Cred
 def _cln(url: str | None, key_file: Path | None, cert_file: Path | None) -> Credential:
     if url is None or key_file is None:
         fail("a cln needs --url https://HOST:3010 and --key-file FILE with a rune for clnrest", 2)
-    rune = _secret(key_file)
+    rune = secret_in(key_file)
     try:
         read_rune(rune)
     except BadRune as bad:
@@ -186,17 +188,27 @@ def _cln(url: str | None, key_file: Path | None, cert_file: Path | None) -> Cred
     return ClnCredential(url=_url(url), rune=SecretStr(rune), certificate=_certificate(cert_file))
 
 
-def _cashu(mints: list[str], cap_sats: int | None) -> Credential:
+def _cashu(mints: list[str], cap_sats: int | None, lock_key_file: Path | None) -> Credential:
     if not mints or len(mints) > MINTS_MAX:
         fail(f"a cashu wallet needs --mint https://HOST for each mint whose ecash is taken, {MINTS_MAX} at most", 2)
     named = tuple(dict.fromkeys(mint_name(_url(mint, "--mint")) for mint in mints))
-    return CashuCredential(mints=named, cap_sats=cap_sats or CAP_SATS)
+    lock_key = None if lock_key_file is None else _lock_key(lock_key_file)
+    return CashuCredential(mints=named, cap_sats=cap_sats or CAP_SATS, lock_key=lock_key)
+
+
+def _lock_key(file: Path) -> SecretStr:
+    text = secret_in(file).lower()
+    try:
+        SecretKey.from_hex(text)
+    except ValueError:
+        fail(f"{file} holds no private key: it needs one line of 64 hex digits, whose public key the mint list has", 2)
+    return SecretStr(text)
 
 
 def _chain(indexer: str | None, xpub_file: Path | None, confirmations: int | None, gap_limit: int | None) -> Credential:
     if indexer is None or xpub_file is None:
         fail("a chain wallet needs --xpub-file FILE, an account's public key or descriptor, and --indexer URL", 2)
-    text = _secret(xpub_file)
+    text = secret_in(xpub_file)
     try:
         read_account(text)
     except BadKey as bad:
@@ -216,7 +228,7 @@ def _chain(indexer: str | None, xpub_file: Path | None, confirmations: int | Non
 def _manual(instructions_file: Path | None) -> Credential:
     if instructions_file is None:
         fail("a manual wallet needs --instructions-file FILE, which tells buyers where and how to pay", 2)
-    text = _secret(instructions_file)
+    text = secret_in(instructions_file)
     is_readable = all(line.isprintable() for line in text.splitlines())
     if not (text and is_readable and len(text) <= INSTRUCTIONS_MAX):
         fail(f"{instructions_file} needs some plain text, {INSTRUCTIONS_MAX} characters at most", 2)
@@ -232,7 +244,7 @@ def _stripe(
             " buyer lands who has paid",
             2,
         )
-    key = _secret(key_file)
+    key = secret_in(key_file)
     if not (STRIPE_KEY.fullmatch(key) and len(key) <= PASSWORD_CHARS_MAX):
         fail(f"{key_file} holds no key of Stripe's: it needs one line that begins with rk_ or sk_", 2)
     parts = urlsplit(success_url)
@@ -259,7 +271,7 @@ def _webhook_secret(file: Path | None) -> SecretStr | None:
     """What the vendor signs its calls with; None where that is not said, and then it cannot call."""
     if file is None:
         return None
-    secret = _secret(file)
+    secret = secret_in(file)
     if not (secret.isprintable() and 0 < len(secret) <= PASSWORD_CHARS_MAX):
         fail(f"{file} holds no secret: it needs one line, what the vendor signs its webhooks with", 2)
     return SecretStr(secret)
@@ -278,7 +290,7 @@ def _certificate(cert_file: Path | None) -> str | None:
     return text
 
 
-def _secret(key_file: Path) -> str:
+def secret_in(key_file: Path) -> str:
     """The line that a file, or the standard input for `-`, holds; it is never shown."""
     try:
         return _bytes(key_file).decode().strip()

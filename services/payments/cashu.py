@@ -19,6 +19,7 @@ from schemas.cashu.keysets import Keyset
 from schemas.cashu.requests import EcashRequest, RequestRefused, read_request, write_request
 from schemas.cashu.tokens import SAT, Token, mint_name
 from schemas.ecash import EcashTerms
+from schemas.nostr.secp256k1 import SecretKey
 from schemas.payments import BackendState, Method
 from schemas.values import MSAT_PER_SAT
 from services.payments import port
@@ -33,7 +34,7 @@ from services.payments.asking import (
 )
 from services.payments.cashu_book import Asked, Book
 from services.payments.cashu_mint import Mint
-from services.payments.cashu_outputs import lock_key
+from services.payments.cashu_outputs import lock_key as own_lock_key
 from services.payments.cashu_swap import Swaps, names_mint
 from services.payments.counted_cursor import count_of
 from services.payments.port import (
@@ -107,18 +108,22 @@ class EcashWallet(OnlyReceives):
         book: Book,
         seed: bytes,
         *,
+        lock_key: SecretKey | None = None,
         cap_sats: int = CAP_SATS,
         post_to: str | None = None,
         nostr_to: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`post_to` is the address that a request's own name is added to, where tokens may be posted; `nostr_to` is the
-        shop itself, for wallets that send them as private messages."""
+        shop itself, for wallets that send them as private messages. `lock_key` is what the shop's list names where
+        that key was made elsewhere; what is locked to the wallet's own is taken as well."""
         self._mints: Mapping[str, Mint] = {mint_name(mint.url): mint for mint in mints}
         self._book, self._seed, self._cap, self._clock = book, seed, cap_sats, clock
         self._post_to, self._nostr_to = post_to, nostr_to
-        self._swaps = Swaps(self._mints, book, seed, cap_sats, clock)
-        self.lock_key = f"02{lock_key(seed).public_key}"
+        own = own_lock_key(seed)
+        keys = (own,) if lock_key is None else (lock_key, own)
+        self._swaps = Swaps(self._mints, book, seed, keys, cap_sats, clock)
+        self.lock_key = f"02{keys[0].public_key}"
         self._came = asyncio.Event()
 
     async def close(self) -> None:
@@ -131,6 +136,12 @@ class EcashWallet(OnlyReceives):
         """Swap a token that was handed in for a request; see `Swaps.take`."""
         await self._swaps.take(reference, token, timeout_s=timeout_s)
         self._came.set()
+
+    async def keep(self, token: Token, *, timeout_s: float) -> None:
+        """Swap a token that is for no order: it is the shop's, and nobody's payment. Raises as `take`."""
+        name = port.reference(token.digest)
+        self._book.ask(Asked(name, token.digest, token.amount, "", int(self._clock())))
+        await self.take(name, token, timeout_s=timeout_s)
 
     async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
         """Give the request of the intent's reference, as it was written down first."""

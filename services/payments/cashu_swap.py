@@ -11,7 +11,7 @@ with the same outputs; a mint that knows them gives its signatures again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 from weakref import WeakValueDictionary
@@ -22,10 +22,11 @@ from schemas.cashu.keysets import Keyset, KeysetRefused, expand, fee_of, make_up
 from schemas.cashu.locks import open_lock, read_lock
 from schemas.cashu.tokens import SAT, Proof, Token, digest_of, mint_name
 from schemas.ecash import EcashTerms
+from schemas.nostr.secp256k1 import SecretKey
 from services.payments.asking import left_s, monotonic_s
 from services.payments.cashu_book import Asked, Book, Handed
 from services.payments.cashu_mint import OTHER_KEYSET, PENDING, SPENT, Mint, MintRefused, Signed
-from services.payments.cashu_outputs import Attempt, BadSignature, lock_key, outputs_of, proofs_of
+from services.payments.cashu_outputs import Attempt, BadSignature, outputs_of, proofs_of
 from services.payments.port import Retry, Unknown
 
 WHOM: Final = "the mint"
@@ -39,11 +40,20 @@ class Swaps:
     """The tokens of one wallet; one at a time for each request."""
 
     def __init__(
-        self, mints: Mapping[str, Mint], book: Book, seed: bytes, cap_sats: int, clock: Callable[[], float]
+        self,
+        mints: Mapping[str, Mint],
+        book: Book,
+        seed: bytes,
+        keys: Iterable[SecretKey],
+        cap_sats: int,
+        clock: Callable[[], float],
     ) -> None:
-        """`mints` by their names are all that is ever called; `cap_sats` is what may lie at one of them."""
+        """`mints` by their names are all that is ever called; `cap_sats` is what may lie at one of them.
+
+        Ecash that is locked to one of `keys` can be swapped.
+        """
         self._mints, self._book, self._seed, self._cap, self._clock = mints, book, seed, cap_sats, clock
-        self._key = lock_key(seed)
+        self._keys = {key.public_key: key for key in keys}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def take(self, reference: str, token: Token, *, timeout_s: float) -> None:
@@ -102,12 +112,13 @@ class Swaps:
             if terms.lock_key is not None:
                 raise TokenRefused(TokenFault.NOT_LOCKED)
             return replace(proof, witness=None)
-        if self._key.public_key not in lock.keys or lock.needed > 1 or lock.signs_all:
+        key = next((self._keys[name] for name in lock.keys if name in self._keys), None)
+        if key is None or lock.needed > 1 or lock.signs_all:
             raise TokenRefused(TokenFault.FOREIGN_LOCK)
         until_s = max(asked.expires_at, int(self._clock())) + LOCK_OPEN_S
         if len(lock.keys) > 1 or (lock.opens_at is not None and lock.opens_at < until_s):
             raise TokenRefused(TokenFault.LOCK_OPENS)
-        return replace(proof, witness=open_lock(proof.secret, self._key))
+        return replace(proof, witness=open_lock(proof.secret, key))
 
     def _attempt(self, digest: str, number: int, proofs: list[Proof], keysets: Mapping[str, Keyset]) -> Attempt:
         """What is asked for in return: all of it less the mint's fee, in the active keyset that charges least."""

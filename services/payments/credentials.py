@@ -173,11 +173,15 @@ class Lud16Credential(_Wallet):
 
 
 class CashuCredential(_Wallet):
-    """Mints whose ecash is taken, and how much may lie at one of them. What is secret comes of the home's own key."""
+    """Mints whose ecash is taken, and how much may lie at one of them. What is secret comes of the home's own key.
+
+    `lock_key` (64 hex digits) where the key that payers lock to was made elsewhere.
+    """
 
     kind: Literal["cashu"] = CASHU
     mints: tuple[str, ...]
     cap_sats: int = Field(gt=0)
+    lock_key: SecretStr | None = None
 
     @property
     def place(self) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NoReturn, assert_never
 
 from schemas.bolt11 import Network
+from schemas.nostr.secp256k1 import SecretKey
 from services.payments import lud16, nwc
 from services.payments.btcpay import BtcpayStore
 from services.payments.btcpay_ways import CHAIN_WAY, LIGHTNING_WAY
@@ -255,8 +256,11 @@ def open_wallet(
         case CashuCredential():
             assert seed is not None, "ecash is opened with the merchant's seed"
             mints, kept = [Mint(url) for url in credential.mints], EcashBook(ecash_book(book), seed)
-            cap_sats = credential.cap_sats
-            return EcashWallet(mints, kept, seed, cap_sats=cap_sats, post_to=post_to, nostr_to=nostr_to)
+            said, cap_sats = credential.lock_key, credential.cap_sats
+            lock_key = None if said is None else SecretKey.from_hex(said.get_secret_value())
+            return EcashWallet(
+                mints, kept, seed, lock_key=lock_key, cap_sats=cap_sats, post_to=post_to, nostr_to=nostr_to
+            )
         case ManualCredential():
             return ByHand(credential.instructions.get_secret_value(), book, network)
         case _:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from schemas.cashu.faults import TokenFault
 from schemas.ecash import HandInToken, RecordTokenRefusal, SealedToken, TokenHandedIn, TokenRefused, intent_start
+from schemas.inbox import ReceiveMessage
 from schemas.orders import OrderStatus
 from schemas.payments import PaymentAxis, intent_id
 from schemas.replies import TextReply
@@ -48,6 +49,18 @@ def fresh(shop: Shop, order: Order, tokens: Iterable[SealedToken], rumor_id: str
     return tuple(
         one for one in tokens if refused(one.token_id) in order.moves or handed(one.token_id) not in order.moves
     )
+
+
+def order_of_message(shop: Shop, message: ReceiveMessage) -> Order | None:
+    """The order that a message of ecash names, or whose message its sender answers with it; else as `order_for`."""
+    named = next((shop.orders[ref] for ref in message.order_refs if ref in shop.orders), None)
+    if named is not None:
+        return named
+    answered = shop.words.get(message.answers or "")
+    is_own = answered is not None and answered.buyer == message.buyer
+    if answered is None or answered.order is None or not is_own or any(one.request_id for one in message.tokens):
+        return order_for(shop, message.buyer, message.tokens)
+    return shop.order(answered.order)
 
 
 def order_for(shop: Shop, buyer: str, tokens: Iterable[SealedToken]) -> Order | None:

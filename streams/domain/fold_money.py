@@ -61,6 +61,7 @@ def ask(shop: Shop, event: PaymentRequested) -> None:
             payment_hash=event.payment_hash,
             request_digest=event.digest,
             request_text=event.text if event.is_addressed else None,
+            is_asked_in_fiat=event.medium == MEDIUM[Method.FIAT],
             received=with_receipt(order, receipt),
         )
     shop.requests[proof or event.intent_id] = event.order.ref

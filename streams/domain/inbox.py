@@ -26,7 +26,7 @@ def receive(decision: Decision, command: ReceiveMessage) -> None:
     known = decision.shop.words.get(command.rumor_id)
     if known is not None and known.is_here:
         return
-    if command.tokens and (asked := ecash.order_for(decision.shop, command.buyer, command.tokens)) is not None:
+    if command.tokens and (asked := ecash.order_of_message(decision.shop, command)) is not None:
         tokens = ecash.fresh(decision.shop, asked, command.tokens, command.rumor_id)
         if tokens and not buyers.silenced(decision, asked.key.buyer):  # a payer's key may be new each time
             ecash.hand_in_shown(decision, asked, tokens, command.rumor_id)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal, Inexact, localcontext
 from fractions import Fraction
 from math import ceil
+from typing import NamedTuple
 
 from schemas.currencies import FiatTotal, minor_places
 from schemas.orders import Charge, Rate
@@ -99,15 +100,35 @@ def in_smallest_units(value: Fraction, currency: str) -> Decimal:
         return scaled.to_integral_value(rounding=ROUND_HALF_UP).scaleb(-places)
 
 
-def fiat_total(charges: Iterable[Charge], part: Fraction = Fraction(1)) -> FiatTotal | None:
-    """The part of the charges' sum in their own currency, rounded up once; None where that is bitcoin, or several."""
+def fiat_total(charges: Iterable[Charge]) -> FiatTotal | None:
+    """The charges' sum in their own currency, rounded up once; None where that is bitcoin, or several."""
     charges = tuple(charges)
     currencies = {charge.currency for charge in charges}
     if len(currencies) != 1 or currencies & BITCOIN_UNITS.keys():
         return None
     (currency,) = currencies
     whole = sum((exact(charge) for charge in charges), Fraction())
-    return FiatTotal.of_units(ceil(whole * part * 10 ** minor_places(currency)), currency)
+    return FiatTotal.of_units(ceil(whole * 10 ** minor_places(currency)), currency)
+
+
+class FiatParts(NamedTuple):
+    """A total in the shop's currency: what of it came, and what is missing."""
+
+    paid: FiatTotal
+    missing: FiatTotal
+
+
+def fiat_parts(charges: Iterable[Charge], missing_msat: int, total_msat: int) -> FiatParts | None:
+    """A part of a price in the charges' own currency, what is missing rounded up; None where that is bitcoin.
+
+    A back-end rounds what came down to the msat, so that one of those that are missing is none.
+    """
+    whole = fiat_total(charges)
+    if whole is None:
+        return None
+    missing = max(1, ceil(Fraction(whole.minor_units * (missing_msat - 1), total_msat)))
+    paid = whole.minor_units - missing
+    return FiatParts(FiatTotal.of_units(paid, whole.currency), FiatTotal.of_units(missing, whole.currency))
 
 
 def times(amount: Decimal, factor: int | Decimal) -> Decimal:

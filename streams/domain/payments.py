@@ -24,7 +24,7 @@ from schemas.replies import PaymentOption, PaymentRequestReply
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
 from streams.domain import addresses, assigning, buyers, ecash, orders, parking, payment_choice, wording
 from streams.domain.decision import Decision
-from streams.domain.money import fiat_total
+from streams.domain.money import fiat_parts, fiat_total
 from streams.domain.shop import Order, move_cause
 from streams.domain.transitions import PAID
 
@@ -236,7 +236,9 @@ def _request_text(decision: Decision, order: Order, command: RecordPaymentReques
     assert quote is not None, "a pending order has its quote"
     voice = decision.voice(order.key)
     if order.part > 1:
-        text = wording.rest_request(voice, order.credit_msat, command.amount_msat)
+        missing_msat = quote.total_msat - order.credit_msat
+        parts = fiat_parts(quote.charges, missing_msat, quote.total_msat) if is_fiat else None
+        text = wording.rest_request(voice, order.credit_msat, command.amount_msat, parts)
     else:
         fiat = fiat_total(quote.charges) if is_fiat else None
         text = wording.payment_request(voice, quote, order.claimed_sats, fiat)

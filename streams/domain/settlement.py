@@ -6,8 +6,6 @@ known by its intent, and each time it is looked up only what is new counts, so a
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from schemas import limits
 from schemas.lnurl_served import order_memo
 from schemas.orders import OrderStatus
@@ -32,7 +30,7 @@ from schemas.texts.phrases import Phrase
 from schemas.values import MSAT_PER_SAT, Actor
 from streams.domain import absence, addresses, orders, owing, payment_choice, wording
 from streams.domain.decision import Decision
-from streams.domain.money import fiat_total
+from streams.domain.money import fiat_parts
 from streams.domain.shop import Order, Receipt, move_cause
 from streams.domain.transitions import BOUGHT
 
@@ -188,7 +186,9 @@ def _receive_part(decision: Decision, order: Order, command: ObservePayment, mis
     if is_closed and order.part >= limits.PAYMENT_PARTS.most:
         orders.fail(decision, later._replace(intent_id=None), "too_many_parts")
         return
-    text = wording.part_paid(decision.voice(order.key), got_msat, missing_msat, is_closed)
+    total_msat = order.quote.total_msat
+    fiat = fiat_parts(order.quote.charges, missing_msat, total_msat) if order.is_asked_in_fiat else None
+    text = wording.part_paid(decision.voice(order.key), got_msat, missing_msat, is_closed, fiat)
     reply = TextReply(about=f"part {command.intent_id} {command.gross_msat}", text=text)
     decision.tell(order.key, order.dialect, order.answers, reply)
     if is_closed:
@@ -199,6 +199,7 @@ def _want_rest(decision: Decision, order: Order, missing_msat: int) -> None:
     """Ask for what is missing by a request of its own, to be paid as long as the order waits."""
     assert order.deadline_ms is not None, "a pending order has its deadline"
     assert order.quote is not None, "a pending order has its quote"
+    fiat = fiat_parts(order.quote.charges, missing_msat, order.quote.total_msat)
     part, rest_msat = order.part + 1, -(-missing_msat // MSAT_PER_SAT) * MSAT_PER_SAT
     decision.emit(
         PaymentWanted(
@@ -210,7 +211,7 @@ def _want_rest(decision: Decision, order: Order, missing_msat: int) -> None:
             expires_at=order.deadline_ms // 1_000,
             memo=f"{order_memo(order.key.ref)}, rest",
             description_hash=addresses.description_hash(decision.shop, order.key),
-            fiat=fiat_total(order.quote.charges, Fraction(missing_msat, order.quote.total_msat)),
+            fiat=None if fiat is None else fiat.missing,
             ecash=payment_choice.ecash_terms(decision.shop),
         )
     )

@@ -102,6 +102,8 @@ class Order(NamedTuple):
     """Of its payment request, once the buyer was shown it (`request_digest`)."""
     request_text: str | None = None
     """The same as it was written, where the order's own lightning address leads to it."""
+    is_asked_in_fiat: bool = False
+    """Whether its last payment request is one for the shop's currency."""
     held: tuple[StockLine, ...] = ()
     cancellation_requested: bool = False
     deadline_ms: int | None = None

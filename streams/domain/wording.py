@@ -17,6 +17,7 @@ from schemas.shops import ShopSettings
 from schemas.texts import BUILT_IN, Text, placeholders
 from schemas.texts.phrases import Language, Phrase
 from schemas.values import MSAT_PER_SAT, Refusal, Waiting
+from streams.domain.money import FiatParts
 
 TERMS_MAX = limits.REPLY_TEXT.most - 1_000
 """What is listed or quoted in a reply; the sentences round it have the rest."""
@@ -88,8 +89,7 @@ def payment_request(voice: Voice, quote: Quote, claimed_sats: int | None, fiat: 
     if fiat is None:
         sentences = [voice.say(Phrase.PAY, sats=sats, terms=terms)]
     else:
-        amount = f"{voice.number(fiat.amount)} {fiat.currency}"
-        sentences = [voice.say(Phrase.PAY_FIAT, amount=amount, terms=terms)]
+        sentences = [voice.say(Phrase.PAY_FIAT, amount=_fiat(voice, fiat), terms=terms)]
     taxes = ", ".join(
         voice.say(Phrase.TAX, tax=f"{voice.number(t.tax)} {t.currency}", name=t.name)
         for t in quote.taxes
@@ -105,13 +105,18 @@ def payment_request(voice: Voice, quote: Quote, claimed_sats: int | None, fiat: 
     return _said(sentences)
 
 
-def rest_request(voice: Voice, paid_msat: int, amount_msat: int) -> str:
-    """What is still to be paid of a price that came only in part (TR-07)."""
+def rest_request(voice: Voice, paid_msat: int, amount_msat: int, fiat: FiatParts | None = None) -> str:
+    """What is still to be paid of a price that came only in part, in `fiat` where that is asked for (TR-07)."""
+    if fiat is not None:
+        return voice.say(Phrase.PAY_REST_FIAT, amount=_fiat(voice, fiat.missing), paid=_fiat(voice, fiat.paid))
     return voice.say(Phrase.PAY_REST, sats=_sats(voice, amount_msat), paid=_sats(voice, paid_msat))
 
 
-def part_paid(voice: Voice, paid_msat: int, missing_msat: int, is_closed: bool) -> str:
-    """What came, what is missing, and over which request it is to be paid."""
+def part_paid(voice: Voice, paid_msat: int, missing_msat: int, is_closed: bool, fiat: FiatParts | None = None) -> str:
+    """What came, what is missing, in `fiat` where that is asked for, and over which request it is to be paid."""
+    if fiat is not None:
+        phrase = Phrase.PART_PAID_FIAT_NEW if is_closed else Phrase.PART_PAID_FIAT
+        return voice.say(phrase, paid=_fiat(voice, fiat.paid), missing=_fiat(voice, fiat.missing))
     phrase = Phrase.PART_PAID_NEW if is_closed else Phrase.PART_PAID
     missing = str(-(-missing_msat // MSAT_PER_SAT))
     return voice.say(phrase, paid=_sats(voice, paid_msat), missing=missing)
@@ -127,6 +132,10 @@ def ended(voice: Voice, phrase: Phrase, owed_msat: int) -> str:
 
 def _sats(voice: Voice, amount_msat: int) -> str:
     return voice.number(Decimal(amount_msat) / MSAT_PER_SAT)
+
+
+def _fiat(voice: Voice, total: FiatTotal) -> str:
+    return f"{voice.number(total.amount)} {total.currency}"
 
 
 def rejected(voice: Voice, findings: tuple[Finding, ...]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.demo.people import Buyer
 from tests.integration.test_command_line import ncc, ncc_json
 from tests.support.shop import Shop
 from tests.support.stack import RunningStack
@@ -40,6 +41,9 @@ async def test_what_the_merchant_enters_pays_the_order_and_nothing_else_does(tmp
             assert (entered["there"], entered["missing"]) == ("18.00 USD", "0.28 USD")
             row = await shop.until(lambda: _row(shop, order_id, payment="partial"), "the part")
             assert (row["status"], row["paid_msat"]) == ("pending", 18_000_000)
+            await shop.until(
+                lambda: _told(buyer, "18 USD arrived so far; 0.28 USD are missing."), "the word on the part"
+            )
             too_much = await asyncio.to_thread(ncc, "wallet", "received", name, f"Order {ref}", "1", home=home, code=2)
             assert "0.28 USD are missing" in too_much
 
@@ -54,6 +58,10 @@ async def test_what_the_merchant_enters_pays_the_order_and_nothing_else_does(tmp
             await shop.until(lambda: _row(shop, order_id, payment="reversed"), "the loss")
             nobody = await asyncio.to_thread(ncc, "wallet", "received", name, "ffff", home=home, code=2)
             assert "nobody was asked to pay for an order ffff by hand" in nobody
+
+
+async def _told(buyer: Buyer, words: str) -> bool | None:
+    return any(words in message.rumor.content for message in buyer.messages) or None
 
 
 async def _row(shop: Shop, order_id: str, *, payment: str) -> dict[str, Any] | None:

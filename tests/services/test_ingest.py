@@ -28,6 +28,7 @@ SHOP, CARRIER, BUYER = given.MERCHANT, given.OTHER_MERCHANT, given.BUYER
 NOW_S = int(time.time())
 """Relays are asked by the machine's clock."""
 LONG_AGO_S = NOW_S - 90 * 86_400
+KEPT = ("inbox", "nutzaps")
 MERCHANT = Merchant(public_key=SHOP.public_key, name="shop", added_ms=NOW_S * 1_000)
 
 
@@ -151,12 +152,12 @@ async def test_what_a_new_listing_points_at_is_found_though_it_is_older_than_the
         await until(lambda: {id_of(options[1]), id_of(reviews[1])} <= log.ids())
 
 
-async def test_only_inboxes_leave_a_cursor_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_inboxes_and_nutzaps_leave_a_cursor_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever else is read is read whole by the next process, so nothing need be kept of it."""
     async with ScriptedRelay(product("mug")) as home, reading(home.url, monkeypatch=monkeypatch) as log:
         await until(lambda: log.cursors and asked(home, Kind.REVIEW))
         await asyncio.sleep(0.2)
-    assert {cursor.cursor_key for cursor in log.cursors} == {f"inbox:{SHOP.public_key}"}
+    assert {cursor.cursor_key for cursor in log.cursors} == {f"{kept}:{SHOP.public_key}" for kept in KEPT}
     assert [json.loads(text)["kind"] for text in log.texts] == [30_402]
 
 
@@ -177,7 +178,25 @@ async def test_a_relay_that_knows_one_identity_a_connection_is_read_over_a_socke
         for text in later:
             await relay.add(text)
         await until(lambda: set(map(id_of, later)) <= log.ids())
-        assert {cursor.cursor_key for cursor in log.cursors} == {f"inbox:{shop.public_key}" for shop in shops}
+        kept = {f"{topic}:{shop.public_key}" for topic in KEPT for shop in shops}
+        assert {cursor.cursor_key for cursor in log.cursors} == kept
+
+
+@pytest.mark.req("PAY-11")
+async def test_nutzaps_are_read_where_the_shop_is_and_where_its_mint_list_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever pays by one publishes it to the relays of the list; what was read goes on from there (NIP-61)."""
+    async with ScriptedRelay() as home, ScriptedRelay() as third:
+        listed = said(Kind.NUTZAP_INFO, ("relay", third.url), ("mint", "https://mint.example"))
+        read = {(home.url, f"nutzaps:{SHOP.public_key}"): NOW_S}
+        async with reading(home.url, monkeypatch=monkeypatch, cursors=read) as log:
+            await until(lambda: asked(home, Kind.NUTZAP))
+            wanted = {"kinds": [9_321], "#p": [SHOP.public_key], "since": NOW_S - LOOK_BACK_S}
+            assert asked(home, Kind.NUTZAP)[0] == wanted
+            await home.add(listed)
+            await until(lambda: asked(third, Kind.NUTZAP))
+            zap = said(Kind.NUTZAP, ("p", SHOP.public_key), by=BUYER, at=NOW_S)
+            await third.add(zap)
+            await until(lambda: id_of(zap) in log.ids())
 
 
 @pytest.mark.parametrize("setting", list(StallMessages))

@@ -326,6 +326,7 @@ HOSTILE: tuple[tuple[str, Hostile], ...] = (
     (MessageFault.AMBIGUOUS, _said(15, ("subject", "order-info"), *_ORDER[1:], _ITEM, ("status", "cancelled"))),
     (MessageFault.NO_TYPE, _said(14, ("subject", "order-completed"), *_ORDER, _ITEM)),
     (MessageFault.BAD_SHAPE, _said(5)),
+    (MessageFault.BAD_NUTZAP, _said(9321, ("u", "https://mint.example"))),
     ("wrong_recipient", _unaddressed),
 )
 """Reason code expected in the quarantine, and the text that is to get it."""

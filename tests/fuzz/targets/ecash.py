@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 
 from schemas.cashu import cbor
 from schemas.cashu.faults import TokenRefused
@@ -13,7 +14,7 @@ from schemas.cashu.locks import read_lock, write_lock
 from schemas.cashu.requests import EcashRequest, RequestRefused, read_payload, read_request, write_request
 from schemas.cashu.tokens import PROOFS_MAX, Token, read_token, token_of, write_token
 from schemas.dialects.payment_tags import named
-from schemas.dialects.shown_tokens import token_in_text, tokens_in_tags
+from schemas.dialects.shown_tokens import token_in_nutzap, token_in_text, tokens_in_tags
 from tests.fuzz.target import MARK, Tape, Target, with_choices
 
 _POINT = "02bc9097997d81afb2cc7346b5e4345a9346bd2a506eb7958598a72f0cf85163ea"
@@ -49,11 +50,18 @@ def read_any_packed(data: bytes) -> None:
 
 
 def show_any_ecash(data: bytes) -> None:
-    """A message, and a `payment` tag of three texts, show a token, show none, or show one that is to be refused."""
-    tape = Tape(data)
-    if tape.choice(2):
+    """A message and a `payment` tag of three texts show a token, show none, or show one that is to be refused.
+
+    A nutzap, a tag in each line, is one token or is refused.
+    """
+    tape, found = Tape(data), ()
+    way = tape.choice(3)
+    if way == 1:
         shown = token_in_text(tape.text())
         found = () if shown is None else (shown,)
+    elif way == 2:
+        with suppress(TokenRefused):
+            found = (token_in_nutzap(tuple(line.split("\t", 1)) for line in tape.text().split("\n")),)
     else:
         tag = ("payment", *tape.text().split("\n", 2))
         found = tokens_in_tags([tag])
@@ -68,7 +76,9 @@ def show_any_ecash(data: bytes) -> None:
 def _hold(token: Token) -> None:
     assert 0 < len(token.proofs) <= PROOFS_MAX
     assert token.amount > 0
-    assert read_token(write_token(token)) == token
+    again = read_token(write_token(token))  # V4 has the proofs of one keyset together
+    assert (again.mint, again.unit, set(again.proofs)) == (token.mint, token.unit, set(token.proofs))
+    assert again.digest == token.digest
     assert MARK not in repr(token.proofs)
     for proof in token.proofs[:4]:
         assert len(proof.y) == 66
@@ -108,6 +118,9 @@ def _shown() -> Iterator[bytes]:
     yield with_choices(json.dumps({**payload, "unit": "\ud800"}), 1)
     yield with_choices(json.dumps({**payload, "proofs": [{**proof, "witness": "\udfff"}]}), 1)
     yield with_choices(f"cashu:{text}", 1)
+    zap = ("p\tx", "u\thttps://m.example/", "unit\tsat", f"proof\t{json.dumps(proof)}")
+    yield with_choices("\n".join(zap), 2)
+    yield with_choices("\n".join((*zap, "u\thttps://n.example", "proof\t[", "proof")), 2)
 
 
 def _packed() -> Iterator[bytes]:

@@ -11,6 +11,7 @@ import typer
 from services.cli.wallet_options import credential_of
 from services.payments.credentials import (
     BtcpayCredential,
+    CashuCredential,
     ChainCredential,
     ClnCredential,
     LnbitsCredential,
@@ -90,11 +91,34 @@ def test_mints_are_named_once_each_and_have_a_cap() -> None:
         "kind": "cashu",
         "mints": ("https://m.example", "http://127.0.0.1:3338"),
         "cap_sats": 1_000_000,
+        "lock_key": None,
     }
     assert made.place == "https://m.example, http://127.0.0.1:3338"
     for wrong in ([], ["http://m.example"], ["m.example"], [f"https://{n}.example" for n in range(11)]):
         with pytest.raises(typer.Exit):
             credential_of("cashu", None, None, None, False, mints=wrong)
+
+
+def test_a_lock_key_that_was_made_elsewhere_is_read_from_its_file(tmp_path: Path) -> None:
+    """It prints nowhere; what is no private key is refused without being quoted."""
+    made = credential_of(
+        "cashu", None, None, None, False, mints=["https://m.example"], lock_key_file=_file(tmp_path, "AB" * 32 + "\n")
+    )
+    assert isinstance(made, CashuCredential)
+    assert made.lock_key is not None
+    assert made.lock_key.get_secret_value() == "ab" * 32
+    assert "abab" not in repr(made)
+    for wrong in ("", "ab" * 31, "0" * 64, "ff" * 32, "nsec1"):
+        with pytest.raises(typer.Exit):
+            credential_of(
+                "cashu",
+                None,
+                None,
+                None,
+                False,
+                mints=["https://m.example"],
+                lock_key_file=_file(tmp_path, wrong),
+            )
 
 
 def test_what_a_vendor_signs_with_and_where_it_calls_are_read(tmp_path: Path) -> None:

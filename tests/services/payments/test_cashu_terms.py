@@ -12,11 +12,13 @@ from schemas.cashu.faults import TokenFault
 from schemas.cashu.requests import read_request, write_request
 from schemas.cashu.tokens import Token
 from schemas.ecash import EcashTerms
+from schemas.nostr.secp256k1 import SecretKey
 from schemas.payments import BackendState
 from services.payments.cashu import EcashWallet, check_ecash_request
 from services.payments.cashu_book import Book
 from services.payments.cashu_mint import Mint
 from services.payments.port import PaymentRequest, RequestFault, RequestRefused, Unauthorized
+from tests.services.payments.contract import TIMEOUT_S
 from tests.services.payments.ecash_laws import SEED, Clock, EcashBench, bench_of
 from tests.services.payments.scripted_ecash import reason, take
 from tests.support.scripted_mint import ScriptedMint
@@ -34,9 +36,9 @@ class Shop:
         self.wallet = self.opened()
         self.bench: EcashBench = bench_of(self.wallet, self._mint, self.clock)
 
-    def opened(self) -> EcashWallet:
+    def opened(self, lock_key: SecretKey | None = None) -> EcashWallet:
         ours = [Mint(url, self.mints[url].transport) for url in (ONE, TWO)]
-        return EcashWallet(ours, Book(self.folder / "ecash.db", SEED), SEED, clock=self.clock)
+        return EcashWallet(ours, Book(self.folder / "ecash.db", SEED), SEED, lock_key=lock_key, clock=self.clock)
 
     async def _mint(self, sats: int, lock_key: str | None) -> Token:
         return self.mints[ONE].token(sats, lock_key)
@@ -98,6 +100,26 @@ async def test_a_token_has_to_be_locked_to_the_listed_key(shop: Shop) -> None:
     assert not any(path == "/v1/swap" for path, _ in mint.calls)
     await take(shop.wallet, request, mint.token(21_000, shop.wallet.lock_key))
     assert (await shop.bench.lookup(request)).state is BackendState.SETTLED
+
+
+@pytest.mark.req("PAY-11")
+async def test_a_wallet_that_was_given_the_listed_key_takes_what_is_locked_to_it(shop: Shop) -> None:
+    """A key that was made elsewhere; what was locked to the wallet's own before is taken as well, and no other's."""
+    own, key = shop.wallet.lock_key, SecretKey(bytes([7] * 32))
+    listed, mint = terms_of(ONE, key=f"02{key.public_key}"), shop.mints[ONE]
+    with pytest.raises(Unauthorized, match="has another key than this wallet's"):
+        await shop.asked(listed)
+    wallet = shop.opened(key)
+    assert wallet.lock_key == listed.lock_key != own
+    bench = bench_of(wallet, shop._mint, shop.clock)
+    for number, lock in enumerate((wallet.lock_key, own)):
+        request = await bench.ensure(replace(await bench.intent(f"order-{number}"), ecash=listed))
+        assert read_request(request.text).lock_key == listed.lock_key
+        assert await reason(take(wallet, request, mint.token(21_000, STRANGER))) is TokenFault.FOREIGN_LOCK
+        await take(wallet, request, mint.token(21_000, lock))
+        assert (await bench.lookup(request)).state is BackendState.SETTLED
+    assert (await wallet.probe(timeout_s=TIMEOUT_S)).payee == listed.lock_key
+    await wallet.close()
 
 
 @pytest.mark.parametrize("listed", [None, terms_of(ONE)])

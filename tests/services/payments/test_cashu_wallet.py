@@ -15,6 +15,7 @@ from services.payments.cashu import EcashWallet
 from services.payments.cashu_book import Book
 from services.payments.cashu_mint import Mint
 from services.payments.port import Cursor, Rejected, Retry, Unknown
+from tests.services.payments.contract import TIMEOUT_S
 from tests.services.payments.ecash_laws import SEED, Clock, EcashBench
 from tests.services.payments.scripted_ecash import reason, swaps, take, wallet_of
 from tests.support.scripted_mint import URL, MintFault, ScriptedMint
@@ -120,3 +121,19 @@ def test_a_token_of_the_most_proofs_is_swapped_in_one_call() -> None:
     """The limit on proofs is what a mint takes at once, and the limit on attempts is small."""
     assert PROOFS_MAX <= 1_000
     assert cashu_swap.ATTEMPTS_MAX < 10
+
+
+async def test_ecash_for_no_order_is_kept_and_counts_for_none(
+    wallet: EcashWallet, book: Book, mint: ScriptedMint
+) -> None:
+    """A gift: once, though it is kept twice; an order is not paid with it, and what an order has is not kept."""
+    gift, spent = mint.token(21, wallet.lock_key), mint.token(21_000, wallet.lock_key)
+    for _ in range(2):
+        await wallet.keep(gift, timeout_s=TIMEOUT_S)
+    assert (book.held(), len(swaps(mint))) == ({URL: 21}, 1)
+    bench = EcashBench(wallet, lambda _: asyncio.sleep(0), Clock(), lambda _: asyncio.sleep(0))
+    request = await bench.request()
+    assert await reason(take(wallet, request, gift)) is TokenFault.ALREADY_USED
+    await take(wallet, request, spent)
+    assert await reason(wallet.keep(spent, timeout_s=TIMEOUT_S)) is TokenFault.ALREADY_USED
+    assert book.held() == {URL: 21_021}

@@ -117,11 +117,6 @@ def test_a_third_that_has_no_end_is_rounded_only_in_the_sum() -> None:
     assert fiat_total([third] * 3) == FiatTotal(amount=Decimal("10.00"), currency="EUR")
 
 
-def test_a_part_of_a_total_is_the_same_part_in_its_currency_rounded_up() -> None:
-    """A third of 10.00 EUR is asked for as 3.34 EUR, never as less."""
-    assert fiat_total([charge(Decimal(10), "EUR")], Fraction(1, 3)) == FiatTotal(amount=Decimal("3.34"), currency="EUR")
-
-
 @pytest.mark.parametrize("currencies", [("SATS",), ("BTC",), ("EUR", "USD"), ("EUR", "SATS"), ()])
 def test_prices_in_bitcoin_or_in_several_currencies_have_no_total_of_their_own(currencies: tuple[str, ...]) -> None:
     """Which rate would make one sum of them is not for us to guess."""
