@@ -23,6 +23,7 @@ from schemas import (
     preferences,
     publishing,
     refunds,
+    reinstatement,
     replies,
     reviews,
     shops,
@@ -53,6 +54,7 @@ CommandBody = Annotated[
     | goods.SetGoods
     | goods.MarkReady
     | refunds.RecordRefund
+    | reinstatement.ReinstateOrder
     | parking.ReleaseParked
     | past.RecordPast
     | past.AnswerPast
@@ -122,6 +124,7 @@ Event = Annotated[
     | goods.PickupReady
     | refunds.RefundOwed
     | refunds.RefundRecorded
+    | reinstatement.OrderReinstated
     | parking.CommandParked
     | parking.ParkedReleased
     | past.PastOrderRecorded

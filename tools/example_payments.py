@@ -65,8 +65,9 @@ from schemas.preferences import (
     RecordPreference,
 )
 from schemas.refunds import OwedFor, RefundOwed
-from schemas.values import SealedDetails
-from tools.example_values import AT_S, BUYER, INTENT, ORDER, PREFERENCES, REQUESTED, RUMOR
+from schemas.reinstatement import OrderReinstated, ReinstateOrder
+from schemas.values import Actor, SealedDetails
+from tools.example_values import AT_S, BUYER, INTENT, ORDER, PREFERENCES, QUOTE, REQUESTED, RUMOR
 
 TOKEN = "e5" * 32
 SEALED_TOKEN = SealedDetails(key_id=f"token-{INTENT[:32]}:{TOKEN[:16]}", box="c2VhbGVk")
@@ -92,6 +93,7 @@ PAYMENT_COMMANDS: tuple[CommandBody, ...] = (
     ),
     ObserveReversal(payment_hash="d2" * 32),
     WaivePayment(order=ORDER, cause="operator 7"),
+    ReinstateOrder(order=ORDER, cause="operator 10"),
     AssignPayment(intent_id=CALL, order=ORDER, cause="operator 8"),
     ClosePayment(intent_id=CALL, closing=Closing.RETURNED, reference="transfer 7", cause="operator 9"),
     RECEIPT,
@@ -204,6 +206,7 @@ PAYMENT_EVENTS: tuple[Event, ...] = (
         payment=PaymentAxis.REVERSED,
     ),
     RefundOwed(order=ORDER, amount_msat=2_000_000, reason=OwedFor.OVER),
+    OrderReinstated(order=ORDER, actor=Actor.MERCHANT, quote=QUOTE, credit_msat=32_570_000, cause="operator 10"),
     PaymentDropped(order=ORDER, intent_id=INTENT),
     PreferenceRecorded(preference=PREFERENCES[1]),
     PaymentFlowChosen(

@@ -15,6 +15,7 @@ from schemas.messages import CommandBody
 from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
 from schemas.payments import WaivePayment
 from schemas.refunds import RecordRefund
+from schemas.reinstatement import ReinstateOrder
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
 from services.api.causes import cause_of
 
@@ -101,6 +102,8 @@ def order_move(key: OrderKey, move: str, shipment: Shipment, cause: str) -> Comm
         return ReleaseOrder(order=key, cause=cause)
     if move == "waive":
         return WaivePayment(order=key, cause=cause)
+    if move == "reinstate":
+        return ReinstateOrder(order=key, cause=cause)
     if move == "ready":
         return MarkReady(order=key, cause=cause)
     return None

@@ -78,6 +78,8 @@ class Order:
     is_paid: bool = False
     confirmations: int = 0
     held: dict[str, int] = field(default_factory=dict)
+    to_sell: dict[str, int] = field(default_factory=dict)
+    """What it has to take from the shelf, since late money pays for it."""
     lines: tuple[str, ...] = ()
     parcels: dict[str, str] = field(default_factory=dict)
     is_on_hold: bool = False

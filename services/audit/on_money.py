@@ -189,6 +189,22 @@ def implied(ledger: Ledger, fact: Fact) -> None:
     _came_in(ledger, order.ref, amount)
 
 
+def reinstated(ledger: Ledger, fact: Fact) -> None:
+    """Late money pays for an order that ended: it is there, it covers the price, and the goods have to be sold."""
+    order, quote, credit = ledger.order_of(fact), fact["quote"], fact["credit_msat"]
+    held, due = ledger.paid_msat(order.ref) - ledger.refunded.get(order.ref, 0), quote["total_msat"]
+    is_over = order.status in ("expired", "cancelled", "failed")
+    ledger.check("I4", is_over, lambda: f"{order.name} is {order.status}, and was reinstated")
+    short = ledger.short_msat.get(ledger.merchant, 0)
+    covers = credit <= held and credit + short >= due
+    ledger.check("I5", covers, lambda: f"{order.name} costs {due} msat and was reinstated for {credit} of {held}")
+    order.due_msat, order.credit_msat, order.is_paid, order.is_reversed = due, credit, True, False
+    order.surplus_msat, order.lines = max(0, credit - due), tuple(line["coordinate"] for line in quote["lines"])
+    goods = ((line, ledger.goods.get(line["coordinate"])) for line in quote["lines"] if not line["pre_order"])
+    counted = [line for line, there in goods if there is not None and there.on_hand is not None]
+    order.to_sell = {line["coordinate"]: line["quantity"] for line in counted}
+
+
 def owed(ledger: Ledger, fact: Fact) -> None:
     """The shop holds money that is the buyer's: no more than there is."""
     ref, amount = ledger.ref_of(fact), fact["amount_msat"]

@@ -104,8 +104,8 @@ def moved(ledger: Ledger, fact: Fact) -> None:
     order, to, actor = ledger.order_of(fact), fact["to"], fact["actor"]
     was, movers = order.status, ORDER_MOVES.get(order.status, {}).get(to, "")
     ledger.check("I11", actor in movers.split(), lambda: f"the {actor} moved {order.name} from {was} to {to}")
-    if was == "pending" and to in PAID:
-        has_money = order.is_paid or order.due_msat == 0
+    if was not in PAID and to in PAID:
+        has_money = order.is_paid or (was == "pending" and order.due_msat == 0)
         ledger.check("I4", has_money, lambda: f"{order.name} was {to} without money")
     if to == "refunded":
         given, got = ledger.refunded.get(order.ref, 0), ledger.paid_msat(order.ref)

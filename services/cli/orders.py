@@ -140,6 +140,12 @@ def order_waive(ref: str, home: Home = None, json_: Json = False) -> None:
     _move(home, ref, "waive", json_)
 
 
+@order_app.command("reinstate")
+def order_reinstate(ref: str, home: Home = None, json_: Json = False) -> None:
+    """Take the money that came too late and send the goods after all, if they are still there."""
+    _move(home, ref, "reinstate", json_)
+
+
 @order_app.command("confirm")
 def order_confirm(ref: str, home: Home = None, json_: Json = False) -> None:
     """The money came where only you can see it, like a bank transfer or cash: the order is paid by your word."""

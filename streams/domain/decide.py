@@ -53,6 +53,7 @@ from schemas.publishing import (
     WithdrawOffer,
 )
 from schemas.refunds import RecordRefund
+from schemas.reinstatement import ReinstateOrder
 from schemas.reviews import JudgeReviews, RecordReview
 from schemas.shops import OpenShop, ShopOpened
 from schemas.stock import SetStock
@@ -75,6 +76,7 @@ from streams.domain import (
     payments,
     publishing,
     refunds,
+    reinstating,
     reviews,
     settlement,
     stocktaking,
@@ -93,7 +95,7 @@ def decide(shop: Shop, command: Command, rates: Mapping[str, Rate]) -> tuple[Eve
 
 def judge(shop: Shop, command: Command, rates: Mapping[str, Rate]) -> Decision:
     """The same, with the reason where a command decides nothing because its sender said too much already."""
-    decision = Decision(shop, command)
+    decision = Decision(shop, command, rates)
     _decide(decision, command.body, rates)
     stocktaking.notice_low(decision)
     reviews.invite(decision)
@@ -127,6 +129,8 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             holding.release(decision, body, rates)
         case RecordRefund():
             refunds.record(decision, body)
+        case ReinstateOrder():
+            reinstating.reinstate(decision, body)
         case MarkReady():
             handing.mark_ready(decision, body)
         case SetGoods():

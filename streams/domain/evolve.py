@@ -62,6 +62,7 @@ from schemas.payments import (
 from schemas.preferences import PaymentFlowChosen, PreferenceRecorded
 from schemas.publishing import DraftRecorded, PublicationPromised, PublicationRefused, RelaysRecorded
 from schemas.refunds import RefundOwed, RefundRecorded
+from schemas.reinstatement import OrderReinstated
 from schemas.replies import ReplyPromised
 from schemas.reviews import (
     RatingsChanged,
@@ -154,6 +155,8 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             fold_money.imply(shop, event)
         case RefundRecorded():
             fold_money.refund(shop, event)
+        case OrderReinstated():
+            fold_money.reinstate(shop, event)
         case InvoiceWanted():
             fold_addresses.want(shop, event, at_ms)
         case InvoiceMade():

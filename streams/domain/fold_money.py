@@ -20,6 +20,7 @@ from schemas.payments import (
     PaymentWanted,
 )
 from schemas.refunds import RefundOwed, RefundRecorded
+from schemas.reinstatement import OrderReinstated
 from streams.domain.fold_orders import later, with_cause
 from streams.domain.shop import CAUSES_MAX, Due, Order, Receipt, Shop, move_cause
 from streams.domain.transitions import (
@@ -217,6 +218,19 @@ def imply(shop: Shop, event: PaymentImplied) -> None:
             paid_msat=order.paid_msat + event.amount_msat,
             credit_msat=order.credit_msat + event.amount_msat,
             moves=with_cause(order.moves, move_cause("payment", "implied", event.cause)),
+        )
+
+
+def reinstate(shop: Shop, event: OrderReinstated) -> None:
+    """What came too late counts for the price."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        shop.orders[event.order.ref] = order._replace(
+            payment=PaymentAxis.PAID,
+            credit_msat=event.credit_msat,
+            owed_msat=0,
+            received=tuple(receipt._replace(in_time=True) for receipt in order.received),
+            moves=with_cause(order.moves, move_cause("payment", "reinstated", event.cause)),
         )
 
 

@@ -45,6 +45,7 @@ from schemas.payments import (
 )
 from schemas.publishing import DraftRecorded, RelaysRecorded, address
 from schemas.refunds import RefundOwed, RefundRecorded
+from schemas.reinstatement import OrderReinstated
 from schemas.reviews import Rating, RatingsChanged, ReviewJudged, ReviewRecorded, ReviewWithdrawn, Standing
 from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow, Row
 from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
@@ -187,10 +188,8 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
             return _with(row, stamp, status=OrderStatus.REJECTED, reason=event.findings[0].refusal.value)
         case OrderMoved():
             return _moved(row, event.to, stamp)
-        case OrderHeld():
-            return _with(row, stamp, on_hold=True)
-        case OrderReleased():
-            return _with(row, stamp, on_hold=False)
+        case OrderHeld() | OrderReleased():
+            return _with(row, stamp, on_hold=isinstance(event, OrderHeld))
         case OrderRenewed():
             return _with(row, stamp, revision=event.revision, status=OrderStatus.WAITING, payment=PaymentAxis.NONE)
         case CancellationRequested():
@@ -211,6 +210,8 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
             payment = payment_after_refund(row.payment, row.status, row.paid_msat, refunded_msat)
             owed_msat = max(0, row.owed_msat - event.amount_msat)
             return _with(row, stamp, payment=payment, refunded_msat=refunded_msat, owed_msat=owed_msat)
+        case OrderReinstated():
+            return _with(row, stamp, payment=PaymentAxis.PAID, owed_msat=0, renewals=recurring.renewals(event.quote))
         case RefundOwed():
             return _with(row, stamp, owed_msat=row.owed_msat + event.amount_msat)
         case PaymentWanted():

@@ -54,6 +54,7 @@ from schemas.payments import (
 from schemas.preferences import PaymentFlowChosen
 from schemas.publishing import PublicationPromised, PublicationRefused
 from schemas.refunds import RefundOwed, RefundRecorded
+from schemas.reinstatement import OrderReinstated
 from schemas.replies import ReplyPromised
 from schemas.reviews import ReviewInvited, ReviewJudged, ReviewReceived
 from schemas.values import OrderKey
@@ -276,6 +277,12 @@ class Books:
                 self._go(self.payment, "payment", event.order.ref, "paid")
                 self.coverage["payment implied"] += 1
                 self.received[event.order.ref] += event.amount_msat
+            case OrderReinstated():
+                ref = event.order.ref
+                if self.payment[ref] != "late" or self.received[ref] - self.returned[ref] < event.quote.total_msat:
+                    raise Breach(f"I4: order {ref} was reinstated, and no late money pays for it")
+                self._go(self.payment, "payment", ref, "paid")
+                self.coverage["order reinstated"] += 1
             case RefundRecorded():
                 self.returned[event.order.ref] += event.amount_msat
                 self.coverage["refund"] += 1

@@ -11,6 +11,7 @@ from schemas.holds import HoldOrder, ReleaseOrder
 from schemas.limits import Limit
 from schemas.orders import MoveOrder, MoveShipping
 from schemas.payments import WaivePayment
+from schemas.reinstatement import ReinstateOrder
 from services.api.app import SETTING_MAX, NewMerchant
 from services.api.goods import Goods
 from services.api.order_moves import Refund, Shipment, order_move
@@ -52,6 +53,7 @@ def test_a_text_at_the_limit_is_taken_and_one_more_is_not(
         ("release", ReleaseOrder),
         ("ready", MarkReady),
         ("waive", WaivePayment),
+        ("reinstate", ReinstateOrder),
         ("confirm", MoveOrder),
         ("ship", MoveShipping),
     ],
