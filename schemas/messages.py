@@ -51,6 +51,7 @@ CommandBody = Annotated[
     | orders.ReachDeadline
     | holds.HoldOrder
     | holds.ReleaseOrder
+    | holds.RenewOrder
     | goods.SetGoods
     | goods.MarkReady
     | refunds.RecordRefund
@@ -140,6 +141,8 @@ Event = Annotated[
     | payments.PaymentDropped
     | absence.WalletMissed
     | absence.WalletAnswered
+    | absence.RequestForgotten
+    | absence.RequestRecalled
     | ecash.TokenHandedIn
     | ecash.TokenRefused
     | addresses.InvoiceWanted

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from schemas import limits
 from schemas.goods import MarkReady
-from schemas.holds import HoldOrder, ReleaseOrder
+from schemas.holds import HoldOrder, ReleaseOrder, RenewOrder
 from schemas.messages import CommandBody
 from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
 from schemas.payments import WaivePayment
@@ -100,6 +100,8 @@ def order_move(key: OrderKey, move: str, shipment: Shipment, cause: str) -> Comm
         return HoldOrder(order=key, cause=cause)
     if move == "release":
         return ReleaseOrder(order=key, cause=cause)
+    if move == "renew":
+        return RenewOrder(order=key, cause=cause)
     if move == "waive":
         return WaivePayment(order=key, cause=cause)
     if move == "reinstate":

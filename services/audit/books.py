@@ -44,6 +44,8 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "PaymentSeen": on_money.seen,
     "WalletMissed": on_money.missed,
     "WalletAnswered": on_money.answered,
+    "RequestForgotten": on_money.forgotten,
+    "RequestRecalled": on_money.recalled,
     "PaymentReversed": on_money.reversed_,
     "PaymentImplied": on_money.implied,
     "OrderReinstated": on_money.reinstated,

@@ -90,6 +90,8 @@ class Order:
     deadline_ms: int = 0
     is_waited_for: bool = False
     """Whether it waits beyond its end, because its wallet does not answer."""
+    is_forgotten: bool = False
+    """Whether its wallet has forgotten the request that its buyer was shown."""
     wanted_ms: int = 0
     told_in: int = 0
     ended_in: int = 0

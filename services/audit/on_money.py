@@ -25,7 +25,7 @@ def wanted(ledger: Ledger, fact: Fact) -> None:
     missing = order.missing_msat if part == 1 else -(-order.missing_msat // 1_000) * 1_000
     ledger.check("I5", order.asked_msat == missing, lambda: f"{order.name} misses {missing} msat, and other is wanted")
     order.intent, order.is_requested, order.is_asked, order.wanted_ms = intent, False, False, ledger.at_ms
-    order.is_waited_for = False
+    order.is_waited_for = order.is_forgotten = False
 
 
 def requested(ledger: Ledger, fact: Fact) -> None:
@@ -114,6 +114,26 @@ def answered(ledger: Ledger, fact: Fact) -> None:
     is_dead = order.is_waited_for and ledger.at_ms >= order.asks_from_ms
     ledger.check("I3", is_live and is_dead, lambda: f"{order.name} was given up while its buyer could still pay")
     order.is_waited_for, order.deadline_ms = False, max(deadline_ms, ledger.at_ms)
+
+
+def forgotten(ledger: Ledger, fact: Fact) -> None:
+    """The wallet does not know the live request, which was shown: said once, and the order ends no earlier for it."""
+    order, deadline_ms = ledger.order_of(fact), fact["deadline_ms"]
+    is_live = fact["intent_id"] == order.intent and order.is_requested and not order.is_forgotten
+    ledger.check("I3", is_live, lambda: f"a request of {order.name} was forgotten that is not live, or was before")
+    is_kept = deadline_ms >= order.deadline_ms if not order.is_waited_for else deadline_ms == order.deadline_ms
+    ledger.check("I14", is_kept, lambda: f"{order.name} ends at another time because its wallet forgot it")
+    order.is_waited_for = order.is_waited_for or deadline_ms > order.deadline_ms
+    order.is_forgotten, order.deadline_ms = True, deadline_ms
+
+
+def recalled(ledger: Ledger, fact: Fact) -> None:
+    """The wallet knows it again, and the order waits no longer than it would have."""
+    order = ledger.order_of(fact)
+    is_known = order.is_forgotten and fact["intent_id"] == order.intent
+    ledger.check("I3", is_known, lambda: f"the wallet of {order.name} knows a request again that it never forgot")
+    order.is_forgotten = order.is_waited_for = False
+    order.deadline_ms = max(fact["deadline_ms"], ledger.at_ms)
 
 
 def reversed_(ledger: Ledger, fact: Fact) -> None:

@@ -182,6 +182,12 @@ def order_release(ref: str, home: Home = None, json_: Json = False) -> None:
     _move(home, ref, "release", json_)
 
 
+@order_app.command("renew")
+def order_renew(ref: str, home: Home = None, json_: Json = False) -> None:
+    """Ask for the money anew, at today's price: the wallet has forgotten the request that the buyer was shown."""
+    _move(home, ref, "renew", json_)
+
+
 @app.command()
 def stock(home: Home = None, json_: Json = False) -> None:
     """What is on hand, held and sold."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Final, NamedTuple, assert_never
 
-from schemas.absence import WalletAnswered, WalletMissed
+from schemas.absence import RequestForgotten, RequestRecalled, WalletAnswered, WalletMissed
 from schemas.addresses import (
     AddressAssigned,
     AddressClaimed,
@@ -243,6 +243,8 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
         case InvoiceRefused() | AssignmentRefused() | TokenRefused():
             return [row._replace(subject=short(event.intent_id), reason=event.reason.value)]
         case PaymentDropped() | PaymentSeen() | WalletMissed() | WalletAnswered() | AddressClaimed() | TokenHandedIn():
+            return [row._replace(subject=short(event.intent_id))]
+        case RequestForgotten() | RequestRecalled():
             return [row._replace(subject=short(event.intent_id))]
         case ListingRecorded(listing=listing) | ListingRevised(listing=listing):
             quantity = None if listing.stock is None else int64(listing.stock)

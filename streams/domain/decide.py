@@ -26,7 +26,7 @@ from schemas.ecash import HandInToken, RecordTokenRefusal
 from schemas.freezes import FreezeMerchant, ThawMerchant
 from schemas.goods import MarkReady, SetGoods
 from schemas.hearing import HearMessage
-from schemas.holds import HoldOrder, ReleaseOrder
+from schemas.holds import HoldOrder, ReleaseOrder, RenewOrder
 from schemas.inbox import AnswerMessage, DeleteMessages, ReceiveMessage
 from schemas.messages import Command, CommandBody, Event
 from schemas.orders import MoveOrder, MoveShipping, PlaceOrder, Rate, ReachDeadline
@@ -127,6 +127,8 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             holding.hold(decision, body)
         case ReleaseOrder():
             holding.release(decision, body, rates)
+        case RenewOrder():
+            holding.ask_anew(decision, body, rates)
         case RecordRefund():
             refunds.record(decision, body)
         case ReinstateOrder():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas import limits
-from schemas.absence import WalletAnswered, WalletMissed
+from schemas.absence import RequestForgotten, RequestRecalled, WalletAnswered, WalletMissed
 from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.payments import (
     MEDIUM,
@@ -112,6 +112,28 @@ def answer(shop: Shop, event: WalletAnswered) -> None:
         moves = with_cause(order.moves, move_cause("payment", "answered", event.intent_id))
         answered = order._replace(deadline_ms=event.deadline_ms, ends_ms=None, moves=moves)
         shop.orders[event.order.ref] = answered
+        shop.remind(Due(event.deadline_ms, "deadline", event.order))
+
+
+def forget(shop: Shop, event: RequestForgotten) -> None:
+    """It waits for a person beyond its end, which is kept."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        moves = with_cause(order.moves, move_cause("payment", "forgotten", event.intent_id))
+        is_later = event.deadline_ms != order.deadline_ms
+        ends_ms = order.deadline_ms if is_later else order.ends_ms
+        shop.orders[event.order.ref] = order._replace(moves=moves, ends_ms=ends_ms, deadline_ms=event.deadline_ms)
+        if is_later:
+            shop.remind(Due(event.deadline_ms, "deadline", event.order))
+
+
+def recall(shop: Shop, event: RequestRecalled) -> None:
+    """It ends when it would have; forgotten again, that is news."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        forgotten = move_cause("payment", "forgotten", event.intent_id)
+        moves = tuple(move for move in order.moves if move != forgotten)
+        shop.orders[event.order.ref] = order._replace(moves=moves, deadline_ms=event.deadline_ms, ends_ms=None)
         shop.remind(Due(event.deadline_ms, "deadline", event.order))
 
 

@@ -42,8 +42,12 @@ def observe(decision: Decision, command: ObservePayment) -> None:
     order = decision.shop.order(command.order)
     if order is None:
         return
+    if command.state not in (BackendState.GONE, BackendState.UNKNOWN):
+        order = absence.recall(decision, order, command.intent_id)
     known_msat = order.receipt(command.intent_id).amount_msat
     match command.state:
+        case BackendState.GONE:
+            absence.forget(decision, order, command.intent_id)
         case BackendState.OPEN | BackendState.EXPIRED | BackendState.CANCELLED:
             absence.hear(decision, order, command.intent_id)
         case BackendState.PARTIAL if command.gross_msat == known_msat:

@@ -91,7 +91,7 @@ def expected() -> list[str]:
     names += sorted({f"quarantined {reason}" for reason, _ in HOSTILE} | {"quarantined not_a_command"})
     names += ["order held", "order released", "withheld status", "payment implied", "refund", "goods set"]
     names += [f"dialect {dialect}" for dialect in ("gamma", "k15", "k14")]
-    names += ["fact WalletMissed", "told text", "several parcels", "paid in part", "taken back"]
+    names += ["fact WalletMissed", "request forgotten", "told text", "several parcels", "paid in part", "taken back"]
     names += [
         f"address {what}" for what in ("asked", "paid", "claimed", "assigned", "assigned late", "kept", "returned")
     ]

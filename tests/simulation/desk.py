@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.goods import MarkReady, SetGoods
-from schemas.holds import HoldOrder, ReleaseOrder
+from schemas.holds import HoldOrder, ReleaseOrder, RenewOrder
 from schemas.messages import CommandBody
 from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
 from schemas.payments import WaivePayment
@@ -18,7 +18,12 @@ from tests.simulation.world import World
 
 
 def operator_move(world: World, action: Action, dice: Dice) -> None:
-    """One word about some order, or about what buyers of the song are sent."""
+    """One word about some order, or about what buyers of the song are sent; mostly about what waits for one."""
+    forgotten = [ref for ref in world.books.forgotten if world.books.status.get(ref) == OrderStatus.PENDING.value]
+    if forgotten and dice.chance(60):
+        key = world.books.keys[forgotten[action.a % len(forgotten)]]
+        world.command(key.merchant, RenewOrder(order=key, cause=digest(action.salt)[:32]))
+        return
     merchant, buyer, order_id = world.some_order(action, dice)
     shop = world.crypto.key(merchant)
     key = OrderKey(merchant=shop, buyer=world.crypto.key(buyer), order_id=order_id)

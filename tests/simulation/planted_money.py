@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas.stock import StockCommitted, StockHeld
 from streams.domain import absence, addresses, assigning, reinstating, settlement
+from streams.domain.shop import Order
 from tests.simulation.planted import Bug, Change
 
 ABSENCE_TEST = "tests/streams/domain/test_absence.py"
@@ -77,6 +78,16 @@ def _end_unheard() -> list[Change]:
     return [(absence, "record", lambda decision, command: None)]
 
 
+def _end_forgotten() -> list[Change]:
+    """An order whose request is forgotten ends as if nobody had paid it."""
+    return [(absence, "forget", lambda decision, order, intent: None)]
+
+
+def _renew_at_will() -> list[Change]:
+    """Any pending order is asked for anew, though its request can still be paid."""
+    return [(Order, "is_forgotten", property(lambda self: self.request_digest is not None))]
+
+
 def _wait_again() -> list[Change]:
     """Each time a wallet is missed the order waits longer."""
     right = absence.record
@@ -105,5 +116,17 @@ MONEY: tuple[Bug, ...] = (
     Bug("reinstate unsold", "an order that late money brings back takes no stock", _reinstate_unsold),
     Bug("reinstate for less", "late money that is short of the price brings an order back", _reinstate_for_less),
     Bug("end unheard", "an order ends while its wallet cannot say whether it was paid", _end_unheard, ABSENCE_TEST),
+    Bug(
+        "end forgotten",
+        "an order ends unpaid whose request its wallet has forgotten",
+        _end_forgotten,
+        "tests/streams/domain/test_forgotten.py",
+    ),
+    Bug(
+        "renew at will",
+        "a buyer gets a second request while the first can be paid",
+        _renew_at_will,
+        "tests/streams/domain/test_forgotten.py",
+    ),
     Bug("wait again", "an order waits for its wallet for ever", _wait_again, ABSENCE_TEST),
 )

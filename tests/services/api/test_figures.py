@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from schemas import limits
 from schemas.goods import MarkReady
-from schemas.holds import HoldOrder, ReleaseOrder
+from schemas.holds import HoldOrder, ReleaseOrder, RenewOrder
 from schemas.limits import Limit
 from schemas.orders import MoveOrder, MoveShipping
 from schemas.payments import WaivePayment
@@ -52,6 +52,7 @@ def test_a_text_at_the_limit_is_taken_and_one_more_is_not(
         ("hold", HoldOrder),
         ("release", ReleaseOrder),
         ("ready", MarkReady),
+        ("renew", RenewOrder),
         ("waive", WaivePayment),
         ("reinstate", ReinstateOrder),
         ("confirm", MoveOrder),
