@@ -1,4 +1,4 @@
-"""Wallets that do not answer: a request that is late, and an order that waits beyond its end."""
+"""Wallets that do not answer or have forgotten: a request that is late, and an order that waits beyond its end."""
 
 from __future__ import annotations
 
@@ -39,6 +39,31 @@ class WalletAnswered(Value):
     """
 
     type: Literal["WalletAnswered"] = "WalletAnswered"
+    order: OrderKey
+    intent_id: str
+    deadline_ms: int
+
+
+class RequestForgotten(Value):
+    """The wallet says that it never had a request which the order's buyer was shown: nobody can say what it received.
+
+    The merchant is asked (`orders_attention`): confirm, cancel, or ask anew (`RenewOrder`). Until then the order waits,
+    to `deadline_ms` at most, and the payments role goes on looking.
+    """
+
+    type: Literal["RequestForgotten"] = "RequestForgotten"
+    order: OrderKey
+    intent_id: str
+    deadline_ms: int
+
+
+class RequestRecalled(Value):
+    """The wallet knows it again: nobody needs to decide, and the order ends when it would have, `deadline_ms`.
+
+    Where that is past, and the same record brings no money, it falls due at once.
+    """
+
+    type: Literal["RequestRecalled"] = "RequestRecalled"
     order: OrderKey
     intent_id: str
     deadline_ms: int

@@ -26,6 +26,17 @@ class ReleaseOrder(Value):
     cause: str = Field(max_length=128)
 
 
+class RenewOrder(Value):
+    """The merchant has an order priced and asked for anew, whose request its wallet has forgotten.
+
+    Whoever paid the forgotten one all the same has paid late.
+    """
+
+    type: Literal["RenewOrder"] = "RenewOrder"
+    order: OrderKey
+    cause: str = Field(max_length=128)
+
+
 class OrderHeld(Value):
     """The order is a person's; money, stock and moves are still decided. Nothing goes out, so nothing can fail."""
 
@@ -57,9 +68,11 @@ class ReplyWithheld(Value):
 class OrderRenewed(Value):
     """The order is priced anew as another revision, on the words its buyer said before; the price stands beside it.
 
-    It happens where a request ran out while the order was on hold.
+    It happens where a request ran out while the order was on hold, and by the merchant's word (`cause`) where its
+    wallet has forgotten one.
     """
 
     type: Literal["OrderRenewed"] = "OrderRenewed"
     order: OrderKey
     revision: int
+    cause: str = ""

@@ -23,6 +23,7 @@ from schemas import (
     preferences,
     publishing,
     refunds,
+    reinstatement,
     replies,
     reviews,
     shops,
@@ -50,9 +51,11 @@ CommandBody = Annotated[
     | orders.ReachDeadline
     | holds.HoldOrder
     | holds.ReleaseOrder
+    | holds.RenewOrder
     | goods.SetGoods
     | goods.MarkReady
     | refunds.RecordRefund
+    | reinstatement.ReinstateOrder
     | parking.ReleaseParked
     | past.RecordPast
     | past.AnswerPast
@@ -122,6 +125,7 @@ Event = Annotated[
     | goods.PickupReady
     | refunds.RefundOwed
     | refunds.RefundRecorded
+    | reinstatement.OrderReinstated
     | parking.CommandParked
     | parking.ParkedReleased
     | past.PastOrderRecorded
@@ -137,6 +141,8 @@ Event = Annotated[
     | payments.PaymentDropped
     | absence.WalletMissed
     | absence.WalletAnswered
+    | absence.RequestForgotten
+    | absence.RequestRecalled
     | ecash.TokenHandedIn
     | ecash.TokenRefused
     | addresses.InvoiceWanted

@@ -51,7 +51,13 @@ def _shortest_first(sides: Sides) -> Sides:
     return shortest, middle, longest
 
 
+def _or_nothing(value: Any) -> Any:
+    """A number as a person types it; an empty text is none."""
+    return None if value == "" else value
+
+
 Measure = Annotated[Decimal, Field(ge=0)]
+Percent = Annotated[Annotated[int, Field(ge=0, le=100)] | None, BeforeValidator(_or_nothing)]
 Box = Annotated[tuple[Measure, Measure, Measure], AfterValidator(_shortest_first)]
 DefaultSides = Annotated[Box | None, BeforeValidator(_box)]
 Code = Annotated[str, StringConstraints(pattern=rf"^[\x21-\x7e]{{1,{limits.COUPON.most}}}$")]

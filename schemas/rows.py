@@ -27,6 +27,7 @@ class OrderRow(Value):
 
     `leaky`: it was written for everybody to read. `message_deleted`: its buyer took the message back, not the order.
     `paid_msat` is what came in and was not taken back, `owed_msat` what of it is the buyer's by our own reckoning.
+    `request_forgotten`: its wallet does not know the request that the buyer was shown.
     `token_refused` is why the last ecash for it was not taken, until other ecash comes.
     """
 
@@ -55,6 +56,7 @@ class OrderRow(Value):
     leaky: bool = False
     message_deleted: bool = False
     token_refused: str = ""
+    request_forgotten: bool = False
     placed_ms: int
     requested_ms: int | None = None
     confirmed_ms: int | None = None

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from schemas import limits
 from schemas.lnurl_served import ServedAddress
-from schemas.price_rules import Coupons, DefaultSides, ExtraCost, Measure, Sum, Taxes
+from schemas.price_rules import Coupons, DefaultSides, ExtraCost, Measure, Percent, Sum, Taxes
 from schemas.texts import Texts
 from schemas.texts.phrases import Language
 from schemas.values import PublicKey, Value
@@ -59,7 +59,9 @@ class ShopSettings(Value):
     one; its stock stays held that long (PAY-18).
     An order counts as paid with up to `short_accepted_sats` missing; one that was paid in part waits for the rest
     at least `rest_wait_s` from its first part on (PAY-19), and one whose money was seen on its way for it to be final
-    at least `final_wait_s` from then on (PAY-10). One whose wallet does not answer near its end waits for it
+    at least `final_wait_s` from then on (PAY-10). Money that covers an order which expired reinstates it where its
+    price of today is at most `late_accepted_percent` above the promised one; None: the merchant decides (TR-15).
+    One whose wallet does not answer near its end waits for it
     `wallet_wait_s` more at most.
     Buyers are told things in their own `language` where an order names one, else in the shop's; `texts` are the
     shop's own in place of the built-in ones (C-36).
@@ -100,6 +102,7 @@ class ShopSettings(Value):
     contact_required: ContactRule = ContactRule.NEVER
     ask_again_s: int = Field(default=0, ge=0)
     short_accepted_sats: int = Field(default=0, ge=0)
+    late_accepted_percent: Percent = None
     rest_wait_s: int = Field(default=900, ge=0)
     final_wait_s: int = Field(default=86_400, ge=0)
     wallet_wait_s: int = Field(default=3_600, ge=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from schemas.absence import RecordWalletAbsence, WalletAnswered, WalletMissed
+from schemas.absence import RecordWalletAbsence, RequestForgotten, RequestRecalled, WalletAnswered, WalletMissed
 from schemas.addresses import (
     AddressAssigned,
     AddressClaimed,
@@ -30,6 +30,7 @@ from schemas.addresses import (
 from schemas.cashu.faults import TokenFault
 from schemas.currencies import FiatTotal
 from schemas.ecash import HandInToken, RecordTokenRefusal, TokenHandedIn, TokenRefused
+from schemas.holds import RenewOrder
 from schemas.messages import CommandBody, Event
 from schemas.payments import (
     AnnouncePayment,
@@ -65,8 +66,9 @@ from schemas.preferences import (
     RecordPreference,
 )
 from schemas.refunds import OwedFor, RefundOwed
-from schemas.values import SealedDetails
-from tools.example_values import AT_S, BUYER, INTENT, ORDER, PREFERENCES, REQUESTED, RUMOR
+from schemas.reinstatement import OrderReinstated, ReinstateOrder
+from schemas.values import Actor, SealedDetails
+from tools.example_values import AT_S, BUYER, INTENT, ORDER, PREFERENCES, QUOTE, REQUESTED, RUMOR
 
 TOKEN = "e5" * 32
 SEALED_TOKEN = SealedDetails(key_id=f"token-{INTENT[:32]}:{TOKEN[:16]}", box="c2VhbGVk")
@@ -92,6 +94,8 @@ PAYMENT_COMMANDS: tuple[CommandBody, ...] = (
     ),
     ObserveReversal(payment_hash="d2" * 32),
     WaivePayment(order=ORDER, cause="operator 7"),
+    ReinstateOrder(order=ORDER, cause="operator 10"),
+    RenewOrder(order=ORDER, cause="operator 11"),
     AssignPayment(intent_id=CALL, order=ORDER, cause="operator 8"),
     ClosePayment(intent_id=CALL, closing=Closing.RETURNED, reference="transfer 7", cause="operator 9"),
     RECEIPT,
@@ -162,6 +166,8 @@ PAYMENT_EVENTS: tuple[Event, ...] = (
     TokenHandedIn(order=ORDER, intent_id=INTENT, token_id=TOKEN, sealed=SEALED_TOKEN),
     TokenRefused(order=ORDER, intent_id=INTENT, token_id=TOKEN, reason=TokenFault.SPENT),
     WalletMissed(order=ORDER, intent_id=INTENT, deadline_ms=(AT_S + 4_560) * 1_000),
+    RequestForgotten(order=ORDER, intent_id=INTENT, deadline_ms=(AT_S + 4_560) * 1_000),
+    RequestRecalled(order=ORDER, intent_id=INTENT, deadline_ms=(AT_S + 960) * 1_000),
     WalletAnswered(order=ORDER, intent_id=INTENT, deadline_ms=(AT_S + 960) * 1_000),
     AddressPaid(intent_id=CALL, gross_msat=21_000_000, settled_at=AT_S + 60),
     AddressReversed(intent_id=CALL, amount_msat=21_000_000),
@@ -204,6 +210,7 @@ PAYMENT_EVENTS: tuple[Event, ...] = (
         payment=PaymentAxis.REVERSED,
     ),
     RefundOwed(order=ORDER, amount_msat=2_000_000, reason=OwedFor.OVER),
+    OrderReinstated(order=ORDER, actor=Actor.MERCHANT, quote=QUOTE, credit_msat=32_570_000, cause="operator 10"),
     PaymentDropped(order=ORDER, intent_id=INTENT),
     PreferenceRecorded(preference=PREFERENCES[1]),
     PaymentFlowChosen(

@@ -49,6 +49,8 @@ SETTINGS: dict[str, str] = {
     "ask_again_s": "Seconds more that an order and its stock hold live once its payment request is dead, so that "
     "the buyer may send the order again and get a new one.",
     "short_accepted_sats": "Sats that may be missing of a price that then counts as paid.",
+    "late_accepted_percent": "Money that comes for an order which expired brings it back by itself, where its goods "
+    "are still there and today they cost at most so many percent more; empty: you decide (`ncc order reinstate`).",
     "rest_wait_s": "An order that is paid in part waits for the rest at least so many seconds from its first part on.",
     "final_wait_s": "An order whose payment was seen and is not final yet, as on the chain, waits for it at least so "
     "many seconds from then on; its stock is held as long.",

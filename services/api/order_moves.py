@@ -10,11 +10,12 @@ from pydantic import BaseModel, Field
 
 from schemas import limits
 from schemas.goods import MarkReady
-from schemas.holds import HoldOrder, ReleaseOrder
+from schemas.holds import HoldOrder, ReleaseOrder, RenewOrder
 from schemas.messages import CommandBody
 from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
 from schemas.payments import WaivePayment
 from schemas.refunds import RecordRefund
+from schemas.reinstatement import ReinstateOrder
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
 from services.api.causes import cause_of
 
@@ -99,8 +100,12 @@ def order_move(key: OrderKey, move: str, shipment: Shipment, cause: str) -> Comm
         return HoldOrder(order=key, cause=cause)
     if move == "release":
         return ReleaseOrder(order=key, cause=cause)
+    if move == "renew":
+        return RenewOrder(order=key, cause=cause)
     if move == "waive":
         return WaivePayment(order=key, cause=cause)
+    if move == "reinstate":
+        return ReinstateOrder(order=key, cause=cause)
     if move == "ready":
         return MarkReady(order=key, cause=cause)
     return None

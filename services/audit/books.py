@@ -44,8 +44,11 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "PaymentSeen": on_money.seen,
     "WalletMissed": on_money.missed,
     "WalletAnswered": on_money.answered,
+    "RequestForgotten": on_money.forgotten,
+    "RequestRecalled": on_money.recalled,
     "PaymentReversed": on_money.reversed_,
     "PaymentImplied": on_money.implied,
+    "OrderReinstated": on_money.reinstated,
     "RefundOwed": on_money.owed,
     "RefundRecorded": on_money.refunded,
     "PaymentDropped": on_money.dropped,
@@ -190,6 +193,7 @@ def _balance_order(ledger: Ledger, order: Order) -> None:
     status, told = order.status, order.confirmations
     said, is_pending = f"{order.name} ({status})", status == "pending"
     ledger.check("I2", is_pending or not order.held, lambda: f"{said} holds stock")
+    ledger.check("I2", not order.to_sell, lambda: f"{said} was reinstated, and its goods stayed on the shelf")
     ledger.check("I3", is_pending == bool(order.intent), lambda: f"{said} and its payment request disagree")
     is_told = told == 1 if status in PAID and not order.is_quiet else told <= 1
     ledger.check("I4", is_told, lambda: f"{said} was told {told} times that it is confirmed")

@@ -78,6 +78,8 @@ class Order:
     is_paid: bool = False
     confirmations: int = 0
     held: dict[str, int] = field(default_factory=dict)
+    to_sell: dict[str, int] = field(default_factory=dict)
+    """What it has to take from the shelf, since late money pays for it."""
     lines: tuple[str, ...] = ()
     parcels: dict[str, str] = field(default_factory=dict)
     is_on_hold: bool = False
@@ -88,6 +90,8 @@ class Order:
     deadline_ms: int = 0
     is_waited_for: bool = False
     """Whether it waits beyond its end, because its wallet does not answer."""
+    is_forgotten: bool = False
+    """Whether its wallet has forgotten the request that its buyer was shown."""
     wanted_ms: int = 0
     told_in: int = 0
     ended_in: int = 0

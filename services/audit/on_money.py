@@ -25,7 +25,7 @@ def wanted(ledger: Ledger, fact: Fact) -> None:
     missing = order.missing_msat if part == 1 else -(-order.missing_msat // 1_000) * 1_000
     ledger.check("I5", order.asked_msat == missing, lambda: f"{order.name} misses {missing} msat, and other is wanted")
     order.intent, order.is_requested, order.is_asked, order.wanted_ms = intent, False, False, ledger.at_ms
-    order.is_waited_for = False
+    order.is_waited_for = order.is_forgotten = False
 
 
 def requested(ledger: Ledger, fact: Fact) -> None:
@@ -117,6 +117,26 @@ def answered(ledger: Ledger, fact: Fact) -> None:
     order.is_waited_for, order.deadline_ms = False, max(deadline_ms, ledger.at_ms)
 
 
+def forgotten(ledger: Ledger, fact: Fact) -> None:
+    """The wallet does not know the live request, which was shown: said once, and the order ends no earlier for it."""
+    order, deadline_ms = ledger.order_of(fact), fact["deadline_ms"]
+    is_live = fact["intent_id"] == order.intent and order.is_requested and not order.is_forgotten
+    ledger.check("I3", is_live, lambda: f"a request of {order.name} was forgotten that is not live, or was before")
+    is_kept = deadline_ms >= order.deadline_ms if not order.is_waited_for else deadline_ms == order.deadline_ms
+    ledger.check("I14", is_kept, lambda: f"{order.name} ends at another time because its wallet forgot it")
+    order.is_waited_for = order.is_waited_for or deadline_ms > order.deadline_ms
+    order.is_forgotten, order.deadline_ms = True, deadline_ms
+
+
+def recalled(ledger: Ledger, fact: Fact) -> None:
+    """The wallet knows it again, and the order waits no longer than it would have."""
+    order = ledger.order_of(fact)
+    is_known = order.is_forgotten and fact["intent_id"] == order.intent
+    ledger.check("I3", is_known, lambda: f"the wallet of {order.name} knows a request again that it never forgot")
+    order.is_forgotten = order.is_waited_for = False
+    order.deadline_ms = max(fact["deadline_ms"], ledger.at_ms)
+
+
 def reversed_(ledger: Ledger, fact: Fact) -> None:
     """Money was taken back, once, and no more than had come."""
     ref, intent, amount = ledger.ref_of(fact), fact["intent_id"], fact["amount_msat"]
@@ -190,6 +210,22 @@ def implied(ledger: Ledger, fact: Fact) -> None:
     order.is_quiet = order.is_quiet or is_pending
     order.is_paid, order.is_reversed, order.credit_msat = True, False, order.due_msat
     _came_in(ledger, order.ref, amount)
+
+
+def reinstated(ledger: Ledger, fact: Fact) -> None:
+    """Late money pays for an order that ended: it is there, it covers the price, and the goods have to be sold."""
+    order, quote, credit = ledger.order_of(fact), fact["quote"], fact["credit_msat"]
+    held, due = ledger.paid_msat(order.ref) - ledger.refunded.get(order.ref, 0), quote["total_msat"]
+    is_over = order.status in ("expired", "cancelled", "failed")
+    ledger.check("I4", is_over, lambda: f"{order.name} is {order.status}, and was reinstated")
+    short = ledger.short_msat.get(ledger.merchant, 0)
+    covers = credit <= held and credit + short >= due
+    ledger.check("I5", covers, lambda: f"{order.name} costs {due} msat and was reinstated for {credit} of {held}")
+    order.due_msat, order.credit_msat, order.is_paid, order.is_reversed = due, credit, True, False
+    order.surplus_msat, order.lines = max(0, credit - due), tuple(line["coordinate"] for line in quote["lines"])
+    goods = ((line, ledger.goods.get(line["coordinate"])) for line in quote["lines"] if not line["pre_order"])
+    counted = [line for line, there in goods if there is not None and there.on_hand is not None]
+    order.to_sell = {line["coordinate"]: line["quantity"] for line in counted}
 
 
 def owed(ledger: Ledger, fact: Fact) -> None:

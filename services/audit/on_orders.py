@@ -27,9 +27,10 @@ def placed(ledger: Ledger, fact: Fact) -> None:
 
 
 def renewed(ledger: Ledger, fact: Fact) -> None:
-    """An order whose request died unseen is priced once more."""
+    """An order whose request died unseen, or was forgotten by its wallet, is priced once more."""
     order = ledger.order_of(fact)
-    ledger.check("I11", not order.is_asked, lambda: f"{order.name} was renewed though its buyer was asked")
+    may = not order.is_asked or order.is_forgotten
+    ledger.check("I11", may, lambda: f"{order.name} was renewed though its buyer was asked")
     _starts_over(ledger, order, fact["revision"])
 
 
@@ -38,14 +39,14 @@ def _starts_over(ledger: Ledger, order: Order, revision: int) -> None:
     was, is_free = order.status, not order.held and not order.intent
     may = was in ("waiting", "pending") and is_free and not order.is_requested
     ledger.check("I11", may, lambda: f"{order.name} was amended while {was}, asked for or holding")
-    is_dead = not order.is_asked or ledger.at_ms >= order.asks_from_ms
+    is_dead = not order.is_asked or order.is_forgotten or ledger.at_ms >= order.asks_from_ms
     ledger.check("I3", is_dead, lambda: f"{order.name} was amended while its buyer could still pay")
     before = order.revision
     ledger.check("I11", revision == before + 1, lambda: f"revision {revision} of {order.name} follows {before}")
     is_unpaid = order.credit_msat == 0
     ledger.check("I5", is_unpaid, lambda: f"{order.name} was priced anew, and a part of it is paid")
     order.revision, order.due_msat, order.deadline_ms, order.part = revision, 0, 0, 0
-    order.is_asked = order.is_requested = False
+    order.is_asked = order.is_requested = order.is_forgotten = False
     ledger.stand(order, "waiting")
 
 
@@ -104,8 +105,8 @@ def moved(ledger: Ledger, fact: Fact) -> None:
     order, to, actor = ledger.order_of(fact), fact["to"], fact["actor"]
     was, movers = order.status, ORDER_MOVES.get(order.status, {}).get(to, "")
     ledger.check("I11", actor in movers.split(), lambda: f"the {actor} moved {order.name} from {was} to {to}")
-    if was == "pending" and to in PAID:
-        has_money = order.is_paid or order.due_msat == 0
+    if was not in PAID and to in PAID:
+        has_money = order.is_paid or (was == "pending" and order.due_msat == 0)
         ledger.check("I4", has_money, lambda: f"{order.name} was {to} without money")
     if to == "refunded":
         given, got = ledger.refunded.get(order.ref, 0), ledger.paid_msat(order.ref)

@@ -50,6 +50,8 @@ def _end_hold(ledger: Ledger, fact: Fact, is_sold: bool) -> None:
         if is_sold:
             goods.sold += units
             goods.on_hand = None if goods.on_hand is None else goods.on_hand - units
+    if is_sold and order.to_sell.items() <= given.items():
+        order.to_sell = {}
     verb = "sold" if is_sold else "gave back"
     ledger.check("I2", given == order.held, lambda: f"{order.name} {verb} other units than it held")
     order.held = {}

@@ -21,7 +21,8 @@ ORDER_MOVES: dict[str, dict[str, str]] = {
         "refunded": "merchant",
     },
     "processing": {"completed": "merchant buyer coordinator", "cancelled": "merchant", "refunded": "merchant"},
-    **{status: {"refunded": "merchant"} for status in ("completed", "cancelled", "expired", "failed")},
+    "completed": {"refunded": "merchant"},
+    **{status: {"refunded": "merchant", "confirmed": "coordinator"} for status in ("cancelled", "expired", "failed")},
 }
 """Where an order stands → where it may go → who may move it there."""
 

@@ -140,6 +140,12 @@ def order_waive(ref: str, home: Home = None, json_: Json = False) -> None:
     _move(home, ref, "waive", json_)
 
 
+@order_app.command("reinstate")
+def order_reinstate(ref: str, home: Home = None, json_: Json = False) -> None:
+    """Take the money that came too late and send the goods after all, if they are still there."""
+    _move(home, ref, "reinstate", json_)
+
+
 @order_app.command("confirm")
 def order_confirm(ref: str, home: Home = None, json_: Json = False) -> None:
     """The money came where only you can see it, like a bank transfer or cash: the order is paid by your word."""
@@ -174,6 +180,12 @@ def order_hold(ref: str, home: Home = None, json_: Json = False) -> None:
 def order_release(ref: str, home: Home = None, json_: Json = False) -> None:
     """Let an order on hold go on; what its buyer was not told meanwhile is said as it stands now."""
     _move(home, ref, "release", json_)
+
+
+@order_app.command("renew")
+def order_renew(ref: str, home: Home = None, json_: Json = False) -> None:
+    """Ask for the money anew, at today's price: the wallet has forgotten the request that the buyer was shown."""
+    _move(home, ref, "renew", json_)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Final, NamedTuple, assert_never
 
-from schemas.absence import WalletAnswered, WalletMissed
+from schemas.absence import RequestForgotten, RequestRecalled, WalletAnswered, WalletMissed
 from schemas.addresses import (
     AddressAssigned,
     AddressClaimed,
@@ -68,6 +68,7 @@ from schemas.payments import (
 from schemas.preferences import PaymentChoice, PaymentFlowChosen, PreferenceRecorded
 from schemas.publishing import DraftRecorded, PublicationPromised, PublicationRefused, RelaysRecorded
 from schemas.refunds import RefundOwed, RefundRecorded
+from schemas.reinstatement import OrderReinstated
 from schemas.replies import PaymentRequestReply, Reply, ReplyPromised, ShippingReply, StatusReply, TextReply
 from schemas.reviews import (
     RatingsChanged,
@@ -212,6 +213,9 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
         case PaymentImplied():
             amount_msat = int64(event.amount_msat)
             return [row._replace(amount_msat=amount_msat, due_msat=amount_msat, reason="implied_payment")]
+        case OrderReinstated():
+            credit_msat, due_msat = int64(event.credit_msat), int64(event.quote.total_msat)
+            return [row._replace(actor=event.actor.value, amount_msat=credit_msat, due_msat=due_msat)]
         case RefundRecorded():
             amount_msat = int64(event.amount_msat)
             return [row._replace(amount_msat=amount_msat, reason=short(event.rail), subject=short(event.reference))]
@@ -238,9 +242,9 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
             return [closed._replace(reason=event.closing.value)]
         case InvoiceRefused() | AssignmentRefused() | TokenRefused():
             return [row._replace(subject=short(event.intent_id), reason=event.reason.value)]
-        case PaymentDropped() | PaymentSeen() | WalletMissed() | WalletAnswered():
+        case PaymentDropped() | PaymentSeen() | WalletMissed() | WalletAnswered() | AddressClaimed() | TokenHandedIn():
             return [row._replace(subject=short(event.intent_id))]
-        case AddressClaimed() | TokenHandedIn():
+        case RequestForgotten() | RequestRecalled():
             return [row._replace(subject=short(event.intent_id))]
         case ListingRecorded(listing=listing) | ListingRevised(listing=listing):
             quantity = None if listing.stock is None else int64(listing.stock)
@@ -313,9 +317,7 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
             return [row._replace(subject=short(event.reason))]
         case OrderHeld() | OrderReleased() | OrderRenewed() | PickupReady() | CancellationRequested():
             return [row]
-        case ShopOpened() | ParkedReleased() | DeletionNoted():
-            return [row]
-        case RatingsChanged() | ReviewInvited():
+        case ShopOpened() | ParkedReleased() | DeletionNoted() | RatingsChanged() | ReviewInvited():
             return [row]
         case _:
             assert_never(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from schemas.absence import RecordWalletAbsence, WalletAnswered, WalletMissed
+from schemas.absence import RecordWalletAbsence, RequestForgotten, RequestRecalled, WalletAnswered, WalletMissed
 from schemas.addresses import InvoiceWanted, ObserveInvoice, RecordInvoice, RecordInvoiceFailure
 from schemas.messages import CommandBody
 from schemas.payments import (
@@ -80,6 +80,8 @@ class Open:
     """The buyer was told that the request is late."""
     is_waited_for: bool = False
     """Its order waits beyond its end for the wallet to answer."""
+    is_forgotten: bool = False
+    """The journal has that the back-end does not know the request."""
     got_msat: int = 0
     is_settled: bool = False
     """What of its money the journal has, and whether that settled it."""
@@ -203,12 +205,15 @@ class Open:
             return RecordWalletAbsence(order=self.wanted.order, intent_id=self.intent_id)
         return None
 
-    def note_absence(self, event: WalletMissed | WalletAnswered | PaymentSeen) -> None:
+    def note_absence(
+        self, event: WalletMissed | WalletAnswered | RequestForgotten | RequestRecalled | PaymentSeen
+    ) -> None:
         """What the journal has of it need not be said again; an answer is news as long as it is waited for."""
         is_missed = isinstance(event, WalletMissed)
         is_shown = is_missed and event.deadline_ms is not None
         self.is_delay_told |= is_missed and not is_shown
         self.is_waited_for = is_shown
+        self.is_forgotten = isinstance(event, RequestForgotten)
         self.is_seen |= isinstance(event, PaymentSeen)
 
     def is_unheard(self, now_s: float) -> bool:
@@ -220,8 +225,11 @@ class Open:
     def is_news(self, seen: Observation) -> bool:
         """Whether a look-up found money, on its way or there, or its loss, that the journal does not have.
 
-        That there is none is news where the order waits for this very answer.
+        That there is none is news where the order waits for this very answer; that an order's shown request is
+        forgotten, or known again, always is.
         """
+        if self.is_forgotten and seen.state not in (BackendState.GONE, BackendState.UNKNOWN):
+            return True
         if self.is_waited_for and seen.state in NOTHING_CAME and self.seen_s >= self.wanted.expires_at:
             return True
         match seen.state:
@@ -235,6 +243,9 @@ class Open:
             case BackendState.REVERSED:
                 is_said, self.lost_msat = self.lost_msat == self.got_msat, self.got_msat
                 return not is_said
+            case BackendState.GONE:
+                is_shown = isinstance(self.wanted, PaymentWanted) and self.requested and not self.dropped
+                return is_shown and not self.is_settled and not self.is_forgotten
             case _:
                 return False
 

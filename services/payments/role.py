@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from schemas.absence import WalletAnswered, WalletMissed
+from schemas.absence import RequestForgotten, RequestRecalled, WalletAnswered, WalletMissed
 from schemas.addresses import AddressPaid, AddressReversed, InvoiceMade, InvoiceRefused, InvoiceWanted
 from schemas.crash_points import Point, reach
 from schemas.ecash import TokenHandedIn, TokenRefused
@@ -112,7 +112,7 @@ class PaymentsRole:
                     self._note(event)
                 case AddressPaid():
                     self._note_address(event)
-                case WalletMissed() | WalletAnswered() | PaymentSeen():
+                case WalletMissed() | WalletAnswered() | RequestForgotten() | RequestRecalled() | PaymentSeen():
                     if (known := self._open.get(event.intent_id)) is not None:
                         known.note_absence(event)
                 case PaymentReversed() | AddressReversed():

@@ -35,10 +35,10 @@ Look = asyncio.Task[BackendError | None]
 def next_look_s(entry: Open) -> float:
     """When a shown request is looked up again, though nobody hints at it (unix seconds).
 
-    What waits for its wallet to answer, and whatever no hint would ever tell of, has its turn in each sweep.
+    What waits for its wallet to answer or remember, and what no hint would ever tell of, has its turn in each sweep.
     """
     asked_s, ends_s = entry.asked_s, entry.wanted.expires_at
-    if entry.is_waited_for:
+    if entry.is_waited_for or entry.is_forgotten:
         return asked_s + SWEEP_EVERY_S
     if asked_s < ends_s:
         every_s = SWEEP_EVERY_S if entry.is_deaf else EVERY_S

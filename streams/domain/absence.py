@@ -1,8 +1,8 @@
-"""Absence: what an order does whose wallet does not answer, and once it does again (decision 0027)."""
+"""Absence: what an order does whose wallet does not answer or has forgotten its request (decision 0027)."""
 
 from __future__ import annotations
 
-from schemas.absence import RecordWalletAbsence, WalletAnswered, WalletMissed
+from schemas.absence import RecordWalletAbsence, RequestForgotten, RequestRecalled, WalletAnswered, WalletMissed
 from schemas.orders import OrderStatus
 from schemas.replies import TextReply
 from schemas.texts.phrases import Phrase
@@ -32,6 +32,25 @@ def hear(decision: Decision, order: Order, intent: str) -> None:
     dead_ms = order.ends_ms if order.part > 1 or order.asks_from_ms is None else order.asks_from_ms
     if decision.at_ms >= min(dead_ms, order.ends_ms):
         decision.emit(WalletAnswered(order=order.key, intent_id=intent, deadline_ms=order.ends_ms))
+
+
+def forget(decision: Decision, order: Order, intent: str) -> None:
+    """The wallet does not know a request that was shown. That is noted once, and the order waits for a person."""
+    is_live = order.status is OrderStatus.PENDING and order.intent_id == intent and not order.waits_for_request
+    if not is_live or order.is_forgotten or order.deadline_ms is None:
+        return
+    wait_ms = 0 if order.ends_ms is not None else decision.shop.settings.wallet_wait_s * 1_000
+    decision.emit(RequestForgotten(order=order.key, intent_id=intent, deadline_ms=order.deadline_ms + wait_ms))
+
+
+def recall(decision: Decision, order: Order, intent: str) -> Order:
+    """The wallet knows the request (again). Gives the order as it stands then."""
+    if not order.is_forgotten or order.intent_id != intent or order.status is not OrderStatus.PENDING:
+        return order
+    ends_ms = order.deadline_ms if order.ends_ms is None else order.ends_ms
+    assert ends_ms is not None, "a pending order has its deadline"
+    decision.emit(RequestRecalled(order=order.key, intent_id=intent, deadline_ms=ends_ms))
+    return order._replace(deadline_ms=ends_ms, ends_ms=None)
 
 
 def _tell_late(decision: Decision, order: Order, intent: str) -> None:

@@ -26,7 +26,7 @@ from schemas.ecash import HandInToken, RecordTokenRefusal
 from schemas.freezes import FreezeMerchant, ThawMerchant
 from schemas.goods import MarkReady, SetGoods
 from schemas.hearing import HearMessage
-from schemas.holds import HoldOrder, ReleaseOrder
+from schemas.holds import HoldOrder, ReleaseOrder, RenewOrder
 from schemas.inbox import AnswerMessage, DeleteMessages, ReceiveMessage
 from schemas.messages import Command, CommandBody, Event
 from schemas.orders import MoveOrder, MoveShipping, PlaceOrder, Rate, ReachDeadline
@@ -53,6 +53,7 @@ from schemas.publishing import (
     WithdrawOffer,
 )
 from schemas.refunds import RecordRefund
+from schemas.reinstatement import ReinstateOrder
 from schemas.reviews import JudgeReviews, RecordReview
 from schemas.shops import OpenShop, ShopOpened
 from schemas.stock import SetStock
@@ -75,6 +76,7 @@ from streams.domain import (
     payments,
     publishing,
     refunds,
+    reinstating,
     reviews,
     settlement,
     stocktaking,
@@ -93,7 +95,7 @@ def decide(shop: Shop, command: Command, rates: Mapping[str, Rate]) -> tuple[Eve
 
 def judge(shop: Shop, command: Command, rates: Mapping[str, Rate]) -> Decision:
     """The same, with the reason where a command decides nothing because its sender said too much already."""
-    decision = Decision(shop, command)
+    decision = Decision(shop, command, rates)
     _decide(decision, command.body, rates)
     stocktaking.notice_low(decision)
     reviews.invite(decision)
@@ -125,8 +127,12 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             holding.hold(decision, body)
         case ReleaseOrder():
             holding.release(decision, body, rates)
+        case RenewOrder():
+            holding.ask_anew(decision, body, rates)
         case RecordRefund():
             refunds.record(decision, body)
+        case ReinstateOrder():
+            reinstating.reinstate(decision, body)
         case MarkReady():
             handing.mark_ready(decision, body)
         case SetGoods():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from schemas.dialects.contract import TELLS_STANDING
 from schemas.holds import ReplyWithheld
 from schemas.messages import Command, Event
-from schemas.orders import MoveOrder, MoveRefused, MoveShipping
+from schemas.orders import MoveOrder, MoveRefused, MoveShipping, Rate
 from schemas.past import Said
 from schemas.payments import AnnouncePayment
 from schemas.replies import Reply, ReplyPromised, StatusReply, WireStatus
@@ -19,9 +21,11 @@ from streams.domain.wording import Voice, voice_of
 class Decision:
     """Collects what one command leads to. Reads the shop, never changes it."""
 
-    def __init__(self, shop: Shop, command: Command) -> None:
+    def __init__(self, shop: Shop, command: Command, rates: Mapping[str, Rate]) -> None:
         self.shop = shop
         self.command = command
+        self.rates = rates
+        """The exchange rates known now."""
         self.events: list[Event] = []
         self.silence: str | None = None
         """Why the command is only counted, where one buyer said too much; nothing is decided then."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from schemas import limits
-from schemas.absence import WalletAnswered, WalletMissed
+from schemas.absence import RequestForgotten, RequestRecalled, WalletAnswered, WalletMissed
 from schemas.addresses import (
     AddressAssigned,
     AddressClaimed,
@@ -62,6 +62,7 @@ from schemas.payments import (
 from schemas.preferences import PaymentFlowChosen, PreferenceRecorded
 from schemas.publishing import DraftRecorded, PublicationPromised, PublicationRefused, RelaysRecorded
 from schemas.refunds import RefundOwed, RefundRecorded
+from schemas.reinstatement import OrderReinstated
 from schemas.replies import ReplyPromised
 from schemas.reviews import (
     RatingsChanged,
@@ -133,6 +134,10 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             fold_money.miss_wallet(shop, event)
         case WalletAnswered():
             fold_money.answer(shop, event)
+        case RequestForgotten():
+            fold_money.forget(shop, event)
+        case RequestRecalled():
+            fold_money.recall(shop, event)
         case PaymentAnnounced():
             fold_orders.hear(shop, event.order.buyer, at_ms)
             fold_money.note_announced(shop, event)
@@ -154,6 +159,8 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             fold_money.imply(shop, event)
         case RefundRecorded():
             fold_money.refund(shop, event)
+        case OrderReinstated():
+            fold_money.reinstate(shop, event)
         case InvoiceWanted():
             fold_addresses.want(shop, event, at_ms)
         case InvoiceMade():

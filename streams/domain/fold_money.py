@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas import limits
-from schemas.absence import WalletAnswered, WalletMissed
+from schemas.absence import RequestForgotten, RequestRecalled, WalletAnswered, WalletMissed
 from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.payments import (
     MEDIUM,
@@ -20,6 +20,7 @@ from schemas.payments import (
     PaymentWanted,
 )
 from schemas.refunds import RefundOwed, RefundRecorded
+from schemas.reinstatement import OrderReinstated
 from streams.domain.fold_orders import later, with_cause
 from streams.domain.shop import CAUSES_MAX, Due, Order, Receipt, Shop, move_cause
 from streams.domain.transitions import (
@@ -112,6 +113,28 @@ def answer(shop: Shop, event: WalletAnswered) -> None:
         moves = with_cause(order.moves, move_cause("payment", "answered", event.intent_id))
         answered = order._replace(deadline_ms=event.deadline_ms, ends_ms=None, moves=moves)
         shop.orders[event.order.ref] = answered
+        shop.remind(Due(event.deadline_ms, "deadline", event.order))
+
+
+def forget(shop: Shop, event: RequestForgotten) -> None:
+    """It waits for a person beyond its end, which is kept."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        moves = with_cause(order.moves, move_cause("payment", "forgotten", event.intent_id))
+        is_later = event.deadline_ms != order.deadline_ms
+        ends_ms = order.deadline_ms if is_later else order.ends_ms
+        shop.orders[event.order.ref] = order._replace(moves=moves, ends_ms=ends_ms, deadline_ms=event.deadline_ms)
+        if is_later:
+            shop.remind(Due(event.deadline_ms, "deadline", event.order))
+
+
+def recall(shop: Shop, event: RequestRecalled) -> None:
+    """It ends when it would have; forgotten again, that is news."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        forgotten = move_cause("payment", "forgotten", event.intent_id)
+        moves = tuple(move for move in order.moves if move != forgotten)
+        shop.orders[event.order.ref] = order._replace(moves=moves, deadline_ms=event.deadline_ms, ends_ms=None)
         shop.remind(Due(event.deadline_ms, "deadline", event.order))
 
 
@@ -219,6 +242,19 @@ def imply(shop: Shop, event: PaymentImplied) -> None:
             paid_msat=order.paid_msat + event.amount_msat,
             credit_msat=order.credit_msat + event.amount_msat,
             moves=with_cause(order.moves, move_cause("payment", "implied", event.cause)),
+        )
+
+
+def reinstate(shop: Shop, event: OrderReinstated) -> None:
+    """What came too late counts for the price."""
+    order = shop.orders.get(event.order.ref)
+    if order is not None:
+        shop.orders[event.order.ref] = order._replace(
+            payment=PaymentAxis.PAID,
+            credit_msat=event.credit_msat,
+            owed_msat=0,
+            received=tuple(receipt._replace(credit_msat=receipt.amount_msat) for receipt in order.received),
+            moves=with_cause(order.moves, move_cause("payment", "reinstated", event.cause)),
         )
 
 

@@ -98,6 +98,8 @@ def quote(shop: Shop, event: OrderQuoted) -> None:
 
 def renew(shop: Shop, event: OrderRenewed) -> None:
     """The order starts over with what its buyer said; the price stands in the same record."""
+    order = shop.orders.get(event.order.ref)
+    moves = order.moves if order else ()
     change(
         shop,
         event.order,
@@ -108,6 +110,7 @@ def renew(shop: Shop, event: OrderRenewed) -> None:
         intent_id=None,
         deadline_ms=None,
         ends_ms=None,
+        moves=with_cause(moves, move_cause("payment", "renewed", event.cause)) if event.cause else moves,
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.holds import HoldOrder, OrderHeld, OrderReleased, OrderRenewed, ReleaseOrder
+from schemas.holds import HoldOrder, OrderHeld, OrderReleased, OrderRenewed, ReleaseOrder, RenewOrder
 from schemas.orders import OrderStatus, Rate
 from schemas.payments import PaymentAxis
 from schemas.replies import PaymentRequestReply
 from schemas.values import Actor, Waiting
 from streams.domain import orders
 from streams.domain.decision import Decision
-from streams.domain.shop import Order
+from streams.domain.shop import Order, move_cause
 
 
 def hold(decision: Decision, command: HoldOrder) -> None:
@@ -55,9 +55,27 @@ def release(decision: Decision, command: ReleaseOrder, rates: Mapping[str, Rate]
             renew(decision, order, rates)
 
 
-def renew(decision: Decision, order: Order, rates: Mapping[str, Rate]) -> None:
-    """Price an order once more: its buyer never saw the request, and it is dead by now."""
+def ask_anew(decision: Decision, command: RenewOrder, rates: Mapping[str, Rate]) -> None:
+    """The merchant gives up on a request that its wallet has forgotten; the same word again says nothing new."""
+    order = decision.shop.order(command.order)
+    if order is None:
+        decision.refuse(command.order, Actor.MERCHANT, "unknown_order", "no such order", command.cause)
+        return
+    if move_cause("payment", "renewed", command.cause) in order.moves:
+        return
+    if order.status is not OrderStatus.PENDING or not order.is_forgotten:
+        refusal = "nothing_to_renew", f"the order is {order.status}, and no wallet has forgotten its request"
+    elif order.credit_msat:
+        refusal = "part_paid", f"{order.credit_msat} msat of its price are paid: confirm it, or cancel it"
+    else:
+        renew(decision, order, rates, command.cause)
+        return
+    decision.refuse(order.key, Actor.MERCHANT, *refusal, command.cause)
+
+
+def renew(decision: Decision, order: Order, rates: Mapping[str, Rate], cause: str = "") -> None:
+    """Price an order once more: its buyer never saw the request and it is dead, or its wallet has forgotten it."""
     orders.give_back(decision, order)
-    decision.emit(OrderRenewed(order=order.key, revision=order.revision + 1))
+    decision.emit(OrderRenewed(order=order.key, revision=order.revision + 1, cause=cause))
     renewed = order._replace(revision=order.revision + 1, quote=None, intent_id=None, held=())
     orders.price(decision, renewed, rates, released=order.held)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from schemas.absence import RequestForgotten, RequestRecalled
 from schemas.catalogue import (
     CollectionRecorded,
     ListingRecorded,
@@ -45,6 +46,7 @@ from schemas.payments import (
 )
 from schemas.publishing import DraftRecorded, RelaysRecorded, address
 from schemas.refunds import RefundOwed, RefundRecorded
+from schemas.reinstatement import OrderReinstated
 from schemas.reviews import Rating, RatingsChanged, ReviewJudged, ReviewRecorded, ReviewWithdrawn, Standing
 from schemas.rows import InventoryRow, MessageRow, OfferRow, OrderRow, RatingRow, ReviewRow, Row
 from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
@@ -187,12 +189,13 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
             return _with(row, stamp, status=OrderStatus.REJECTED, reason=event.findings[0].refusal.value)
         case OrderMoved():
             return _moved(row, event.to, stamp)
-        case OrderHeld():
-            return _with(row, stamp, on_hold=True)
-        case OrderReleased():
-            return _with(row, stamp, on_hold=False)
+        case OrderHeld() | OrderReleased():
+            return _with(row, stamp, on_hold=isinstance(event, OrderHeld))
         case OrderRenewed():
-            return _with(row, stamp, revision=event.revision, status=OrderStatus.WAITING, payment=PaymentAxis.NONE)
+            row = _with(row, stamp, revision=event.revision, request_forgotten=False)
+            return _with(row, stamp, status=OrderStatus.WAITING, payment=PaymentAxis.NONE)
+        case RequestForgotten() | RequestRecalled():
+            return _with(row, stamp, request_forgotten=isinstance(event, RequestForgotten))
         case CancellationRequested():
             return _with(row, stamp, cancellation_requested=True)
         case MessageDeleted():
@@ -207,27 +210,26 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
             paid_msat = row.paid_msat + event.amount_msat
             return _with(row, stamp, payment=PaymentAxis.PAID, implied_payment=True, paid_msat=paid_msat)
         case RefundRecorded():
-            refunded_msat = row.refunded_msat + event.amount_msat
+            refunded_msat, owed_msat = row.refunded_msat + event.amount_msat, max(0, row.owed_msat - event.amount_msat)
             payment = payment_after_refund(row.payment, row.status, row.paid_msat, refunded_msat)
-            owed_msat = max(0, row.owed_msat - event.amount_msat)
             return _with(row, stamp, payment=payment, refunded_msat=refunded_msat, owed_msat=owed_msat)
+        case OrderReinstated():
+            return _with(row, stamp, payment=PaymentAxis.PAID, owed_msat=0, renewals=recurring.renewals(event.quote))
         case RefundOwed():
             return _with(row, stamp, owed_msat=row.owed_msat + event.amount_msat)
         case PaymentWanted():
             return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.WANTED))
         case PaymentRequested():
-            payment = payment_while_asked(row.payment, PaymentAxis.REQUESTED)
-            return _with(row, stamp, payment=payment, requested_ms=stamp.at_ms)
+            asked = payment_while_asked(row.payment, PaymentAxis.REQUESTED)
+            return _with(row, stamp, payment=asked, requested_ms=stamp.at_ms)
         case PaymentReported():
             return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))
         case PaymentSeen():
             return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED))
         case TokenHandedIn():
-            payment = payment_while_asked(row.payment, PaymentAxis.REPORTED)
-            return _with(row, stamp, payment=payment, token_refused="")
+            return _with(row, stamp, payment=payment_while_asked(row.payment, PaymentAxis.REPORTED), token_refused="")
         case TokenRefused():
-            payment = payment_after_refusal(row.payment)
-            return _with(row, stamp, payment=payment, token_refused=event.reason.value)
+            return _with(row, stamp, payment=payment_after_refusal(row.payment), token_refused=event.reason.value)
         case PaymentPartReceived():
             payment = payment_after_part(row.payment, row.status, event.late)
             return _with(row, stamp, payment=payment, paid_msat=row.paid_msat + event.new_msat)

@@ -28,11 +28,11 @@ from schemas.refunds import OwedFor
 from schemas.replies import TextReply
 from schemas.texts.phrases import Phrase
 from schemas.values import MSAT_PER_SAT, Actor
-from streams.domain import absence, addresses, orders, owing, payment_choice, wording
+from streams.domain import absence, addresses, orders, owing, payment_choice, reinstating, wording
 from streams.domain.decision import Decision
 from streams.domain.money import fiat_parts
 from streams.domain.shop import Order, Receipt, move_cause
-from streams.domain.transitions import BOUGHT
+from streams.domain.transitions import BOUGHT, payment_after_settlement
 
 
 def observe(decision: Decision, command: ObservePayment) -> None:
@@ -40,8 +40,12 @@ def observe(decision: Decision, command: ObservePayment) -> None:
     order = decision.shop.order(command.order)
     if order is None:
         return
+    if command.state not in (BackendState.GONE, BackendState.UNKNOWN):
+        order = absence.recall(decision, order, command.intent_id)
     known_msat = order.receipt(command.intent_id).amount_msat
     match command.state:
+        case BackendState.GONE:
+            absence.forget(decision, order, command.intent_id)
         case BackendState.OPEN | BackendState.EXPIRED | BackendState.CANCELLED:
             absence.hear(decision, order, command.intent_id)
         case BackendState.PARTIAL if command.gross_msat == known_msat:
@@ -141,10 +145,22 @@ def _receive_late(decision: Decision, order: Order, command: ObservePayment, due
             )
         )
     new_msat = command.gross_msat - before_msat
+    if reinstating.by_itself(decision, _with_late(order, command), f"payment {command.intent_id} {command.gross_msat}"):
+        return
     if order.status in BOUGHT and order.payment is PaymentAxis.PAID:
         owing.owe(decision, order.key, owing.surplus_msat(order, new_msat), OwedFor.DOUBLE)
     if new_msat >= MSAT_PER_SAT:
         _tell_late(decision, order, f"late {command.intent_id} {command.gross_msat}", new_msat)
+
+
+def _with_late(order: Order, command: ObservePayment) -> Order:
+    """The order as it stands with this money, which is late."""
+    receipt = order.receipt(command.intent_id)
+    others = tuple(one for one in order.received if one is not receipt)
+    received = (*others, receipt._replace(amount_msat=command.gross_msat))
+    payment = payment_after_settlement(order.payment, order.status, late=True)
+    paid_msat = order.paid_msat + command.gross_msat - receipt.amount_msat
+    return order._replace(received=received, payment=payment, paid_msat=paid_msat)
 
 
 def _tell_late(decision: Decision, order: Order, about: str, new_msat: int) -> None:

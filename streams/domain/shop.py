@@ -145,6 +145,11 @@ class Order(NamedTuple):
         return self.rumor_ids[-1]
 
     @property
+    def is_forgotten(self) -> bool:
+        """Whether its wallet has forgotten the request that its buyer was shown."""
+        return self.intent_id is not None and move_cause("payment", "forgotten", self.intent_id) in self.moves
+
+    @property
     def waits_for_request(self) -> bool:
         """Whether a payment request is wanted and not there yet."""
         is_rest = self.payment is PaymentAxis.PARTIAL and self.request_digest is None

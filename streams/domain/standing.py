@@ -17,6 +17,7 @@ from schemas.orders import (
 )
 from schemas.payments import PaymentAxis, PaymentImplied, PaymentPartReceived, PaymentReversed, PaymentSettled
 from schemas.refunds import RefundRecorded
+from schemas.reinstatement import OrderReinstated
 from schemas.replies import Standing
 from schemas.values import OrderKey
 from streams.domain.shop import Order
@@ -66,6 +67,8 @@ def standing_after(key: OrderKey, order: Order | None, events: Iterable[Event]) 
             case PaymentImplied(order=of) if of == key:
                 payment = PaymentAxis.PAID
                 paid_msat += event.amount_msat
+            case OrderReinstated(order=of) if of == key:
+                payment = PaymentAxis.PAID
             case RefundRecorded(order=of) if of == key:
                 refunded_msat += event.amount_msat
                 payment = payment_after_refund(payment, status, paid_msat, refunded_msat)

@@ -23,11 +23,14 @@ ORDER_MOVES: dict[tuple[O, O], frozenset[A]] = {
     (O.CONFIRMED, O.CANCELLED): frozenset({A.MERCHANT}),
     (O.PROCESSING, O.COMPLETED): frozenset({A.MERCHANT, A.BUYER, A.COORDINATOR}),
     (O.PROCESSING, O.CANCELLED): frozenset({A.MERCHANT}),
+    (O.EXPIRED, O.CONFIRMED): frozenset({A.COORDINATOR}),
+    (O.CANCELLED, O.CONFIRMED): frozenset({A.COORDINATOR}),
+    (O.FAILED, O.CONFIRMED): frozenset({A.COORDINATOR}),
 }
 """(from, to) → who may; the coordinator only by its own decisions, never by a `MoveOrder`.
 
 Where the merchant confirms an order that no back-end saw paid (TR-06, PAY-12), or goes on with it (TR-17), the
-payment is implied.
+payment is implied. An order that ended is confirmed by its late money alone (TR-15): `reinstating`.
 A buyer's `completed` also needs the parcel on its way (A-28); `decide` checks that.
 """
 
@@ -61,6 +64,9 @@ BOUGHT = PAID | {O.COMPLETED}
 
 REFUNDABLE: frozenset[O] = frozenset({O.CONFIRMED, O.PROCESSING, O.COMPLETED, O.CANCELLED, O.EXPIRED, O.FAILED})
 """States that an order leaves for `refunded` once all of its money was given back (TR-14)."""
+
+REINSTATABLE: frozenset[O] = frozenset({O.EXPIRED, O.CANCELLED, O.FAILED})
+"""Ends from which late money may bring an order back (TR-15)."""
 
 _PROGRESS = (S.NONE, S.EXCEPTION, S.PROCESSING, S.SHIPPED, S.DELIVERED)
 """An order is as far as the parcel that is least far; one that is in trouble comes before all others."""

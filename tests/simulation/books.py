@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter
 from typing import Any
 
-from schemas.absence import WalletAnswered, WalletMissed
+from schemas.absence import RequestForgotten, RequestRecalled, WalletAnswered, WalletMissed
 from schemas.addresses import (
     AddressAssigned,
     AddressClaimed,
@@ -54,6 +54,7 @@ from schemas.payments import (
 from schemas.preferences import PaymentFlowChosen
 from schemas.publishing import PublicationPromised, PublicationRefused
 from schemas.refunds import RefundOwed, RefundRecorded
+from schemas.reinstatement import OrderReinstated
 from schemas.replies import ReplyPromised
 from schemas.reviews import ReviewInvited, ReviewJudged, ReviewReceived
 from schemas.values import OrderKey
@@ -87,6 +88,8 @@ class Books:
         self.requested: dict[str, PaymentRequested] = {}
         self.shown: dict[str, PaymentRequested] = {}
         self.settled: dict[str, PaymentSettled] = {}
+        self.forgotten: dict[str, str] = {}
+        """By order, the request that its wallet has forgotten."""
         self.got: Counter[str] = Counter()
         """By intent, what came for it."""
         self.seen: set[str] = set()
@@ -271,11 +274,20 @@ class Books:
             case ReplyWithheld():
                 self.coverage[f"withheld {event.reply.type}"] += 1
             case OrderRenewed():
+                if event.cause and not self.forgotten.pop(event.order.ref, ""):
+                    raise Breach(f"I11: order {event.order.ref} was renewed by a word, and its wallet knew its request")
+                self.coverage["order renewed by a word"] += bool(event.cause)
                 self._go(self.status, "order", event.order.ref, "waiting")
             case PaymentImplied():
                 self._go(self.payment, "payment", event.order.ref, "paid")
                 self.coverage["payment implied"] += 1
                 self.received[event.order.ref] += event.amount_msat
+            case OrderReinstated():
+                ref = event.order.ref
+                if self.payment[ref] != "late" or self.received[ref] - self.returned[ref] < event.quote.total_msat:
+                    raise Breach(f"I4: order {ref} was reinstated, and no late money pays for it")
+                self._go(self.payment, "payment", ref, "paid")
+                self.coverage["order reinstated"] += 1
             case RefundRecorded():
                 self.returned[event.order.ref] += event.amount_msat
                 self.coverage["refund"] += 1
@@ -283,6 +295,13 @@ class Books:
                     raise Breach(f"I5: more was given back for order {event.order.ref} than came in")
             case GoodsSet():
                 self.coverage["goods set"] += 1
+            case RequestForgotten():
+                self.forgotten[event.order.ref] = event.intent_id
+                self.coverage["request forgotten"] += 1
+            case RequestRecalled():
+                if self.forgotten.pop(event.order.ref, "") != event.intent_id:
+                    raise Breach(f"I3: order {event.order.ref} has a request back that its wallet never forgot")
+                self.coverage["request recalled"] += 1
             case PaymentDropped() | WalletMissed() | WalletAnswered():
                 self.coverage[f"fact {event.type}"] += 1
             case CancellationRequested():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from schemas.goods import MarkReady, SetGoods
-from schemas.holds import HoldOrder, ReleaseOrder
+from schemas.holds import HoldOrder, ReleaseOrder, RenewOrder
 from schemas.messages import CommandBody
 from schemas.orders import MoveOrder, MoveShipping, OrderStatus, ShippingStatus
 from schemas.payments import WaivePayment
 from schemas.refunds import RecordRefund
+from schemas.reinstatement import ReinstateOrder
 from schemas.values import Actor, OrderKey, SealedDetails
 from tests.simulation.clock import Dice
 from tests.simulation.people import PARCELS
@@ -17,7 +18,12 @@ from tests.simulation.world import World
 
 
 def operator_move(world: World, action: Action, dice: Dice) -> None:
-    """One word about some order, or about what buyers of the song are sent."""
+    """One word about some order, or about what buyers of the song are sent; mostly about what waits for one."""
+    forgotten = [ref for ref in world.books.forgotten if world.books.status.get(ref) == OrderStatus.PENDING.value]
+    if forgotten and dice.chance(60):
+        key = world.books.keys[forgotten[action.a % len(forgotten)]]
+        world.command(key.merchant, RenewOrder(order=key, cause=digest(action.salt)[:32]))
+        return
     merchant, buyer, order_id = world.some_order(action, dice)
     shop = world.crypto.key(merchant)
     key = OrderKey(merchant=shop, buyer=world.crypto.key(buyer), order_id=order_id)
@@ -25,8 +31,16 @@ def operator_move(world: World, action: Action, dice: Dice) -> None:
 
 
 def give_back(world: World, action: Action, dice: Dice) -> None:
-    """Money given back, all that is left or some: mostly for an order that was cancelled after it was paid."""
+    """Money given back, all that is left or some: mostly for an order that was cancelled after it was paid.
+
+    Late money is kept as often, and its order sent after all.
+    """
     books = world.books
+    late = [ref for ref, payment in books.payment.items() if payment == "late"]
+    if late and dice.chance(50):
+        key = books.keys[late[-1 - action.a % len(late)]]
+        world.command(key.merchant, ReinstateOrder(order=key, cause=digest(action.salt)[:32]))
+        return
     held = [ref for ref, msat in books.received.items() if msat > books.returned[ref]]
     owed = [ref for ref in held if books.status.get(ref) == OrderStatus.CANCELLED.value]
     chosen = owed if owed and dice.chance(70) else held

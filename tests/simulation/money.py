@@ -50,6 +50,7 @@ from schemas.payments import (
     request_digest,
 )
 from schemas.refunds import RecordRefund
+from schemas.reinstatement import ReinstateOrder
 from schemas.shops import OpenShop, ShopSettings
 from schemas.values import Actor, OrderKey, SealedDetails
 from services.audit.books import Books
@@ -259,6 +260,7 @@ class Till:
             moved(OrderStatus.CONFIRMED, key=key, cause=cause),
             moved(OrderStatus.COMPLETED, key=key, cause=cause),
             WaivePayment(order=key, cause=cause),
+            ReinstateOrder(order=key, cause=cause),
             RecordRefund(order=key, amount_msat=max(1_000, left_msat), rail="cash", cause=cause),
             RecordRefund(order=key, amount_msat=self.dice.choice((1_000, 5_000)), rail="cash", cause=cause),
             shown,
@@ -298,7 +300,9 @@ def play(seed: int) -> Counter[str]:
     """One shop from its opening to the last payment; gives how many facts of each kind there were."""
     till = Till(seed)
     settings = ShopSettings(
-        lightning_address=ADDRESS if seed % 2 else "", short_accepted_sats=till.dice.choice((0, 0, 2))
+        lightning_address=ADDRESS if seed % 2 else "",
+        short_accepted_sats=till.dice.choice((0, 0, 2)),
+        late_accepted_percent=till.dice.choice((None, 0)),
     )
     till.say(OpenShop(settings=settings))
     till.say(RecordListing(listing=a_listing(stock=None)))

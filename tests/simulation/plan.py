@@ -73,11 +73,15 @@ class Config:
     def settings(self) -> ShopSettings:
         """The rules of every shop in it: half of them ask for reviews, a fifth take no orders in chat messages.
 
-        A third have a lightning address that is served here; orders do not wait a day for the chain.
+        A third have a lightning address that is served here, a third take late money where nothing has changed;
+        orders do not wait a day for the chain.
         """
         off = () if self.seed % 5 else (Switchable.K14,)
         address = "" if self.seed % 3 else ADDRESS
-        settings = ShopSettings(invite_review=self.seed % 2 == 0, dialects_off=off, lightning_address=address)
+        late = 0 if self.seed % 3 == 1 else None
+        settings = ShopSettings(
+            invite_review=self.seed % 2 == 0, dialects_off=off, lightning_address=address, late_accepted_percent=late
+        )
         if self.rail is not Rail.CHAIN:
             return settings
         return settings.model_copy(update={"final_wait_s": FINAL_WAIT_S})

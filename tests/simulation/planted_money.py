@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.domain import absence, addresses, assigning, settlement
+from schemas.stock import StockCommitted, StockHeld
+from streams.domain import absence, addresses, assigning, reinstating, settlement
+from streams.domain.shop import Order
 from tests.simulation.planted import Bug, Change
 
 ABSENCE_TEST = "tests/streams/domain/test_absence.py"
@@ -54,9 +56,36 @@ def _late_in_silence() -> list[Change]:
     return [(settlement, "_tell_late", lambda decision, order, about, new_msat: None)]
 
 
+def _reinstate_unsold() -> list[Change]:
+    """Late money is taken, and its goods stay on the shelf."""
+    right = reinstating._go_on
+
+    def wrong(decision: Any, order: Any, actor: Any, cause: str) -> None:
+        right(decision, order, actor, cause)
+        decision.events = [one for one in decision.events if not isinstance(one, StockHeld | StockCommitted)]
+
+    return [(reinstating, "_go_on", wrong)]
+
+
+def _reinstate_for_less() -> list[Change]:
+    """An order is brought back by a tenth of its price."""
+    right = reinstating._money_msat
+    return [(reinstating, "_money_msat", lambda order: 10 * right(order))]
+
+
 def _end_unheard() -> list[Change]:
     """An order ends at its deadline whatever its wallet may hold."""
     return [(absence, "record", lambda decision, command: None)]
+
+
+def _end_forgotten() -> list[Change]:
+    """An order whose request is forgotten ends as if nobody had paid it."""
+    return [(absence, "forget", lambda decision, order, intent: None)]
+
+
+def _renew_at_will() -> list[Change]:
+    """Any pending order is asked for anew, though its request can still be paid."""
+    return [(Order, "is_forgotten", property(lambda self: self.request_digest is not None))]
 
 
 def _wait_again() -> list[Change]:
@@ -84,6 +113,20 @@ MONEY: tuple[Bug, ...] = (
         _late_in_silence,
         "tests/streams/domain/test_payments.py",
     ),
+    Bug("reinstate unsold", "an order that late money brings back takes no stock", _reinstate_unsold),
+    Bug("reinstate for less", "late money that is short of the price brings an order back", _reinstate_for_less),
     Bug("end unheard", "an order ends while its wallet cannot say whether it was paid", _end_unheard, ABSENCE_TEST),
+    Bug(
+        "end forgotten",
+        "an order ends unpaid whose request its wallet has forgotten",
+        _end_forgotten,
+        "tests/streams/domain/test_forgotten.py",
+    ),
+    Bug(
+        "renew at will",
+        "a buyer gets a second request while the first can be paid",
+        _renew_at_will,
+        "tests/streams/domain/test_forgotten.py",
+    ),
     Bug("wait again", "an order waits for its wallet for ever", _wait_again, ABSENCE_TEST),
 )

@@ -30,6 +30,9 @@ MOVES = {
     ("processing", "cancelled"): "merchant",
     ("pending", "processing"): "merchant",
     ("pending", "completed"): "merchant",
+    ("expired", "confirmed"): "coordinator",
+    ("cancelled", "confirmed"): "coordinator",
+    ("failed", "confirmed"): "coordinator",
     **{
         (status, "refunded"): "merchant"
         for status in ("confirmed", "processing", "completed", "cancelled", "expired", "failed")

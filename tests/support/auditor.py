@@ -20,6 +20,7 @@ from schemas.payments import (
     PaymentSettled,
     PaymentWanted,
 )
+from schemas.reinstatement import OrderReinstated
 from schemas.replies import PaymentRequestReply, ReplyPromised, StatusReply
 from schemas.shops import ShopOpened
 from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
@@ -52,6 +53,7 @@ class Auditor:
         self.confirmed: Counter[str] = Counter()
         self.asked: Counter[tuple[str, int, str | None]] = Counter()
         self.on_hold: set[str] = set()
+        self.reinstated: set[str] = set()
         self.quiet: set[str] = set()
         """Orders of which something was not told."""
 
@@ -121,6 +123,13 @@ class Auditor:
                 self.paid[ref] = self.credit[ref] = self.due[ref]
                 if is_asked:
                     self.quiet.add(ref)
+            case OrderReinstated():
+                ref = event.order.ref
+                assert self.status[ref] in ("expired", "cancelled", "failed"), "reinstated, and not over"
+                assert ref not in self.paid, "reinstated, and paid"
+                assert event.credit_msat + self.short >= event.quote.total_msat == self.due[ref]
+                self.paid[ref] = self.credit[ref] = event.credit_msat
+                self.reinstated.add(ref)
             case PaymentPartReceived():
                 self._part(event)
             case PaymentReversed():
@@ -169,7 +178,7 @@ class Auditor:
     def _move(self, event: OrderMoved) -> None:
         ref, to = event.order.ref, event.to
         if to is OrderStatus.CONFIRMED:
-            assert self.status[ref] == "pending"
+            assert self.status[ref] == "pending" or ref in self.reinstated, "confirmed though it was over"
             assert self.due[ref] == 0 or ref in self.paid, "confirmed without money"
         self.status[ref] = to.value
 

@@ -7,10 +7,11 @@ from pydantic import BaseModel, ValidationError
 
 from schemas import limits
 from schemas.goods import MarkReady
-from schemas.holds import HoldOrder, ReleaseOrder
+from schemas.holds import HoldOrder, ReleaseOrder, RenewOrder
 from schemas.limits import Limit
 from schemas.orders import MoveOrder, MoveShipping
 from schemas.payments import WaivePayment
+from schemas.reinstatement import ReinstateOrder
 from services.api.app import SETTING_MAX, NewMerchant
 from services.api.goods import Goods
 from services.api.order_moves import Refund, Shipment, order_move
@@ -51,7 +52,9 @@ def test_a_text_at_the_limit_is_taken_and_one_more_is_not(
         ("hold", HoldOrder),
         ("release", ReleaseOrder),
         ("ready", MarkReady),
+        ("renew", RenewOrder),
         ("waive", WaivePayment),
+        ("reinstate", ReinstateOrder),
         ("confirm", MoveOrder),
         ("ship", MoveShipping),
     ],

@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 
 from schemas.cashu.faults import TokenFault
+from schemas.payments import BackendState
 from schemas.rows import OrderRow
 from services.metrics.store import Store
 from services.metrics.writer import MetricsWriter
 from tests.services.metrics.scenes import only, state_rows
+from tests.streams.domain.test_absence import END_MS
 from tests.streams.domain.test_ecash import asked, hands_in, refuses
-from tests.support.steps import paid
+from tests.streams.domain.test_forgotten import GONE, forgotten
+from tests.streams.domain.test_reinstating import BACK, LATER_MS, expired
+from tests.support.steps import cancelled, paid
 from tests.support.story import Story
 
 pytestmark = pytest.mark.real
@@ -35,4 +39,28 @@ def test_ecash_that_was_not_taken_wants_a_person_while_its_order_waits(store: St
     story.when(refuses("another"))
     assert attention(store, writer, story) == "token_refused"
     story.when(paid(20))
+    assert attention(store, writer, story) == ""
+
+
+@pytest.mark.case("P18")
+def test_a_request_that_its_wallet_has_forgotten_wants_a_person_while_its_order_waits(
+    store: Store, writer: MetricsWriter
+) -> None:
+    """Until the wallet knows it again, or somebody decides."""
+    story = forgotten()
+    assert attention(store, writer, story) == "request_forgotten"
+    story.when(paid(0, state=BackendState.OPEN), at_ms=END_MS - 30_000)
+    assert attention(store, writer, story) == ""
+    story.when(GONE, at_ms=END_MS - 20_000)
+    assert attention(store, writer, story) == "request_forgotten"
+    story.when(cancelled(), at_ms=END_MS - 10_000)
+    assert attention(store, writer, story) == ""
+
+
+@pytest.mark.req("TR-15", "C-04")
+def test_late_money_wants_a_person_until_it_is_taken_or_given_back(store: Store, writer: MetricsWriter) -> None:
+    """An order that goes on wants nobody."""
+    story = expired().when(paid(1_000), at_ms=LATER_MS)
+    assert attention(store, writer, story) == "payment_late"
+    story.when(BACK, at_ms=LATER_MS)
     assert attention(store, writer, story) == ""

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from schemas.absence import RecordWalletAbsence, WalletAnswered, WalletMissed
+from schemas.absence import RecordWalletAbsence, RequestForgotten, RequestRecalled, WalletAnswered, WalletMissed
 from schemas.messages import Event, JournalRecord
 from schemas.payments import BackendState, ObservePayment, PaymentRequested, PaymentWanted, intent_id
 from services.payments.port import Retry
@@ -178,3 +178,30 @@ async def test_a_process_that_starts_while_the_wallet_is_away_says_so_and_finds_
     counter.account.failure = None
     await until(counter.seen)
     assert set(counter.seen()) == {BackendState.SETTLED}
+
+
+@pytest.mark.case("P18")
+async def test_a_request_that_the_wallet_forgot_is_said_until_the_journal_has_it_and_so_is_its_return(
+    counter: ShakyTill,
+) -> None:
+    """Once the journal has it, it is no news, not even to the next process; that the wallet knows it again is."""
+    request = await counter.shows(600)
+    counter.account.forgets = True
+    await counter.looks(request)
+    await counter.looks(request)
+    assert counter.seen() == [BackendState.GONE, BackendState.GONE]
+
+    await counter.read(RequestForgotten(order=KEY, intent_id=INTENT, deadline_ms=4_000_000_000_000))
+    await counter.looks(request)
+    assert len(counter.seen()) == 2
+    await counter.start()
+    await counter.looks(request)
+    assert counter.seen() == []
+
+    counter.account.forgets = False
+    await counter.looks(request)
+    assert counter.seen()[-1] is BackendState.OPEN
+    await counter.read(RequestRecalled(order=KEY, intent_id=INTENT, deadline_ms=4_000_000_000_000))
+    said = len(counter.seen())
+    await counter.looks(request)
+    assert len(counter.seen()) == said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.absence import RecordWalletAbsence, WalletAnswered, WalletMissed
+from schemas.absence import RecordWalletAbsence, RequestForgotten, WalletAnswered, WalletMissed
 from schemas.catalogue import RecordListing
 from schemas.freezes import FreezeMerchant, ThawMerchant
 from schemas.holds import ReplyWithheld
@@ -154,7 +154,8 @@ def test_a_part_that_came_is_an_answer_too() -> None:
 def test_a_wallet_that_has_forgotten_the_request_has_not_answered() -> None:
     """That is never called unpaid (P18): the order ends at the end of its wait."""
     story = asked().when(AWAY, at_ms=END_MS - 30_000)
-    story.when(nothing_came(BackendState.GONE), at_ms=END_MS + 60_000).then_nothing()
+    story.when(nothing_came(BackendState.GONE), at_ms=END_MS + 60_000).then(RequestForgotten)
+    assert story.order().deadline_ms == END_MS + HOUR_MS
     story.when(nothing_came(BackendState.UNKNOWN), at_ms=END_MS + 60_000).then_nothing()
 
 
