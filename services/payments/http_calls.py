@@ -137,8 +137,9 @@ class HttpCalls:
     async def post_form(
         self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None, *, timeout_s: float
     ) -> Answer:
-        """Act once, saying it as a form does; failures as in `post`."""
-        return await self._call("POST", path, timeout_s, data=dict(fields), headers=dict(headers or {}))
+        """Act once, saying it as a form does, an empty one too; failures as in `post`."""
+        said = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
+        return await self._call("POST", path, timeout_s, data=dict(fields), headers=said)
 
     async def lines(self, path: str, params: Mapping[str, str | int], *, idle_s: float) -> AsyncGenerator[str, None]:
         """Read an answer without end, line by line; it ends where nothing came for `idle_s`. Raises `Retry`."""

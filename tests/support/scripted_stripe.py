@@ -137,6 +137,8 @@ class ScriptedStripe:
             if request.headers.get("authorization") != f"Bearer {KEY}":
                 return _error(401, "invalid_request_error", None)
             assert re.fullmatch(r"20\d\d-\d\d-\d\d\.[a-z]+", request.headers.get("stripe-version", ""))
+            if request.method == "POST":
+                assert request.headers.get("content-type") == "application/x-www-form-urlencoded"
             if name in self.refused:
                 return _error(403, "invalid_request_error", None)
             if name == f"POST {CREATE}" and not await request.body():
