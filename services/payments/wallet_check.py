@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from schemas.bolt11 import InvoiceRefused, Network, decode
 from schemas.payments import Method
+from services.payments.asking import clock_fault
 from services.payments.cashu import check_ecash_request
 from services.payments.invoice_request import check_request
 from services.payments.port import Intent, PaymentBackend, PaymentRequest, Probe, RequestRefused, reference
@@ -42,7 +43,9 @@ async def check_wallet(backend: PaymentBackend, merchant: str, now_s: int, timeo
     if probe.lacks:
         return _found(probe, None, f"its credential lacks {', '.join(probe.lacks)}: allow it in the wallet")
     if backend.capabilities.methods & {Method.BITCOIN, Method.FIAT}:
-        return _found(probe, probe.network)  # what is given out for a trial is used up, or stands in somebody's books
+        # What is given out for a trial is used up, or stands in somebody's books; so a page's clock is judged here.
+        fault = clock_fault(probe.clock_offset_s) if Method.FIAT in backend.capabilities.methods else ""
+        return _found(probe, probe.network, *((fault,) if fault else ()))
     step_msat = backend.capabilities.amount_step_msat
     name = hashlib.sha256(f"ncc/trial/{merchant}/{now_s}".encode()).hexdigest()
     intent = Intent(
