@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 
@@ -33,7 +32,7 @@ class WalletCheck:
     lacks: tuple[str, ...] = ()
 
 
-async def check_wallet(backend: PaymentBackend, merchant: str, now_s: int, timeout_s: float) -> WalletCheck:
+async def check_wallet(backend: PaymentBackend, now_s: int, timeout_s: float) -> WalletCheck:
     """Probe a wallet, have it make one small invoice, and hold that against what was asked for.
 
     A credential that lacks something is not tried. Raises what the back-end raises: `Unauthorized` for a key that
@@ -47,7 +46,7 @@ async def check_wallet(backend: PaymentBackend, merchant: str, now_s: int, timeo
         fault = clock_fault(probe.clock_offset_s) if Method.FIAT in backend.capabilities.methods else ""
         return _found(probe, probe.network, *((fault,) if fault else ()))
     step_msat = backend.capabilities.amount_step_msat
-    name = hashlib.sha256(f"ncc/trial/{merchant}/{now_s}".encode()).hexdigest()
+    name = secrets.token_hex(32)  # another one each time: what an earlier trial made says nothing of the wallet now
     intent = Intent(
         intent_id=name,
         reference=reference(name),

@@ -42,7 +42,7 @@ async def trial_of(credential: Credential, folder: Path) -> WalletCheck:
     """What a trial of a node finds."""
     backend = open_wallet(credential, folder / "book.sqlite")
     try:
-        return await check_wallet(backend, MERCHANT, int(time.time()), TIMEOUT_S)
+        return await check_wallet(backend, int(time.time()), TIMEOUT_S)
     finally:
         await backend.close()
 
