@@ -57,6 +57,11 @@ def request_digest(text: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
+def is_card_page(text: str) -> bool:
+    """Whether a request is a page to pay at by card, whose money a bank may take back for months."""
+    return _CARD_PAGE.match(text) is not None
+
+
 class PaymentForm(StrEnum):
     """What a payment detail that somebody wrote is; it says what its `name` is."""
 

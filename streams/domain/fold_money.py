@@ -18,6 +18,7 @@ from schemas.payments import (
     PaymentSeen,
     PaymentSettled,
     PaymentWanted,
+    is_card_page,
 )
 from schemas.refunds import RefundOwed, RefundRecorded
 from streams.domain.fold_orders import later, with_cause
@@ -61,6 +62,7 @@ def ask(shop: Shop, event: PaymentRequested) -> None:
             payment_hash=event.payment_hash,
             request_digest=event.digest,
             request_text=event.text if event.is_addressed else None,
+            is_by_card=order.is_by_card or is_card_page(event.text),
             received=with_receipt(order, receipt),
         )
     shop.requests[proof or event.intent_id] = event.order.ref

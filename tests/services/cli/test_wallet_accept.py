@@ -15,6 +15,7 @@ from services.cli.wallet import _checked
 from services.home import Home
 from services.payments.credentials import Lud16Credential
 from services.payments.simulated import SimulatedWallet
+from services.payments.wallet_check import WalletCheck
 from tests.support.builders import MERCHANT
 from tests.support.lnurl_service import LnurlService
 
@@ -29,7 +30,11 @@ async def test_a_changed_address_fails_its_trial_until_it_is_accepted(
     wallet = SimulatedWallet(tmp_path / "wallet.sqlite")
     async with LnurlService(wallet, MERCHANT, lambda: int(time.time())) as service:
         credential = Lud16Credential(address=service.address, is_near=True, network=Network.REGTEST)
-        check = partial(asyncio.to_thread, _checked, Home(tmp_path / "home"), credential, ROW, MERCHANT)
+        trial = partial(_checked, Home(tmp_path / "home"), credential, ROW, MERCHANT)
+
+        async def check(*, is_accepted: bool) -> WalletCheck:
+            return await asyncio.to_thread(trial, is_accepted=is_accepted)
+
         await check(is_accepted=True)
         service.text = "Somebody's shop"
         with pytest.raises(typer.Exit):

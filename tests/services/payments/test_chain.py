@@ -15,7 +15,7 @@ from services.payments.chain_state import FINAL_BLOCKS, LATE_S, confirmations_fo
 from services.payments.port import FROM_THE_START, Cursor, Rejected, Unauthorized
 from services.payments.wallet_check import check_wallet
 from tests.services.payments.chain_bench import Open, address_of, bench_of
-from tests.services.payments.contract import MERCHANT, TIMEOUT_S, Bench, PaymentBackendContract
+from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
 from tests.services.payments.test_chain_keys import TPUB, UPUB, ZPUB
 from tests.support.contract_table import SCRIPTED
 from tests.support.scripted_chain import HISTORY, SOMEBODY, ScriptedChain

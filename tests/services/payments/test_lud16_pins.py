@@ -16,8 +16,6 @@ from tests.services.payments.contract import MERCHANT, TIMEOUT_S, Bench
 from tests.services.payments.test_simulated import Clock
 from tests.support.lnurl_service import LnurlService
 
-pytestmark = pytest.mark.case("F7")
-
 
 class Shop:
     """A shop that is paid to an address, and the server behind it."""
@@ -64,6 +62,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
 TAKEN_OVER = [{"makes_at": "localhost"}, {"text": "Somebody's shop"}, {"makes_at": "localhost", "text": "x"}]
 
 
+@pytest.mark.case("F7")
 @pytest.mark.parametrize("changes", TAKEN_OVER)
 async def test_an_address_that_changes_gets_no_new_requests(shop: Shop, changes: dict[str, str]) -> None:
     """No invoice is even asked for; what was shown before is found and paid as ever, after a restart too."""
@@ -80,6 +79,7 @@ async def test_an_address_that_changes_gets_no_new_requests(shop: Shop, changes:
     assert (await again.lookup(first.backend_ref, timeout_s=TIMEOUT_S)).state is BackendState.SETTLED
 
 
+@pytest.mark.case("F7")
 @pytest.mark.parametrize("changes", TAKEN_OVER)
 async def test_a_changed_address_is_used_again_once_its_merchant_accepts_it(
     shop: Shop, changes: dict[str, str]
@@ -101,6 +101,7 @@ async def test_a_changed_address_is_used_again_once_its_merchant_accepts_it(
     await shop.asks(ours, "order-2")
 
 
+@pytest.mark.case("F7")
 async def test_an_address_that_goes_back_to_what_it_said_is_used_again(shop: Shop) -> None:
     """Nobody has to accept what was right all along."""
     await shop.asks(shop.restarted(), "order-1")
@@ -112,6 +113,7 @@ async def test_an_address_that_goes_back_to_what_it_said_is_used_again(shop: Sho
     await shop.asks(again, "order-2")
 
 
+@pytest.mark.case("F7")
 async def test_invoices_of_another_node_are_warned_of_and_used(shop: Shop) -> None:
     """A custodian's nodes change; whoever accepts the new one is not warned again."""
     backend = shop.restarted()
@@ -128,6 +130,7 @@ async def test_invoices_of_another_node_are_warned_of_and_used(shop: Shop) -> No
     other.close()
 
 
+@pytest.mark.case("F7")
 async def test_two_addresses_of_one_shop_are_held_to_what_each_of_them_says(shop: Shop) -> None:
     """The shop that turns to another address is not held for what the first one said."""
     await shop.asks(shop.restarted(), "order-1")

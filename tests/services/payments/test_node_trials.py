@@ -19,7 +19,7 @@ from services.payments.credentials import (
 )
 from services.payments.wallet_check import WalletCheck, check_wallet
 from services.payments.wallets import open_wallet
-from tests.services.payments.contract import MERCHANT, TIMEOUT_S
+from tests.services.payments.contract import TIMEOUT_S
 from tests.support.certificates import self_signed
 from tests.support.scripted_btcpay import CREATE_RIGHT, KEY, STORE, VIEW, ScriptedBtcpay
 from tests.support.scripted_cln import RUNE, ScriptedCln, a_rune
