@@ -6,6 +6,7 @@ from schemas import limits
 from schemas.absence import WalletAnswered, WalletMissed
 from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.payments import (
+    CARD_PAGE,
     MEDIUM,
     Method,
     PaymentAnnounced,
@@ -18,7 +19,6 @@ from schemas.payments import (
     PaymentSeen,
     PaymentSettled,
     PaymentWanted,
-    is_card_page,
 )
 from schemas.refunds import RefundOwed, RefundRecorded
 from streams.domain.fold_orders import later, with_cause
@@ -62,7 +62,7 @@ def ask(shop: Shop, event: PaymentRequested) -> None:
             payment_hash=event.payment_hash,
             request_digest=event.digest,
             request_text=event.text if event.is_addressed else None,
-            is_by_card=order.is_by_card or is_card_page(event.text),
+            is_by_card=order.is_by_card or CARD_PAGE.match(event.text) is not None,
             received=with_receipt(order, receipt),
         )
     shop.requests[proof or event.intent_id] = event.order.ref
