@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 # A Python to use instead of the one that set-up finds, for example `make setup PYTHON=/opt/python3.13/bin/python3`.
 PYTHON ?=
-# The same for the peers (`make peers`), which want Python 3.12.
+# The same for the peers (`make peers`), which want Python 3.12; one wants Go (NCC_PEERS_GO).
 PEERS_PYTHON ?=
 # Anything but empty keeps the demo running after its order is done: `make demo STAY=1`.
 STAY ?=

@@ -34,7 +34,7 @@ MEDIUM: Final[Mapping[Method, str]] = {
 }
 """Its word in a `payment` tag (market spec §4)."""
 
-_CARD_PAGE: Final = re.compile(r"https://[^/\s#?]+/[^\s#?]*?\b(cs_(?:test|live)_[A-Za-z0-9]{1,250})\b", re.ASCII)
+CARD_PAGE: Final = re.compile(r"https://[^/\s#?]+/[^\s#?]*?\b(cs_(?:test|live)_[A-Za-z0-9]{1,250})\b", re.ASCII)
 """The address of a Checkout Session's page at Stripe; what stands after its # is gone once the session is over."""
 
 
@@ -52,7 +52,7 @@ def request_digest(text: str) -> str:
 
     An invoice may be in either case; the chain knows its address alone, and Stripe a card page by the session in it.
     """
-    page, is_invoice = _CARD_PAGE.match(text), text[:2].lower() == "ln"
+    page, is_invoice = CARD_PAGE.match(text), text[:2].lower() == "ln"
     name = page[1] if page else text.lower() if is_invoice else address_in(text)
     return hashlib.sha256(name.encode()).hexdigest()
 

@@ -67,6 +67,8 @@ class ShopSettings(Value):
     shop's own in place of the built-in ones (C-36).
     With `nip15` stalls' orders and plain messages of kind 4 are read, and answered the same way (STL-07).
     `lightning_address` is one that this deployment serves for the shop, and leads to its own wallet.
+    With `card_goods_wait` an order that was asked for by card and has texts or links to hand over is on hold once it
+    is paid: no parcel carries them, so a bank that takes the money back finds them gone.
     """
 
     request_ttl_s: int = Field(default=900, ge=60)
@@ -110,6 +112,7 @@ class ShopSettings(Value):
     texts: Texts = ()
     nip15: StallMessages = StallMessages.OFF
     lightning_address: ServedAddress = ""
+    card_goods_wait: bool = False
 
     def without_limits(self) -> ShopSettings:
         """The same rules for a crowd that is trusted: whoever measures, or sells to machines of the own house."""

@@ -60,6 +60,7 @@ SETTINGS: dict[str, str] = {
     "texts": "Texts of the shop's own in that language, in JSON by the [phrases](phrases.md) they stand for.",
     "nip15": "Whether stalls' orders and plain messages of kind 4 are read and answered: `off` or `on`.",
     "lightning_address": "A lightning address that is served here for the shop, `name@host`; empty is none.",
+    "card_goods_wait": "Whether texts and links that were bought by card wait for `ncc order release`.",
 }
 """What each of a shop's settings is for."""
 

@@ -28,6 +28,7 @@ from services.payments.credentials import (
     is_same_wallet,
     spare_of,
 )
+from services.payments.lud16 import LightningAddress
 from services.payments.notices import HOOKS, hook_token, hook_url
 from services.payments.port import BackendError
 from services.payments.simulated import PaymentRefused, SimulatedWallet
@@ -163,7 +164,7 @@ def wallet_add(
     found: WalletCheck | None = None
     place = spare_of(row["public_key"]) if spare else row["public_key"]
     if credential is not None:
-        found = _checked(HomeFolder(stack.home), credential, row, place)
+        found = _checked(HomeFolder(stack.home), credential, row, place, is_accepted=True)
         credential = credential.model_copy(update={"network": found.network})
         store.put(place, credential)
     _say_wallet(stack, row, {"spare_wallet" if spare else "wallet": kind})
@@ -178,7 +179,14 @@ def wallet_add(
 
 
 @wallet_app.command("check")
-def wallet_check(who: Who, home: Home = None, json_: Json = False) -> None:
+def wallet_check(
+    who: Who,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="lud16: what the address says of itself now is right, use it again.")
+    ] = False,
+    home: Home = None,
+    json_: Json = False,
+) -> None:
     """Try a shop's wallet: what its credential may do and lacks, whether its invoices are good, where to call it."""
     stack = Stack(home or Path())
     row = find_merchant(stack, who)
@@ -187,7 +195,7 @@ def wallet_check(who: Who, home: Home = None, json_: Json = False) -> None:
     if credential is None:
         shown = _shown(row["name"], SIMULATED, None, None)
     else:
-        found = _checked(HomeFolder(stack.home), credential, row, row["public_key"])
+        found = _checked(HomeFolder(stack.home), credential, row, row["public_key"], is_accepted=accept)
         shown = _shown(row["name"], credential.kind, credential, found)
         shown |= _called(stack, row, row["public_key"], credential.kind)
         if isinstance(credential, CashuCredential):
@@ -321,8 +329,13 @@ def _say_wallet(stack: Stack, row: dict[str, Any], what: dict[str, Any]) -> None
     stack.post("/merchants", {name: row[name] for name in ("public_key", "name", "relays", "wallet")} | what)
 
 
-def _checked(home: HomeFolder, credential: Credential, row: dict[str, Any], place: str) -> WalletCheck:
-    """What a live try found; ends with a sentence where the wallet cannot be used."""
+def _checked(
+    home: HomeFolder, credential: Credential, row: dict[str, Any], place: str, *, is_accepted: bool
+) -> WalletCheck:
+    """What a live try found; ends with a sentence where the wallet cannot be used.
+
+    One that `is_accepted` is held to what it says now, and no more to what it said when it was added.
+    """
 
     token = hook_token(secret_of(home, HOOKS), place, credential.kind)
 
@@ -330,7 +343,9 @@ def _checked(home: HomeFolder, credential: Credential, row: dict[str, Any], plac
         store = WalletStore.of(home)
         backend = open_wallet(credential, store.book(place), token, seed=store.seed(place))
         try:
-            return await check_wallet(backend, row["public_key"], int(time.time()), CHECK_TIMEOUT_S)
+            if is_accepted and isinstance(backend, LightningAddress):
+                backend.accept()
+            return await check_wallet(backend, int(time.time()), CHECK_TIMEOUT_S)
         finally:
             await backend.close()
 

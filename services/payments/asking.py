@@ -1,11 +1,16 @@
 """What back-ends that speak of invoices have in common: deadlines, wishes nobody need be asked, and the request."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
+import structlog
+
 from schemas.payments import Method
+from services.payments.http_calls import HttpCalls
 from services.payments.port import (
     BackendRef,
+    Held,
     Intent,
     PaymentRequest,
     Rejected,
@@ -17,6 +22,10 @@ from services.payments.port import (
 MEMO_BYTES_MAX: Final = 600
 """BOLT-11 has room for 639 bytes, and no back-end takes less than this of them, but phoenixd."""
 CLOCK_OFFSET_WARN_S: Final = 60
+CLOCK_OFFSET_MAX_S: Final = 300
+"""Further off, an invoice may be over before it is shown, or signed calls be refused: nothing new is made."""
+
+log = structlog.get_logger(role="payments")
 
 
 def monotonic_s() -> float:
@@ -59,6 +68,32 @@ def cut_memo(memo: str, bytes_max: int = MEMO_BYTES_MAX) -> str:
 def clock_words(offset_s: int) -> tuple[str, ...]:
     """A warning for the operator where a server's clock is too far from ours."""
     return (f"the server's clock is {offset_s} s off ours",) if abs(offset_s) > CLOCK_OFFSET_WARN_S else ()
+
+
+def refuse_untimely(calls: HttpCalls, clock: Callable[[], float]) -> Callable[[Intent], None]:
+    """What to hold an intent against before a server is asked to make something for it.
+
+    It raises `Held` where the server's clock, by its last answer, is too far off ours, and else `Rejected` for an
+    intent whose time is over. Whose clock is wrong nobody knows here, so one that seems to be over waits as well.
+    """
+
+    def refuse(intent: Intent) -> None:
+        now_s = clock()
+        offset_s = calls.clock_offset_s(now_s)
+        if fault := clock_fault(offset_s):
+            raise Held(f"{calls.whom} at {calls.host}: {fault}")
+        if clock_words(offset_s):
+            log.warning("a wallet's clock is off", wallet=calls.whom, offset_s=offset_s)
+        refuse_expired(intent, now_s)
+
+    return refuse
+
+
+def clock_fault(offset_s: int) -> str:
+    """Why a server is not used at all for its clock; empty where it is near enough to ours."""
+    if abs(offset_s) <= CLOCK_OFFSET_MAX_S:
+        return ""
+    return f"the server's clock is {offset_s} s off ours: set right whichever of the two is wrong"
 
 
 def refuse_expired(intent: Intent, now_s: float) -> None:

@@ -25,8 +25,8 @@ from services.payments.asking import (
     left_s,
     monotonic_s,
     refuse_another,
-    refuse_expired,
     refuse_impossible,
+    refuse_untimely,
 )
 from services.payments.btcpay_refunds import ClaimLinks
 from services.payments.btcpay_scope import REFUND, lacking, rights_in, too_much
@@ -102,7 +102,7 @@ class BtcpayStore(OnlyReceives):
         self._webhook_secret, self._poll_s = webhook_secret, poll_s
         self._walked: dict[Cursor, int] = {}
         """Up to when nothing was found after a cursor, of what cannot change any more."""
-        self._making = Making(WHOM, self._first, self._make, doubt_s, lambda intent: refuse_expired(intent, clock()))
+        self._making = Making(WHOM, self._first, self._make, doubt_s, refuse_untimely(calls, clock))
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -18,8 +18,8 @@ from services.payments.asking import (
     left_s,
     monotonic_s,
     refuse_another,
-    refuse_expired,
     refuse_impossible,
+    refuse_untimely,
 )
 from services.payments.cln_rune import BadRune, Rune, read_rune
 from services.payments.cln_words import WHOM, NothingYet, plain_memo, read_invoice, read_made
@@ -85,7 +85,7 @@ class ClnNode(OnlyReceives):
         self.network = network
         self._calls = calls
         self._clock = clock
-        self._making = Making(WHOM, self._find, self._make, refuse=lambda intent: refuse_expired(intent, clock()))
+        self._making = Making(WHOM, self._find, self._make, refuse=refuse_untimely(calls, clock))
 
     async def close(self) -> None:
         """Let go of the connections."""

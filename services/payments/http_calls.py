@@ -104,6 +104,8 @@ class HttpCalls:
         self.whom, self.url, self.key = whom, url, key
         self.host = urlsplit(url).netloc
         self._judge = judge
+        self._heard: tuple[int, float] | None = None
+        """What the server's clock said last, and when that was by the loop's clock."""
         self._http = httpx.AsyncClient(
             headers={"Accept": "application/json", **headers},
             follow_redirects=False,  # a redirect would carry the key to another server
@@ -117,6 +119,13 @@ class HttpCalls:
     async def close(self) -> None:
         """Let go of the connections."""
         await self._http.aclose()
+
+    def clock_offset_s(self, now_s: float) -> int:
+        """How far the server's clock is ahead of ours, by its last answer; 0 where none told."""
+        if self._heard is None:
+            return 0
+        date_s, heard_s = self._heard
+        return round(date_s + asyncio.get_running_loop().time() - heard_s - now_s)
 
     async def get(self, path: str, params: Mapping[str, str | int] | None = None, *, timeout_s: float) -> Answer:
         """Read; a failure changed nothing, so it is `Retry` unless the key is wrong."""
@@ -137,8 +146,9 @@ class HttpCalls:
     async def post_form(
         self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None, *, timeout_s: float
     ) -> Answer:
-        """Act once, saying it as a form does; failures as in `post`."""
-        return await self._call("POST", path, timeout_s, data=dict(fields), headers=dict(headers or {}))
+        """Act once, saying it as a form does, an empty one too; failures as in `post`."""
+        said = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
+        return await self._call("POST", path, timeout_s, data=dict(fields), headers=said)
 
     async def lines(self, path: str, params: Mapping[str, str | int], *, idle_s: float) -> AsyncGenerator[str, None]:
         """Read an answer without end, line by line; it ends where nothing came for `idle_s`. Raises `Retry`."""
@@ -190,9 +200,11 @@ class HttpCalls:
             raise Retry(f"{self.whom} at {self.host} is not reached: {_why(error)}") from None
         except (httpx.HTTPError, TimeoutError) as error:
             raise Unknown(f"{self.whom} at {self.host} did not answer in full: {type(error).__name__}") from None
-        body = (read or _json)(content)
+        body, date_s = (read or _json)(content), _date_s(answer.headers.get("date", ""))
+        if date_s is not None:
+            self._heard = (date_s, asyncio.get_running_loop().time())
         if answer.is_success and body is not None:
-            return Answer(body, _date_s(answer.headers.get("date", "")))
+            return Answer(body, date_s)
         raise self._judged(answer, content)
 
     def _said(self, answer: httpx.Response) -> str:

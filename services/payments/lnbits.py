@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from schemas.bolt11 import Network
 from schemas.payments import Method
-from services.payments.asking import clock_words, cut_memo, left_s, monotonic_s, refuse_expired, refuse_impossible
+from services.payments.asking import clock_words, cut_memo, left_s, monotonic_s, refuse_impossible, refuse_untimely
 from services.payments.http_calls import HttpCalls
 from services.payments.invoice_request import EXPIRY_SLACK_S
 from services.payments.lnbits_calls import WHOM
@@ -100,7 +100,7 @@ class LnbitsAccount(OnlyReceives):
         self._token, self._webhook = token, webhook
         self._calls = calls
         self._clock = clock
-        self._making = Making(WHOM, self._first, self._make, doubt_s, lambda intent: refuse_expired(intent, clock()))
+        self._making = Making(WHOM, self._first, self._make, doubt_s, refuse_untimely(calls, clock))
 
     async def close(self) -> None:
         """Let go of the connections."""

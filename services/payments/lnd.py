@@ -23,8 +23,8 @@ from services.payments.asking import (
     left_s,
     monotonic_s,
     refuse_another,
-    refuse_expired,
     refuse_impossible,
+    refuse_untimely,
 )
 from services.payments.counted_cursor import count_of
 from services.payments.http_calls import HttpCalls
@@ -95,7 +95,7 @@ class LndNode(OnlyReceives):
         self._calls = calls
         self._clock = clock
         self._scan_idle_s = scan_idle_s
-        self._making = Making(WHOM, self._find, self._make, refuse=lambda intent: refuse_expired(intent, clock()))
+        self._making = Making(WHOM, self._find, self._make, refuse=refuse_untimely(calls, clock))
 
     async def close(self) -> None:
         """Let go of the connections."""

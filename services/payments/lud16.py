@@ -41,11 +41,13 @@ from services.payments.asking import (
 from services.payments.counted_cursor import count_of
 from services.payments.fetch import Answer, FetchError, Forbidden, NotSent, SafeFetch, trust_nobody
 from services.payments.lud16_book import Book, Row
+from services.payments.lud16_pins import Pins
 from services.payments.port import (
     BackendError,
     BackendRef,
     Capabilities,
     Cursor,
+    Held,
     Hint,
     Intent,
     Observation,
@@ -121,6 +123,7 @@ class LightningAddress(OnlyReceives):
         self._fetch = fetch
         self._poll_s = poll_s
         self._book = Book(config.book)
+        self._pins = Pins(self._book, str(self._address))
         self._terms: PayTerms | None = None
         self._terms_until_s = 0.0
         self._turns: WeakValueDictionary[Reference, asyncio.Lock] = WeakValueDictionary()
@@ -143,6 +146,11 @@ class LightningAddress(OnlyReceives):
         """Let go of the sockets and the book."""
         await self._fetch.close()
         self._book.close()
+
+    def accept(self) -> None:
+        """Hold the address to what it says from now on."""
+        self._pins.renew()
+        self._terms_until_s = 0.0
 
     async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
         """Give the one invoice recorded for this intent, or have one made, checked and recorded.
@@ -209,7 +217,8 @@ class LightningAddress(OnlyReceives):
         """Ask for the terms, and tell whether payments are told of; `proof` is none where they are not."""
         terms = await self._read_terms(timeout_s)
         tells = self._book.tells_state()
-        warnings = []
+        changes = self._pins.changes(terms)
+        warnings = [*([changes] if changes else []), *self._pins.warnings()]
         if tells is None:
             warnings.append("whether this address tells of payments is seen with its first invoice")
         elif not tells:
@@ -231,6 +240,9 @@ class LightningAddress(OnlyReceives):
         now_s = self._clock()
         refuse_expired(intent, now_s)
         terms = await self._read_terms(left_s(deadline_s, "the address"))
+        if changes := self._pins.changes(terms):
+            self._terms_until_s = 0.0  # it is asked anew each time, so that it is used once it is accepted
+            raise Held(changes)
         if not terms.min_msat <= intent.amount_msat <= terms.max_msat:
             limits = f"from {terms.min_msat} to {terms.max_msat} msat"
             raise Rejected(f"the address takes amounts {limits}, not {intent.amount_msat} msat")
@@ -246,6 +258,7 @@ class LightningAddress(OnlyReceives):
         if not self._book.record(row):
             # Two orders with one invoice would both be confirmed by one payment.
             raise Rejected("the address gave an invoice that it has given before")
+        self._pins.note_payee(decode(row.text).payee)
         return row
 
     def _checked(self, intent: Intent, terms: PayTerms, made: MadeInvoice, now_s: int) -> Row:

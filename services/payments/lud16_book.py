@@ -23,6 +23,14 @@ CREATE TABLE IF NOT EXISTS requests (
     settle_index INTEGER UNIQUE,
     raw_digest TEXT NOT NULL DEFAULT ''
 )"""
+_PINS: Final = """
+CREATE TABLE IF NOT EXISTS pins (
+    address TEXT PRIMARY KEY,
+    host TEXT NOT NULL,
+    description_hash TEXT NOT NULL,
+    payee TEXT,
+    payee_now TEXT
+)"""
 
 
 class Row(NamedTuple):
@@ -41,13 +49,24 @@ class Row(NamedTuple):
     raw_digest: str = ""
 
 
+class Pin(NamedTuple):
+    """What an address is held to: where its invoices are made, what they commit to, and the nodes they are of."""
+
+    address: str
+    host: str
+    description_hash: str
+    payee: str | None = None
+    payee_now: str | None = None
+
+
 class Book:
     """One open book; whoever opens it closes it. Every call may raise `Retry`: the file is busy or broken."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, or make it."""
-        self._file = BookFile(path, _SCHEMA)
+        self._file = BookFile(path, _SCHEMA, _PINS)
         self._table = Table(self._file, "requests", Row)
+        self._pins = Table(self._file, "pins", Pin)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -91,3 +110,20 @@ class Book:
         """Whether the newest request can be asked for; None as long as there is none."""
         newest = self._table.row("ORDER BY rowid DESC LIMIT ?", 1)
         return None if newest is None else newest.verify is not None
+
+    def pin(self, address: str) -> Pin | None:
+        """What an address is held to; None for one that is not held to anything yet."""
+        return self._pins.row("WHERE address = ?", address)
+
+    def add_pin(self, pin: Pin) -> None:
+        """Hold an address to something; what it is held to already stays."""
+        self._pins.add(pin)
+
+    def unpin(self, address: str) -> None:
+        """Hold it to nothing."""
+        self._file.run("DELETE FROM pins WHERE address = ?", address)
+
+    def note_payee(self, address: str, payee: str) -> None:
+        """Remember the node of its newest invoice, and the first one for good."""
+        statement = "UPDATE pins SET payee = coalesce(payee, ?), payee_now = ? WHERE address = ?"
+        self._file.run(statement, payee, payee, address)

@@ -15,6 +15,7 @@ from services.payments.listening import CALL_TIMEOUT_S, PATIENCE_MAX_S, PAUSE_FI
 from services.payments.open_requests import Open, faults_of
 from services.payments.port import (
     BackendError,
+    Held,
     Intent,
     PaymentBackend,
     PaymentRequest,
@@ -83,6 +84,9 @@ class RequestMaker:
             except Unauthorized as error:
                 self._judge(entry, is_well=False, why=str(error))
                 log.error("back-end refuses our credentials", merchant=entry.merchant, error=str(error))
+            except Held as held:
+                self._judge(entry, is_well=False, why=str(held), is_held=True)
+                log.error("wallet is held", merchant=entry.merchant, reason=str(held))
             except BackendError as error:
                 self._judge(entry, is_well=False)
                 log.warning("back-end call", intent=entry.intent_id, error=type(error).__name__)
@@ -98,14 +102,14 @@ class RequestMaker:
             entry.is_spare = self._ways.takes_spare(entry.merchant) if is_left else False in entry.refused_by
         return self._ways.of(entry.merchant, entry.is_spare)
 
-    def _judge(self, entry: Open, *, is_well: bool, why: str = "") -> None:
-        """How a call went, for the wallet; a spare one is asked for ever."""
+    def _judge(self, entry: Open, *, is_well: bool, why: str = "", is_held: bool = False) -> None:
+        """How a call went, for the wallet; a spare one is asked for ever. One that is held gives way at once."""
         if entry.is_spare:
             return
         if is_well:
             self._ways.worked(entry.merchant)
         else:
-            self._ways.failed(entry.merchant, why)
+            self._ways.failed(entry.merchant, why, is_held=is_held)
 
     def _turns_elsewhere(self, entry: Open) -> bool:
         """Ask the other wallet for what this one refuses for good; False where both have, or there is no other."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from services.payments.port import Unauthorized
+from services.payments.port import Mistimed, Unauthorized
 
 HOOKS: Final = "hooks"
 """The name of the home's secret that addresses are made from."""
@@ -58,7 +58,7 @@ def check_signature(secret: SecretStr | None, raw: bytes, said: str) -> None:
 def check_timed_signature(secret: SecretStr | None, raw: bytes, said: str, now_s: float) -> None:
     """The same for a signature that is bound to its moment: `t=` unix seconds, and one or more `v1=` of `t.body`.
 
-    It is refused five minutes off our clock, so a call that somebody kept is none (Stripe's scheme).
+    It is `Mistimed` five minutes off our clock, so a call that somebody kept is none (Stripe's scheme).
     """
     parts = [part.strip().partition("=") for part in said[:SIGNATURE_CHARS_MAX].split(",")]
     moments = [value for name, _, value in parts if name == "t"]
@@ -69,8 +69,8 @@ def check_timed_signature(secret: SecretStr | None, raw: bytes, said: str, now_s
     fits = [hmac.compare_digest(made, value.lower().encode()) for name, _, value in parts if name == "v1"]
     if not known or not any(fits):
         raise Unauthorized("the notice does not carry the vendor's signature")
-    if abs(now_s - int(moments[0])) > SIGNATURE_LIFE_S:
-        raise Unauthorized("the notice was signed at another time")
+    if abs(offset_s := int(moments[0]) - int(now_s)) > SIGNATURE_LIFE_S:
+        raise Mistimed(f"the notice was signed {offset_s} s off our clock")
 
 
 def header(headers: Mapping[str, str], name: str) -> str:

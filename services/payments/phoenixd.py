@@ -23,8 +23,8 @@ from services.payments.asking import (
     left_s,
     monotonic_s,
     refuse_another,
-    refuse_expired,
     refuse_impossible,
+    refuse_untimely,
 )
 from services.payments.http_calls import HttpCalls
 from services.payments.making import Making
@@ -127,7 +127,7 @@ class PhoenixdNode(OnlyReceives):
         self._webhook_secret = webhook_secret
         self._calls = calls
         self._clock = clock
-        self._making = Making(WHOM, self._first, self._make, doubt_s, lambda intent: refuse_expired(intent, clock()))
+        self._making = Making(WHOM, self._first, self._make, doubt_s, refuse_untimely(calls, clock))
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -9,8 +9,10 @@ Errors:
     BackendError
       Rejected      permanent, and nothing exists for it: say it otherwise, or not at all
       Retry         nothing happened, provably: the same call may be made again
+        Held        and nothing new is made here until its reason is gone, which is for a person to see to
       Unknown       may have happened: look up before anything else
       Unauthorized  the credentials are wrong or too weak
+        Mistimed    the notice is the vendor's, of another time
       Unsupported   this back-end cannot do it; see `Capabilities`
 """
 
@@ -263,12 +265,20 @@ class Retry(BackendError):
         self.retry_after_s = retry_after_s or 0.0
 
 
+class Held(Retry):
+    """This wallet is not to be used for anything new as it is now; the message is the reason, for the operator."""
+
+
 class Unknown(BackendError):
     """It may have happened: call `ensure` or `lookup` again, which look before they act."""
 
 
 class Unauthorized(BackendError):
     """The credentials, or a notice's, are not good for this."""
+
+
+class Mistimed(Unauthorized):
+    """A notice that its vendor signed, at a moment too far from now: it is old, or a clock is wrong."""
 
 
 class Unsupported(BackendError):

@@ -23,8 +23,8 @@ from services.payments.asking import (
     left_s,
     monotonic_s,
     refuse_another,
-    refuse_expired,
     refuse_impossible,
+    refuse_untimely,
 )
 from services.payments.http_calls import Answer, HttpCalls
 from services.payments.making import Making
@@ -127,7 +127,7 @@ class StripeAccount(OnlyReceives):
         self._index = SessionIndex(calls)
         self._history = History(calls, self._index)
         # Without a doubt to wait for: a second call under the same key is no second session.
-        self._making = Making(WHOM, self._first, self._make, refuse=lambda intent: refuse_expired(intent, clock()))
+        self._making = Making(WHOM, self._first, self._make, refuse=refuse_untimely(calls, clock))
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 
 from schemas.bolt11 import InvoiceRefused, Network, decode
 from schemas.payments import Method
+from services.payments.asking import clock_fault
 from services.payments.cashu import check_ecash_request
 from services.payments.invoice_request import check_request
 from services.payments.port import Intent, PaymentBackend, PaymentRequest, Probe, RequestRefused, reference
@@ -32,7 +32,7 @@ class WalletCheck:
     lacks: tuple[str, ...] = ()
 
 
-async def check_wallet(backend: PaymentBackend, merchant: str, now_s: int, timeout_s: float) -> WalletCheck:
+async def check_wallet(backend: PaymentBackend, now_s: int, timeout_s: float) -> WalletCheck:
     """Probe a wallet, have it make one small invoice, and hold that against what was asked for.
 
     A credential that lacks something is not tried. Raises what the back-end raises: `Unauthorized` for a key that
@@ -42,9 +42,11 @@ async def check_wallet(backend: PaymentBackend, merchant: str, now_s: int, timeo
     if probe.lacks:
         return _found(probe, None, f"its credential lacks {', '.join(probe.lacks)}: allow it in the wallet")
     if backend.capabilities.methods & {Method.BITCOIN, Method.FIAT}:
-        return _found(probe, probe.network)  # what is given out for a trial is used up, or stands in somebody's books
+        # What is given out for a trial is used up, or stands in somebody's books; so a page's clock is judged here.
+        fault = clock_fault(probe.clock_offset_s) if Method.FIAT in backend.capabilities.methods else ""
+        return _found(probe, probe.network, *((fault,) if fault else ()))
     step_msat = backend.capabilities.amount_step_msat
-    name = hashlib.sha256(f"ncc/trial/{merchant}/{now_s}".encode()).hexdigest()
+    name = secrets.token_hex(32)  # another one each time: what an earlier trial made says nothing of the wallet now
     intent = Intent(
         intent_id=name,
         reference=reference(name),

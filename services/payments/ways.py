@@ -34,9 +34,9 @@ class Breaker:
         self.alone_until_s = now_s + LEFT_ALONE_S
         return True
 
-    def failed(self, now_s: float) -> None:
-        """Count one more; enough of them shut it."""
-        self.failures += 1
+    def failed(self, now_s: float, *, is_held: bool = False) -> None:
+        """Count one more; enough of them shut it, and one that is held is shut by the first."""
+        self.failures += FAILURES_MAX if is_held else 1
         if self.failures >= FAILURES_MAX:
             self.alone_until_s = now_s + LEFT_ALONE_S
 
@@ -74,11 +74,15 @@ class Ways:
         breaker = self._breakers.get(merchant)
         return breaker is not None and self.has_spare(merchant) and not breaker.admits(self._clock_s())
 
-    def failed(self, merchant: str, why: str = "") -> None:
-        """A call of the wallet came to nothing, or nobody knows to what; `why` is for the operator."""
+    def failed(self, merchant: str, why: str = "", *, is_held: bool = False) -> None:
+        """A call of the wallet came to nothing, or nobody knows to what; `why` is for the operator.
+
+        One that `is_held` is not to be used for anything new, so the next request is made at the spare one.
+        """
         breaker = self._breakers.setdefault(merchant, Breaker())
-        breaker.failed(self._clock_s())
-        if breaker.failures >= FAILURES_MAX and merchant not in self._shut:
+        breaker.failed(self._clock_s(), is_held=is_held)
+        is_news = merchant not in self._shut or (is_held and self._shut[merchant] != why)
+        if breaker.failures >= FAILURES_MAX and is_news:
             self._shut[merchant] = why
             self._tell()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.dialects.contract import TELLS_STANDING
-from schemas.holds import ReplyWithheld
+from schemas.holds import OrderHeld, ReplyWithheld
 from schemas.messages import Command, Event
 from schemas.orders import MoveOrder, MoveRefused, MoveShipping, Rate
 from schemas.past import Said
@@ -30,6 +30,7 @@ class Decision:
         self.silence: str | None = None
         """Why the command is only counted, where one buyer said too much; nothing is decided then."""
         self._replies: dict[str, int] = {}
+        self._held: set[str] = set()
         self._released: set[str] = set()
         self._languages: dict[str, Language | None] = {}
 
@@ -48,7 +49,8 @@ class Decision:
         Of an order on hold it is only noted what would have been said (NCC-09).
         """
         order = self.shop.order(key)
-        if order is not None and order.is_on_hold and key.ref not in self._released:
+        is_on_hold = key.ref in self._held or (order is not None and order.is_on_hold)
+        if is_on_hold and key.ref not in self._released:
             self.emit(ReplyWithheld(order=key, reply=reply))
             return
         number = self._replies.get(key.ref, order.replies if order else 0) + 1
@@ -65,6 +67,11 @@ class Decision:
                 standing=standing_after(key, order, self.events) if dialect in TELLS_STANDING else None,
             )
         )
+
+    def hold(self, key: OrderKey, cause: str) -> None:
+        """From here on it is only noted what the buyer would be told."""
+        self.emit(OrderHeld(order=key, cause=cause))
+        self._held.add(key.ref)
 
     def release(self, key: OrderKey) -> None:
         """From here on the buyer is told again."""

@@ -6,6 +6,7 @@ from schemas import limits
 from schemas.absence import RequestForgotten, RequestRecalled, WalletAnswered, WalletMissed
 from schemas.ecash import TokenHandedIn, TokenRefused
 from schemas.payments import (
+    CARD_PAGE,
     MEDIUM,
     Method,
     PaymentAnnounced,
@@ -63,6 +64,7 @@ def ask(shop: Shop, event: PaymentRequested) -> None:
             request_digest=event.digest,
             request_text=event.text if event.is_addressed else None,
             is_asked_in_fiat=event.medium == MEDIUM[Method.FIAT],
+            is_by_card=order.is_by_card or CARD_PAGE.match(event.text) is not None,
             received=with_receipt(order, receipt),
         )
     shop.requests[proof or event.intent_id] = event.order.ref

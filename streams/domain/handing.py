@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from schemas.goods import GoodsSet, MarkReady, PickupReady, SetGoods
-from schemas.orders import Quote
+from schemas.orders import Quote, QuotedLine
 from schemas.payments import PaymentAxis
 from schemas.replies import TextReply
 from schemas.values import Actor, OrderKey
 from streams.domain import wording
 from streams.domain.decision import Decision
-from streams.domain.shop import refusal_cause
+from streams.domain.shop import Shop, refusal_cause
 from streams.domain.transitions import PAID
 
 
@@ -22,15 +22,17 @@ def set_goods(decision: Decision, command: SetGoods) -> None:
         decision.emit(GoodsSet(coordinate=command.coordinate, sealed=command.sealed, cause=command.cause))
 
 
-def hand_over(decision: Decision, key: OrderKey, dialect: str, answers: str, quoted: Quote) -> bool:
-    """Send what the paid lines' listings have for their buyers; True where that is all that was ordered."""
-    goods = decision.shop.goods
-    lines = [line for line in quoted.lines if not line.physical and line.coordinate in goods]
-    for line in lines:
+def handed_lines(shop: Shop, quoted: Quote) -> list[QuotedLine]:
+    """The lines of an order that are handed over as a text or a link."""
+    return [line for line in quoted.lines if not line.physical and line.coordinate in shop.goods]
+
+
+def hand_over(decision: Decision, key: OrderKey, dialect: str, answers: str, quoted: Quote) -> None:
+    """Send what the paid lines' listings have for their buyers."""
+    for line in handed_lines(decision.shop, quoted):
         text = wording.goods(decision.voice(key), line.title)
-        reply = TextReply(about=line.coordinate, text=text, sealed=goods[line.coordinate])
+        reply = TextReply(about=line.coordinate, text=text, sealed=decision.shop.goods[line.coordinate])
         decision.tell(key, dialect, answers, reply)
-    return bool(lines) and len(lines) == len(quoted.lines)
 
 
 def mark_ready(decision: Decision, command: MarkReady) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from schemas.holds import HoldOrder, OrderHeld, OrderReleased, OrderRenewed, ReleaseOrder, RenewOrder
 from schemas.orders import OrderStatus, Rate
 from schemas.payments import PaymentAxis
-from schemas.replies import PaymentRequestReply
+from schemas.replies import PaymentRequestReply, TextReply
 from schemas.values import Actor, Waiting
 from streams.domain import orders
 from streams.domain.decision import Decision
 from streams.domain.shop import Order, move_cause
+from streams.domain.transitions import BOUGHT
 
 
 def hold(decision: Decision, command: HoldOrder) -> None:
@@ -31,6 +32,10 @@ def release(decision: Decision, command: ReleaseOrder, rates: Mapping[str, Rate]
         return
     if not order.is_on_hold or command.cause in order.holds:
         return
+    goods = [reply for reply in order.unsaid if isinstance(reply, TextReply) and reply.sealed is not None]
+    if goods and order.payment is PaymentAxis.REVERSED and order.status in BOUGHT:
+        decision.refuse(order.key, Actor.MERCHANT, "payment_reversed", orders.REVERSED, command.cause)
+        return
     deadline_ms = order.deadline_ms
     if deadline_ms is not None:
         deadline_ms = max(deadline_ms, decision.at_ms + decision.shop.settings.grace_s * 1_000)
@@ -45,6 +50,8 @@ def release(decision: Decision, command: ReleaseOrder, rates: Mapping[str, Rate]
         renew(decision, order, rates)
         return
     for reply in order.unsaid:
+        if reply in goods and order.status is OrderStatus.CANCELLED:
+            continue  # its buyer does not get what nobody pays for
         if not isinstance(reply, PaymentRequestReply):
             decision.tell(order.key, order.dialect, order.answers, reply)
         elif order.status is not OrderStatus.PENDING or order.waits_for_request:
@@ -53,6 +60,9 @@ def release(decision: Decision, command: ReleaseOrder, rates: Mapping[str, Rate]
             decision.tell(order.key, order.dialect, order.answers, reply)
         else:
             renew(decision, order, rates)
+    is_all = order.quote is not None and len(goods) == len(order.quote.lines)
+    if goods and is_all and order.status is OrderStatus.CONFIRMED:
+        orders.complete_handed(decision, order.key, order.dialect, order.answers)
 
 
 def ask_anew(decision: Decision, command: RenewOrder, rates: Mapping[str, Rate]) -> None:

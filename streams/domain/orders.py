@@ -37,6 +37,8 @@ from streams.domain.wanted import Rejected, Wait
 PAID_FOR = (OrderStatus.CONFIRMED, OrderStatus.PROCESSING, OrderStatus.COMPLETED)
 """Where only an order goes whose money is there, be it by the merchant's word."""
 
+BY_CARD = "goods bought by card"
+"""Why an order is put on hold by itself."""
 REVERSED = "its payment was taken back: go on all the same with `ncc order waive`, or cancel it"
 """What whoever would send an order reads, whose money is gone (TR-16)."""
 
@@ -208,17 +210,32 @@ def confirm(
     quoted: Quote | None,
     cause: str,
     over_msat: int = 0,
+    keeps_goods: bool = False,
 ) -> None:
-    """The money is there: the held stock is sold and the buyer told once (TR-06), also of what is theirs (C-03)."""
+    """The money is there: the held stock is sold and the buyer told once (TR-06), also of what is theirs (C-03).
+
+    With `keeps_goods` what is handed over as a text waits for a person: the order is on hold, and not completed.
+    """
     if held:
         decision.emit(StockCommitted(order=key, lines=held))
         decision.emit(*_made_good(decision, key, held))
     decision.emit(OrderMoved(order=key, actor=Actor.COORDINATOR, to=OrderStatus.CONFIRMED, cause=cause))
     voice = decision.voice(key)
     decision.tell_status(key, dialect, answers, WireStatus.CONFIRMED, wording.confirmed(voice, quoted, over_msat))
-    if quoted is not None and handing.hand_over(decision, key, dialect, answers, quoted):
-        decision.emit(OrderMoved(order=key, actor=Actor.COORDINATOR, to=OrderStatus.COMPLETED, cause="handed over"))
-        decision.tell_status(key, dialect, answers, WireStatus.COMPLETED, voice.say(Phrase.COMPLETED))
+    if quoted is None or not (handed := handing.handed_lines(decision.shop, quoted)):
+        return
+    if keeps_goods:
+        decision.hold(key, BY_CARD)
+    handing.hand_over(decision, key, dialect, answers, quoted)
+    if len(handed) == len(quoted.lines) and not keeps_goods:
+        complete_handed(decision, key, dialect, answers)
+
+
+def complete_handed(decision: Decision, key: OrderKey, dialect: str, answers: str) -> None:
+    """All that was ordered was a text or a link, and it is said."""
+    decision.emit(OrderMoved(order=key, actor=Actor.COORDINATOR, to=OrderStatus.COMPLETED, cause="handed over"))
+    text = decision.voice(key).say(Phrase.COMPLETED)
+    decision.tell_status(key, dialect, answers, WireStatus.COMPLETED, text)
 
 
 def _made_good(decision: Decision, key: OrderKey, sold: tuple[StockLine, ...]) -> tuple[StockSet, ...]:

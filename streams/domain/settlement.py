@@ -115,7 +115,10 @@ def receive(decision: Decision, order: Order, command: ObservePayment) -> None:
     over_msat = owing.surplus_msat(order, new_msat)
     owing.owe(decision, order.key, over_msat, OwedFor.OVER)
     cause = f"payment {command.intent_id}"
-    orders.confirm(decision, order.key, order.dialect, order.answers, order.held, order.quote, cause, over_msat)
+    keeps_goods = decision.shop.settings.card_goods_wait and order.is_by_card and not order.is_on_hold
+    orders.confirm(
+        decision, order.key, order.dialect, order.answers, order.held, order.quote, cause, over_msat, keeps_goods
+    )
 
 
 def _receive_late(decision: Decision, order: Order, command: ObservePayment, due_msat: int, is_part: bool) -> None:

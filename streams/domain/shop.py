@@ -133,6 +133,8 @@ class Order(NamedTuple):
     """Which request of this revision the live one is."""
     asked_msat: int | None = None
     """What the live request is for."""
+    is_by_card: bool = False
+    """Whether one of its requests was a page to pay at by card."""
     is_on_hold: bool = False
     holds: tuple[str, ...] = ()
     """Causes of the last holds and releases, so that none is heard twice."""

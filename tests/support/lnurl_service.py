@@ -51,6 +51,10 @@ class LnurlService:
     comment_chars: int = 200
     min_msat: int = 1
     max_msat: int = 10**12
+    text: str = "A shop"
+    """What it says of itself."""
+    makes_at: str = "127.0.0.1"
+    """The host that its invoices are made at, which is always itself."""
     faults: dict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))
     """By `terms`, `callback` and `verify`: one a request, in order."""
     asked: list[str] = field(default_factory=list)
@@ -74,7 +78,7 @@ class LnurlService:
     @property
     def metadata(self) -> str:
         """What invoices commit to."""
-        return json.dumps([["text/plain", "A shop"], ["text/identifier", self.address]])
+        return json.dumps([["text/plain", self.text], ["text/identifier", self.address]])
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -133,7 +137,7 @@ class LnurlService:
     def _terms(self) -> dict[str, Any]:
         return {
             "tag": "payRequest",
-            "callback": f"http://{self.netloc}/pay?for=shop",
+            "callback": f"http://{self.makes_at}:{self.netloc.partition(':')[2]}/pay?for=shop",
             "minSendable": self.min_msat,
             "maxSendable": self.max_msat,
             "metadata": self.metadata,

@@ -109,12 +109,12 @@ class ScriptedStripe:
         charged = self.charged[one.number]
         charged.given_back += charged.units if units is None else units
         made = {"id": f"re_{len(self.refunds)}", "object": "refund", "created": self.ledger.now_s}
-        self.refunds.append({**made, "payment_intent": payment_of(one)})
+        self.refunds.append({**made, "payment_intent": self.payment_of(one)})
         self.happened("charge.refunded", self.charge(one))
 
     def dispute(self, one: Entry, status: str) -> dict[str, Any]:
         """Have the payer's bank question a payment; what it gives may be given another status."""
-        made = {"id": f"du_{one.number}", "object": "dispute", "status": status, "payment_intent": payment_of(one)}
+        made = {"id": f"du_{one.number}", "object": "dispute", "status": status, "payment_intent": self.payment_of(one)}
         said = {**made, "created": self.ledger.now_s, "metadata": {}, "charge": f"ch_{one.number}"}
         self.charged[one.number].disputes.append(said)
         self.happened("charge.dispute.created", said)
@@ -137,6 +137,8 @@ class ScriptedStripe:
             if request.headers.get("authorization") != f"Bearer {KEY}":
                 return _error(401, "invalid_request_error", None)
             assert re.fullmatch(r"20\d\d-\d\d-\d\d\.[a-z]+", request.headers.get("stripe-version", ""))
+            if request.method == "POST":
+                assert request.headers.get("content-type") == "application/x-www-form-urlencoded"
             if name in self.refused:
                 return _error(403, "invalid_request_error", None)
             if name == f"POST {CREATE}" and not await request.body():
@@ -188,14 +190,14 @@ class ScriptedStripe:
     async def _list(self, request: Request) -> Response:
         def wanted(one: Entry) -> bool:
             asked = request.query_params
-            is_named = asked.get("payment_intent", payment_of(one)) == payment_of(one)
+            is_named = asked.get("payment_intent", self.payment_of(one)) == self.payment_of(one)
             return is_named and asked.get("status", status_of(one, self.ledger.now_s)) == status_of(
                 one, self.ledger.now_s
             )
 
         is_expanded = _expands(request, "data.payment_intent.latest_charge")
         rows = [self.row(one, is_expanded=is_expanded) for one in self.ledger.entries if wanted(one)]
-        return _paged(request, rows, {"payment_intent", "status", "expand[0]"})
+        return paged(request, rows, {"payment_intent", "status", "expand[0]"})
 
     async def _retrieve(self, request: Request) -> Response:
         is_expanded = _expands(request, "payment_intent.latest_charge")
@@ -217,18 +219,18 @@ class ScriptedStripe:
         types = {value for name, value in request.query_params.items() if name.startswith("types[")}
         assert len(types) <= 20
         rows = [event for event in self.events if not types or event["type"] in types]
-        return _paged(request, rows, {f"types[{place}]" for place in range(20)})
+        return paged(request, rows, {f"types[{place}]" for place in range(20)})
 
     async def _disputes(self, request: Request) -> Response:
         payment = request.query_params.get("payment_intent")
         rows = [one for charged in self.charged.values() for one in charged.disputes]
-        return _paged(request, [one for one in rows if payment in {None, one["payment_intent"]}], {"payment_intent"})
+        return paged(request, [one for one in rows if payment in {None, one["payment_intent"]}], {"payment_intent"})
 
     async def _refunds(self, request: Request) -> Response:
-        return _paged(request, self.refunds, set())
+        return paged(request, self.refunds, set())
 
     async def _payments(self, request: Request) -> Response:
-        return _paged(request, [], set())
+        return paged(request, [], set())
 
     def _named(self, request: Request) -> Entry | None:
         name = request.path_params["session"]
@@ -239,7 +241,7 @@ class ScriptedStripe:
         said, status = self.made[one.number], status_of(one, self.ledger.now_s)
         payment: Any = None
         if one.settle_index:
-            payment = self._payment(one) if is_expanded else payment_of(one)
+            payment = self._payment(one) if is_expanded else self.payment_of(one)
         is_paid = bool(one.settle_index) and one.number not in self.processing
         return {
             "id": name_of(one),
@@ -252,7 +254,7 @@ class ScriptedStripe:
             "customer_details": {"email": "buyer@example.com", "name": "A Buyer"} if one.settle_index else None,
             "expires_at": one.expires_at,
             "livemode": False,
-            "metadata": _metadata(said, "metadata"),
+            "metadata": metadata_in(said, "metadata"),
             "mode": "payment",
             "payment_intent": payment,
             "payment_method_types": ["card"],
@@ -262,17 +264,21 @@ class ScriptedStripe:
             "url": one.text if status == "open" else None,
         }
 
+    def payment_of(self, one: Entry) -> str:
+        """What Stripe calls its payment."""
+        return f"pi_3{one.payment_hash[:20]}"
+
     def _payment(self, one: Entry) -> dict[str, Any]:
         is_under_way = one.number in self.processing
         return {
-            "id": payment_of(one),
+            "id": self.payment_of(one),
             "object": "payment_intent",
             "amount": one.amount_msat,
             "amount_received": 0 if is_under_way else self.charged[one.number].units,
             "created": self.charged[one.number].at,
             "currency": self.currency(self.made[one.number][f"{PRICE}[currency]"]),
             "latest_charge": self.charge(one),
-            "metadata": _metadata(self.made[one.number], "payment_intent_data[metadata]"),
+            "metadata": metadata_in(self.made[one.number], "payment_intent_data[metadata]"),
             "status": "processing" if is_under_way else "succeeded",
         }
 
@@ -287,9 +293,9 @@ class ScriptedStripe:
             "billing_details": {"email": "buyer@example.com", "name": "A Buyer"},
             "created": charged.at,
             "disputed": bool(charged.disputes),
-            "metadata": _metadata(self.made[one.number], "payment_intent_data[metadata]"),
+            "metadata": metadata_in(self.made[one.number], "payment_intent_data[metadata]"),
             "paid": True,
-            "payment_intent": payment_of(one),
+            "payment_intent": self.payment_of(one),
             "refunded": charged.given_back >= charged.units,
         }
 
@@ -300,11 +306,6 @@ PRICE: Final = "line_items[0][price_data]"
 def name_of(one: Entry) -> str:
     """What Stripe calls a session."""
     return f"cs_test_a1{one.payment_hash[:40]}"
-
-
-def payment_of(one: Entry) -> str:
-    """What Stripe calls its payment."""
-    return f"pi_3{one.payment_hash[:20]}"
 
 
 def status_of(one: Entry, now_s: int) -> str:
@@ -320,7 +321,8 @@ def signature(raw: bytes, at_s: int, *keys: str) -> str:
     return ",".join([f"t={at_s}", *(f"v1={one}" for one in said), f"v0={'00' * 32}"])
 
 
-def _metadata(said: Mapping[str, str], where: str) -> dict[str, str]:
+def metadata_in(said: Mapping[str, str], where: str) -> dict[str, str]:
+    """The metadata in what something was made with."""
     return {name[len(where) + 1 : -1]: value for name, value in said.items() if name.startswith(f"{where}[")}
 
 
@@ -329,7 +331,7 @@ def _expands(request: Request, what: str) -> bool:
     return "expand[0]" in request.query_params
 
 
-def _paged(request: Request, rows: list[dict[str, Any]], named: set[str]) -> Response:
+def paged(request: Request, rows: list[dict[str, Any]], named: set[str]) -> Response:
     """A list as Stripe gives it: the newest first, so many a page."""
     asked = request.query_params
     bounds = {"created[gte]", "created[lte]", "created[lt]"}

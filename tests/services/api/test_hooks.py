@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from schemas import limits
 from schemas.bolt11 import Network
@@ -26,8 +28,11 @@ from services.payments.lnbits_calls import lnbits_calls
 from services.payments.notices import hook_token
 from services.payments.phoenixd import PhoenixdNode, phoenixd_calls
 from services.payments.port import PaymentBackend
+from services.payments.stripe import StripeAccount
+from services.payments.stripe_words import stripe_calls
 from services.payments.wallets import NoWallet
 from tests.support.builders import MERCHANT, NOW_MS, OTHER_MERCHANT, STRANGER
+from tests.support.scripted_stripe import signature as stripe_signature
 
 SECRET = "what phoenix.conf says"
 TOKEN_OF = partial(hook_token, b"\x05" * 32)
@@ -61,6 +66,10 @@ class Town:
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app, client=("192.0.2.7", 1)), base_url="http://door"
         )
+
+    def open(self, merchant: str, wallet: PaymentBackend) -> None:
+        """Give a shop another wallet."""
+        self._wallets[merchant] = wallet
 
     def wallet(self, merchant: str) -> PaymentBackend:
         """What the api role has open."""
@@ -98,6 +107,21 @@ async def test_a_vendors_call_becomes_a_hint_with_the_merchant_and_the_reference
         assert (answer.status_code, answer.content) == (202, b"")
 
     assert [(hint.merchant, hint.backend_ref) for hint in town.hints] == [(MERCHANT, REF), (OTHER_MERCHANT, REF)]
+
+
+@pytest.mark.case("P21")
+async def test_a_signed_call_of_another_time_is_refused_and_the_operator_reads_by_how_much(town: Town) -> None:
+    """A vendor whose clock is ten minutes off, or ours; a forged one of another time fills no log."""
+    calls = stripe_calls(SecretStr("rk_test_1"), "http://127.0.0.1:1")
+    town.open(OTHER_MERCHANT, StripeAccount(calls, "https://s", webhook_secret=SecretStr(SECRET)))
+    raw, at_s = b'{"type": "checkout.session.completed"}', int(time.time()) - 600
+    with capture_logs() as logs:
+        for secret in (SECRET, "guessed"):
+            answer = await town.call(PHOENIXD, raw, **{"Stripe-Signature": stripe_signature(raw, at_s, secret)})
+            assert (answer.status_code, answer.content) == (401, b"")
+
+    assert [one["reason"][:27] for one in logs if one["log_level"] == "error"] == ["the notice was signed -600 "]
+    assert town.hints == []
 
 
 @pytest.mark.case("F11", "P7")

@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import pytest
+from structlog.testing import capture_logs
 
 from schemas.payments import BackendState
 from services.payments.port import (
     FROM_THE_START,
+    Held,
     Intent,
     PaymentBackend,
     PaymentRequest,
@@ -114,6 +116,31 @@ class NodeFaultsContract:
         assert await other.ensure(intent, timeout_s=TIMEOUT_S) == first
         assert peer.ledger.asked.count(peer.create) == 1
         await other.close()
+
+    @pytest.mark.case("P21")
+    @pytest.mark.parametrize("offset_s", [-301, 301, -86_400])
+    async def test_nothing_new_is_made_at_a_node_whose_clock_is_far_off(self, peer: Peer, offset_s: int) -> None:
+        """Five minutes: what was made before is looked up all the same; it goes on once the clock is right."""
+        before, later = await peer.bench.request("before"), await peer.bench.intent("later")
+        peer.ledger.offset_s = offset_s
+        with pytest.raises(Held, match="clock"):
+            await peer.bench.ensure(later)
+        again = peer.again()
+        assert (await again.lookup(before.backend_ref, timeout_s=TIMEOUT_S)).state is not BackendState.GONE
+        await again.close()
+        assert peer.ledger.asked.count(peer.create) == 1
+        peer.ledger.offset_s = 0
+        await peer.bench.ensure(later)
+
+    @pytest.mark.case("P21")
+    async def test_a_node_whose_clock_is_two_minutes_off_is_warned_of_and_used(self, peer: Peer) -> None:
+        """It says so in the log with each request that it makes."""
+        intent = await peer.bench.intent()
+        peer.ledger.offset_s = -120
+        with capture_logs() as logs:
+            await peer.bench.ensure(intent)
+        (warned,) = [one["offset_s"] for one in logs if one["event"] == "a wallet's clock is off"]
+        assert abs(warned + 120) <= 1
 
     @pytest.mark.case("P26")
     async def test_a_call_that_was_one_too_many_did_nothing_and_says_when_to_come_again(self, peer: Peer) -> None:

@@ -15,7 +15,7 @@ from services.payments.chain_state import FINAL_BLOCKS, LATE_S, confirmations_fo
 from services.payments.port import FROM_THE_START, Cursor, Rejected, Unauthorized
 from services.payments.wallet_check import check_wallet
 from tests.services.payments.chain_bench import Open, address_of, bench_of
-from tests.services.payments.contract import MERCHANT, TIMEOUT_S, Bench, PaymentBackendContract
+from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
 from tests.services.payments.test_chain_keys import TPUB, UPUB, ZPUB
 from tests.support.contract_table import SCRIPTED
 from tests.support.scripted_chain import HISTORY, SOMEBODY, ScriptedChain
@@ -129,13 +129,13 @@ async def test_a_trial_finds_out_the_network_and_gives_no_address_away(
     chain: ScriptedChain, wallet_at: Open, bench: Bench
 ) -> None:
     """The indexer says which; the key has to be for it. The owner compares the next address with the own wallet's."""
-    found = await check_wallet(wallet_at(network=None), MERCHANT, bench.now(), TIMEOUT_S)
+    found = await check_wallet(wallet_at(network=None), bench.now(), TIMEOUT_S)
     first = read_account(TPUB).address(0, Network.REGTEST)
     assert (found.network, found.faults, found.warnings) == (Network.REGTEST, (), ())
     assert f"the next address is {first}" in found.may
     assert address_of(await bench.request()) == first
     with pytest.raises(Unauthorized, match="key is not for regtest"):
-        await check_wallet(wallet_at(ZPUB, network=None), MERCHANT, bench.now(), TIMEOUT_S)
+        await check_wallet(wallet_at(ZPUB, network=None), bench.now(), TIMEOUT_S)
     with pytest.raises(Rejected, match="not for bitcoin"):
         wallet_at(TPUB, network=Network.BITCOIN)
     with pytest.raises(Rejected, match="no public key"):

@@ -19,7 +19,7 @@ from services.payments.credentials import (
 )
 from services.payments.wallet_check import WalletCheck, check_wallet
 from services.payments.wallets import open_wallet
-from tests.services.payments.contract import MERCHANT, TIMEOUT_S
+from tests.services.payments.contract import TIMEOUT_S
 from tests.support.certificates import self_signed
 from tests.support.scripted_btcpay import CREATE_RIGHT, KEY, STORE, VIEW, ScriptedBtcpay
 from tests.support.scripted_btcpay_refunds import REFUND_RIGHT
@@ -43,7 +43,7 @@ async def trial_of(credential: Credential, folder: Path) -> WalletCheck:
     """What a trial of a node finds."""
     backend = open_wallet(credential, folder / "book.sqlite")
     try:
-        return await check_wallet(backend, MERCHANT, int(time.time()), TIMEOUT_S)
+        return await check_wallet(backend, int(time.time()), TIMEOUT_S)
     finally:
         await backend.close()
 

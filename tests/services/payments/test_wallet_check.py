@@ -46,7 +46,7 @@ async def an_address(folder: Path, **terms: Any) -> AsyncIterator[LnurlService]:
 async def trial_of(credential: Credential, folder: Path) -> WalletCheck:
     """What a trial of a wallet finds."""
     async with aclosing(_Closing(credential, folder)) as opened:
-        return await check_wallet(opened.backend, MERCHANT, _now_s(), TIMEOUT_S)
+        return await check_wallet(opened.backend, _now_s(), TIMEOUT_S)
 
 
 class _Closing:

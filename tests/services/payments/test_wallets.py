@@ -253,7 +253,7 @@ async def test_a_missing_wallet_refuses_everything_and_is_said_until_it_is_there
 async def test_a_trial_tells_the_network_and_leaves_one_small_invoice() -> None:
     """It asks for one sat, dead after two minutes."""
     server = ScriptedLnbits(network=Network.SIGNET)
-    found = await check_wallet(server.account(), MERCHANT, _now_s(), TIMEOUT_S)
+    found = await check_wallet(server.account(), _now_s(), TIMEOUT_S)
     assert (found.network, found.faults, found.warnings) == (Network.SIGNET, (), ())
     assert [(one["amount"], one["status"]) for one in server.payments] == [(1_000, "pending")]
 
@@ -262,7 +262,7 @@ async def test_a_trial_that_makes_a_bad_invoice_is_a_fault() -> None:
     """The wallet is not used, however well it answers."""
     server = ScriptedLnbits()
     account = server.account(clock=lambda: _now_s() - 3_000)  # ours is behind, so its invoices live too long
-    found = await check_wallet(account, MERCHANT, _now_s(), TIMEOUT_S)
+    found = await check_wallet(account, _now_s(), TIMEOUT_S)
     assert "outlives" in found.faults[0]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas.payments import ObservePayment, PaymentRequested, RecordPaymentFailure, RecordPaymentRequest
-from services.payments.port import Intent, PaymentBackend, PaymentRequest, Rejected, Unknown
+from services.payments.port import Held, Intent, PaymentBackend, PaymentRequest, Rejected, Unknown
 from services.payments.role import PaymentsRole
 from services.payments.simulated import SimulatedAccount, SimulatedWallet
 from services.payments.ways import FAILURES_MAX, LEFT_ALONE_S, Ways
@@ -150,6 +150,30 @@ async def test_what_the_wallet_refuses_for_good_is_asked_of_the_spare_one(ways: 
     await until(lambda: ways.requests(MERCHANT))
     assert ways.requests(MERCHANT)[0].is_spare
     assert ways.down.calls == 1
+
+
+@pytest.mark.case("F7")
+@pytest.mark.case("P21")
+async def test_a_wallet_that_is_held_gives_way_to_the_spare_one_at_once(ways: TwoWays) -> None:
+    """Without a second try, and the operator reads the reason."""
+    ways.down.error = Held("its clock is 400 s off ours")
+    await ways.role.take(0, 0, ways.wanted(0, MERCHANT))
+    await until(lambda: ways.requests(MERCHANT))
+    assert ways.requests(MERCHANT)[0].is_spare
+    assert ways.down.calls == 1
+    assert ways.told == [f"wallets that do not answer: {MERCHANT[:8]}… (its clock is 400 s off ours)"]
+
+
+@pytest.mark.case("P21")
+async def test_orders_wait_for_a_wallet_that_is_held_and_has_no_spare_one(ways: TwoWays) -> None:
+    """None of them fails; their requests are made once the reason is gone."""
+    ways.has_spare, ways.down.error = False, Held("its clock is 400 s off ours")
+    await ways.role.take(0, 0, ways.wanted(0, MERCHANT))
+    await until(lambda: ways.down.calls > 2)
+    assert ways.said == []
+    ways.down.error = None
+    await until(lambda: ways.requests(MERCHANT))
+    assert ways.told[-1] == ""
 
 
 @pytest.mark.case("P16")
