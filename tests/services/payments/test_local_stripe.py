@@ -42,7 +42,7 @@ async def server(peer: str) -> CheckoutInFront:
 class TestStripeWithLocalstripesMoney(PaymentBackendContract):
     """The contract; pages are the scripted account's, and their money localstripe's."""
 
-    back_end, peer = "stripe", "real (localstripe) with Checkout in front"
+    back_end, peer = "stripe", "half real"
 
 
 @pytest.mark.case("F14")
