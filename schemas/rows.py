@@ -28,6 +28,7 @@ class OrderRow(Value):
     `leaky`: it was written for everybody to read. `message_deleted`: its buyer took the message back, not the order.
     `paid_msat` is what came in and was not taken back, `owed_msat` what of it is the buyer's by our own reckoning.
     `token_refused` is why the last ecash for it was not taken, until other ecash comes.
+    `payout` is `wanted`, `approved` or `failed`, until it was paid or dropped; `payout_id` is its refund's id.
     """
 
     key: OrderKey
@@ -55,6 +56,8 @@ class OrderRow(Value):
     leaky: bool = False
     message_deleted: bool = False
     token_refused: str = ""
+    payout: str = ""
+    payout_id: str = ""
     placed_ms: int
     requested_ms: int | None = None
     confirmed_ms: int | None = None

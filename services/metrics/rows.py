@@ -65,6 +65,7 @@ from schemas.payments import (
     PaymentSettled,
     PaymentWanted,
 )
+from schemas.payouts import PayoutApproved, PayoutDropped, PayoutFailed, PayoutWanted, RefundInvoiceOffered
 from schemas.preferences import PaymentChoice, PaymentFlowChosen, PreferenceRecorded
 from schemas.publishing import DraftRecorded, PublicationPromised, PublicationRefused, RelaysRecorded
 from schemas.refunds import RefundOwed, RefundRecorded
@@ -89,6 +90,7 @@ from schemas.stock import (
     StockSet,
 )
 from schemas.values import MSAT_PER_SAT, OrderKey
+from services.metrics.payout_rows import payout_columns
 from services.metrics.ranges import coordinate_or_empty, country_or_empty, instant, int64, score, short
 
 Pseudonym = Callable[[str, str], str]
@@ -313,10 +315,10 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
             return [row._replace(subject=short(event.reason))]
         case OrderHeld() | OrderReleased() | OrderRenewed() | PickupReady() | CancellationRequested():
             return [row]
-        case ShopOpened() | ParkedReleased() | DeletionNoted():
+        case ShopOpened() | ParkedReleased() | DeletionNoted() | RatingsChanged() | ReviewInvited():
             return [row]
-        case RatingsChanged() | ReviewInvited():
-            return [row]
+        case RefundInvoiceOffered() | PayoutWanted() | PayoutApproved() | PayoutDropped() | PayoutFailed():
+            return [row._replace(**payout_columns(event))]
         case _:
             assert_never(event)
 

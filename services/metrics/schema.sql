@@ -73,7 +73,8 @@ CREATE TABLE IF NOT EXISTS orders
     next_due_at Nullable(DateTime64(3, 'UTC')), -- when goods whose price recurs are due again
     owed_msat Int64,                        -- what of its money is the buyer's by our own reckoning
     reversed_msat Int64,                    -- what was taken back of its money
-    token_refused LowCardinality(String)    -- why the last ecash for it was not taken; '' where none was refused
+    token_refused LowCardinality(String),   -- why the last ecash for it was not taken; '' where none was refused
+    payout LowCardinality(String)           -- wanted, approved or failed; '' where none is under way
 )
 ENGINE = ReplacingMergeTree(sequence)
 ORDER BY (merchant, ref);
@@ -101,6 +102,10 @@ ALTER TABLE orders
 -- name: token_refused
 -- The column for tables that were made before it.
 ALTER TABLE orders ADD COLUMN IF NOT EXISTS token_refused LowCardinality(String);
+
+-- name: payout
+-- The column for tables that were made before it.
+ALTER TABLE orders ADD COLUMN IF NOT EXISTS payout LowCardinality(String);
 
 -- name: leaky
 -- The column for tables that were made before it.
@@ -267,11 +272,13 @@ ORDER BY id;
 CREATE OR REPLACE VIEW orders_now AS SELECT * FROM orders FINAL;
 
 -- name: orders_attention
--- The same, with what wants a person: money taken back, late or owed, cancellations asked for, and ecash that was not
--- taken while its order waits; '' where nothing does.
+-- The same, with what wants a person: money taken back, pay-outs that failed or wait for their approval, money late or
+-- owed, cancellations asked for, and ecash that was not taken while its order waits; '' where nothing does.
 CREATE OR REPLACE VIEW orders_attention AS
 SELECT *, multiIf(
     payment = 'reversed' AND status IN ('confirmed', 'processing', 'completed'), 'payment_reversed',
+    payout = 'failed', 'payout_failed',
+    payout = 'wanted', 'payout_to_approve',
     payment = 'late', 'payment_late',
     payment = 'refund_due', 'refund_due',
     owed_msat > 0, 'surplus_owed',

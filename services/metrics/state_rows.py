@@ -59,6 +59,7 @@ class OrderStateRow(NamedTuple):
     owed_msat: int
     reversed_msat: int
     token_refused: str
+    payout: str
 
 
 class InventoryStateRow(NamedTuple):
@@ -219,6 +220,7 @@ def order_row(row: OrderRow) -> OrderStateRow:
         owed_msat=int64(row.owed_msat),
         reversed_msat=int64(row.reversed_msat),
         token_refused=short(row.token_refused),
+        payout=row.payout,
     )
 
 

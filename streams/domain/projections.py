@@ -51,6 +51,7 @@ from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
 from schemas.values import Actor, OrderKey
 from streams.domain import recurring
 from streams.domain.new_rows import Stamp, offered, outlives, past_order, placed
+from streams.domain.payout_rows import payout_changes
 from streams.domain.transitions import (
     DEAD,
     parcels_after,
@@ -210,7 +211,8 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
             refunded_msat = row.refunded_msat + event.amount_msat
             payment = payment_after_refund(row.payment, row.status, row.paid_msat, refunded_msat)
             owed_msat = max(0, row.owed_msat - event.amount_msat)
-            return _with(row, stamp, payment=payment, refunded_msat=refunded_msat, owed_msat=owed_msat)
+            refund = {"payment": payment, "refunded_msat": refunded_msat, "owed_msat": owed_msat}
+            return _with(row, stamp, **refund, **payout_changes(row, event))
         case RefundOwed():
             return _with(row, stamp, owed_msat=row.owed_msat + event.amount_msat)
         case PaymentWanted():
@@ -244,7 +246,7 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
                 owed_msat=event.owed_msat,
             )
         case _:
-            return _with(row, stamp)
+            return _with(row, stamp, **payout_changes(row, event))
 
 
 def _moved(row: OrderRow, to: OrderStatus, stamp: Stamp) -> OrderRow:
