@@ -30,7 +30,6 @@ class Point(StrEnum):
     PAYMENTS_MADE = "payments: request made, nobody told"
     PAYMENTS_LOOKED = "payments: looked up, nobody told"
     PAYMENTS_SAID = "payments: command stored"
-    PAYMENTS_PAID_OUT = "payments: refund paid out, nobody told"
     PUBLISHER_WRAPPED = "publisher: wrapped, nothing sent"
     PUBLISHER_ON_A_RELAY = "publisher: one relay answered"
     PUBLISHER_PUBLISHED = "publisher: published, not recorded"

@@ -115,6 +115,9 @@ def wallet_add(
     success_url: Annotated[
         str | None, typer.Option(help="stripe: where a buyer lands who has paid, https://HOST.")
     ] = None,
+    spend_key_file: Annotated[
+        Path | None, typer.Option(help="lnbits: file with the wallet's admin key, which pays refunds out.")
+    ] = None,
     despite_open: Despite = False,
     spare: Spare = False,
     json_: Json = False,
@@ -141,6 +144,7 @@ def wallet_add(
         gap_limit=gap_limit,
         instructions_file=instructions_file,
         success_url=success_url,
+        spend_key_file=spend_key_file,
     )
     if spare and kind == CASHU:
         fail("ecash cannot stand in for another wallet: tokens are handed to the shop's own", 2)

@@ -272,13 +272,14 @@ ORDER BY id;
 CREATE OR REPLACE VIEW orders_now AS SELECT * FROM orders FINAL;
 
 -- name: orders_attention
--- The same, with what wants a person: money taken back, pay-outs that failed or wait for their approval, money late or
--- owed, cancellations asked for, and ecash that was not taken while its order waits; '' where nothing does.
+-- The same, with what wants a person: money taken back, pay-outs that failed, wait for their approval or to be paid, money
+-- late or owed, cancellations asked for, and ecash that was not taken while its order waits; '' where nothing does.
 CREATE OR REPLACE VIEW orders_attention AS
 SELECT *, multiIf(
     payment = 'reversed' AND status IN ('confirmed', 'processing', 'completed'), 'payment_reversed',
     payout = 'failed', 'payout_failed',
     payout = 'wanted', 'payout_to_approve',
+    payout = 'approved', 'payout_under_way',
     payment = 'late', 'payment_late',
     payment = 'refund_due', 'refund_due',
     owed_msat > 0, 'surplus_owed',

@@ -76,6 +76,8 @@ class LnbitsCredential(_Server):
     key: SecretStr
     called_at: str = ""
     """The buyers' door as the server reaches it, which is then told with each invoice; empty is not at all."""
+    spend_key: SecretStr | None = None
+    """The wallet's admin key, which pays refunds out; without one nothing is paid out."""
 
 
 class PhoenixdCredential(_Server):

@@ -124,7 +124,7 @@ class RefundPayer:
         while True:
             try:
                 done = await self._backend_of(owed.merchant).refund(owed.wish, timeout_s=PAY_TIMEOUT_S)
-                reach(Point.PAYMENTS_PAID_OUT)
+                reach(Point.PAYMENTS_LOOKED)
                 match done.state:
                     case RefundState.SENT:
                         paid = RecordRefund(
