@@ -45,7 +45,7 @@ def record(decision: Decision, command: RecordRefund) -> None:
             fee_msat=command.fee_msat,
         )
     )
-    is_all = command.amount_msat >= rest_msat and not counted_msat
+    is_all = command.amount_msat >= rest_msat and not counted_msat and (live is None or is_paid_out)
     text = wording.refunded(
         decision.voice(order.key),
         command.amount_msat,
