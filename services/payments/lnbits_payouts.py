@@ -17,7 +17,7 @@ from services.payments.http_calls import HttpCalls
 from services.payments.lnbits_calls import WHOM
 from services.payments.lnbits_words import Invoice, read_invoice
 from services.payments.payout_checks import destination_of, refuse_ended
-from services.payments.port import Refund, Refunded, RefundState, Rejected, Retry, Unknown, Unsupported
+from services.payments.port import BackendError, Refund, Refunded, RefundState, Rejected, Retry, Unknown, Unsupported
 
 PAYMENTS: Final = "/api/v1/payments"
 MARK: Final = "ncc_refund"
@@ -55,17 +55,18 @@ class LnbitsPayouts:
             raise Rejected(f"the wallet's other key {fault}: add the wallet again with its admin key")
         await self._refuse_dear(wish, left_s(deadline_s, WHOM))
         body = {"out": True, "bolt11": wish.destination, "extra": {MARK: wish.refund_id}}
-        refused: Rejected | None = None
+        doubt: BackendError = Unknown("LNbits took the payment and does not show it")
         try:
             await self._spender.post(PAYMENTS, body, timeout_s=left_s(deadline_s, WHOM))
-        except Rejected as error:  # LNbits says the same of a payment that is there already
-            refused = error
-        found = await self._told(wish, invoice, left_s(deadline_s, WHOM))
-        if found is not None:
-            return found
-        if refused is not None:
-            raise refused
-        raise Unknown("LNbits took the payment and does not show it")
+        except (Rejected, Unknown) as error:  # LNbits refuses what it has paid already
+            doubt = error
+        try:
+            found = await self._told(wish, invoice, left_s(deadline_s, WHOM))
+        except Retry:
+            raise Unknown("LNbits was asked to pay, and does not say what came of it") from None
+        if found is None:
+            raise doubt
+        return found
 
     async def spend_fault(self, *, timeout_s: float) -> str:
         """What is wrong with the key that pays out; empty for a good one, and where there is none.
