@@ -62,8 +62,12 @@ async def test_a_buyer_is_paid_back_once_though_the_payments_role_is_killed(
 
             await shop.until(is_asked_for, "the buyer's invoice")
             await run("order", "pay-back", ref, "--sats", "21")
-            asked = await asyncio.to_thread(lambda: ncc_json("orders", "--attention", home=home))
-            assert "payout_to_approve" in {one["attention"] for one in asked if one["ref"] == ref} or asked == []
+
+            async def waits() -> bool | None:
+                rows = await asyncio.to_thread(lambda: ncc_json("orders", "--attention", home=home))
+                return any((one["ref"], one["attention"]) == (ref, "payout_to_approve") for one in rows) or None
+
+            await shop.until(waits, "the pay-out to wait for its approval")
             operators = str(home / "token")
             assert "approver" in await run("order", "approve", ref, "--sats", "21", "--token-file", operators, code=1)
             approving = asyncio.ensure_future(
