@@ -222,8 +222,14 @@ def spare_of(merchant: str) -> str:
 
 
 def is_same_wallet(one: Credential, other: Credential) -> bool:
-    """Whether two credentials open the same wallet in the same way, whatever is known of its network."""
-    return one.model_copy(update={"network": None}) == other.model_copy(update={"network": None})
+    """Whether two credentials open the same wallet in the same way, whatever is known of its network or may spend."""
+    return _place_of(one) == _place_of(other)
+
+
+def _place_of(credential: Credential) -> Credential:
+    """A credential without what says nothing of which wallet it opens."""
+    spends = {"spend_key": None} if isinstance(credential, LnbitsCredential) else {}
+    return credential.model_copy(update={"network": None, **spends})
 
 
 class WalletStore:

@@ -17,7 +17,17 @@ from services.payments.http_calls import HttpCalls
 from services.payments.lnbits_calls import WHOM
 from services.payments.lnbits_words import Invoice, read_invoice
 from services.payments.payout_checks import destination_of, refuse_ended
-from services.payments.port import BackendError, Refund, Refunded, RefundState, Rejected, Retry, Unknown, Unsupported
+from services.payments.port import (
+    BackendError,
+    Refund,
+    Refunded,
+    RefundState,
+    Rejected,
+    Retry,
+    Unauthorized,
+    Unknown,
+    Unsupported,
+)
 
 PAYMENTS: Final = "/api/v1/payments"
 MARK: Final = "ncc_refund"
@@ -52,7 +62,7 @@ class LnbitsPayouts:
             raise Unsupported(NO_KEY)
         refuse_ended(invoice, self._clock())
         if fault := await self.spend_fault(timeout_s=left_s(deadline_s, WHOM)):
-            raise Rejected(f"the wallet's other key {fault}: add the wallet again with its admin key")
+            raise Unauthorized(f"the key that pays refunds out {fault}: add the wallet again with its admin key")
         await self._refuse_dear(wish, left_s(deadline_s, WHOM))
         body = {"out": True, "bolt11": wish.destination, "extra": {MARK: wish.refund_id}}
         doubt: BackendError = Unknown("LNbits took the payment and does not show it")

@@ -10,6 +10,7 @@ from services.metrics.store import Store
 from services.metrics.writer import MetricsWriter
 from tests.services.metrics.scenes import only, state_rows
 from tests.streams.domain.test_ecash import asked, hands_in, refuses
+from tests.streams.domain.test_payouts import an_invoice, approves, fails, pays, shows, sold, wants
 from tests.support.steps import paid
 from tests.support.story import Story
 
@@ -36,3 +37,20 @@ def test_ecash_that_was_not_taken_wants_a_person_while_its_order_waits(store: St
     assert attention(store, writer, story) == "token_refused"
     story.when(paid(20))
     assert attention(store, writer, story) == ""
+
+
+@pytest.mark.req("C-01")
+def test_a_pay_out_wants_a_person_until_it_was_paid(store: Store, writer: MetricsWriter) -> None:
+    """It waits to be approved, is under way, failed, and is asked for anew; once it is paid it wants nobody."""
+    story, other = sold().when(shows(an_invoice())), an_invoice(name="other")
+    for said, why in (
+        (wants(), "payout_to_approve"),
+        (approves(), "payout_under_way"),
+        (fails(an_invoice()), "payout_failed"),
+        (shows(other, "another"), "payout_failed"),
+        (wants(cause="anew"), "payout_to_approve"),
+        (approves(cause="agreed"), "payout_under_way"),
+        (pays(other), ""),
+    ):
+        story.when(said)
+        assert attention(store, writer, story) == why

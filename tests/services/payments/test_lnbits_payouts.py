@@ -15,10 +15,20 @@ from pydantic import SecretStr
 
 from schemas.bolt11 import Network, decode
 from services.demo.wallets.lnbits_server import Keys, LnbitsServer, lnbits_server
+from services.payments.credentials import LnbitsCredential, is_same_wallet
 from services.payments.lnbits import LnbitsAccount
 from services.payments.lnbits_calls import lnbits_calls
 from services.payments.lnbits_payouts import MARK
-from services.payments.port import BackendError, Refund, RefundState, RefundWay, Rejected, Unknown, Unsupported
+from services.payments.port import (
+    BackendError,
+    Refund,
+    RefundState,
+    RefundWay,
+    Rejected,
+    Unauthorized,
+    Unknown,
+    Unsupported,
+)
 from tests.services.payments.contract import TIMEOUT_S
 from tests.services.payments.payout_laws import PayerBench, PayerLaws
 from tests.services.payments.scripted_lnbits import hang_up, server_error, time_out
@@ -186,7 +196,7 @@ async def test_a_key_of_another_wallet_pays_nothing() -> None:
     server.add("55" * 32, 21_000, {})
     account = server.account()
     assert "another wallet" in (await account.probe(timeout_s=TIMEOUT_S)).lacks[0]
-    with pytest.raises(Rejected, match="another wallet"):
+    with pytest.raises(Unauthorized, match="another wallet"):
         await account.refund(a_wish(), timeout_s=TIMEOUT_S)
     assert server.posts == 0
 
@@ -214,6 +224,16 @@ async def test_more_than_the_fee_allowed_is_not_spent() -> None:
     with pytest.raises(Rejected, match="10001 msat"):
         await server.account().refund(a_wish(), timeout_s=TIMEOUT_S)
     assert server.posts == 0
+
+
+@pytest.mark.req("C-01")
+def test_a_key_that_pays_out_may_be_added_while_buyers_hold_invoices() -> None:
+    """It is the same wallet; neither key is shown."""
+    receives = LnbitsCredential(url="https://lnbits.example", key=SecretStr(INVOICE_KEY))
+    spends = receives.model_copy(update={"spend_key": SecretStr(ADMIN_KEY), "network": Network.BITCOIN})
+    assert is_same_wallet(receives, spends)
+    assert not is_same_wallet(receives, receives.model_copy(update={"key": SecretStr(ADMIN_KEY)}))
+    assert ADMIN_KEY not in f"{spends!r} {spends}"
 
 
 # The real one
@@ -290,7 +310,7 @@ async def test_a_real_lnbits_tells_another_wallets_key_and_one_that_may_not_spen
     wish = wish_of(a_text(5_000, f"real {time.time()}", Network.BITCOIN))
     for admin_key, why in ((other.admin, "another wallet"), (keys.invoice, "may not spend")):
         account = account_of(server, keys.invoice, admin_key)
-        with pytest.raises(Rejected, match=why):
+        with pytest.raises(Unauthorized, match=why):
             await account.refund(wish, timeout_s=TIMEOUT_S)
         await account.close()
 
