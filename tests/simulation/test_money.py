@@ -16,6 +16,7 @@ def test_thousands_of_payments_leave_all_books_agreed() -> None:
     assert payments_in(total) > 100 * SHOPS
     assert min(total[name] for name in MONEY) >= 10
     assert min(total[name] for name in ("RefundOwed", "PaymentImplied", "AddressAssigned", "AddressClosed")) >= 10
+    assert min(total[f"Payout{what}"] for what in ("Wanted", "Approved", "Dropped", "Failed")) >= 10
     assert min(total[name] for name in ("PaymentSeen", "TokenHandedIn", "TokenRefused")) >= 10
 
 
