@@ -14,6 +14,7 @@ from pydantic import Field
 
 from schemas import limits
 from schemas.ecash import SealedTokens
+from schemas.payouts import OfferedInvoice
 from schemas.values import Actor, EventId, OrderId, OrderKey, PublicKey, SealedDetails, Value
 
 
@@ -39,6 +40,7 @@ class ReceiveMessage(Value):
     since a subject may be anything. `said_s` is the rumor's own time, unix seconds. `text` is None once erased.
     `is_direct` where it came as a kind 4, and `rumor_id` is then that event's.
     `tokens` has the one that is all it says; for an order that waits for it, that is money and no letter.
+    `invoice` is the one that a buyer's words (kind 14) show: where money may go back to (F13).
     """
 
     type: Literal["ReceiveMessage"] = "ReceiveMessage"
@@ -53,6 +55,7 @@ class ReceiveMessage(Value):
     is_room: bool = False
     is_direct: bool = False
     tokens: SealedTokens = ()
+    invoice: OfferedInvoice | None = None
 
 
 class AnswerMessage(Value):

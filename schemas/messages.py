@@ -20,6 +20,7 @@ from schemas import (
     parking,
     past,
     payments,
+    payouts,
     preferences,
     publishing,
     refunds,
@@ -86,7 +87,11 @@ CommandBody = Annotated[
     | inbox.DeleteMessages
     | freezes.FreezeMerchant
     | freezes.ThawMerchant
-    | stock.SetStock,
+    | stock.SetStock
+    | payouts.WantPayout
+    | payouts.ApprovePayout
+    | payouts.DropPayout
+    | payouts.RecordPayoutFailure,
     Field(discriminator="type"),
 ]
 
@@ -169,7 +174,12 @@ Event = Annotated[
     | inbox.AnswerRefused
     | freezes.MerchantFrozen
     | freezes.MerchantThawed
-    | replies.ReplyPromised,
+    | replies.ReplyPromised
+    | payouts.RefundInvoiceOffered
+    | payouts.PayoutWanted
+    | payouts.PayoutApproved
+    | payouts.PayoutDropped
+    | payouts.PayoutFailed,
     Field(discriminator="type"),
 ]
 

@@ -1,4 +1,4 @@
-"""Refunds: money the merchant gave back, as the merchant says; nothing is paid out here (TR-14, C-01)."""
+"""Refunds: money the merchant gave back, as the merchant says, or as the wallet that paid it out does (TR-14, C-01)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class OwedFor(StrEnum):
 class RefundOwed(Value):
     """The shop holds so much more than the order costs (C-03, C-05), or than an order that ended took (C-02).
 
-    Nothing is paid out here: the merchant gives it back and says so, or keeps it with the buyer's leave.
+    Nobody acts on it: the merchant gives it back and says so, has it paid out, or keeps it with the buyer's leave.
     """
 
     type: Literal["RefundOwed"] = "RefundOwed"
@@ -32,7 +32,10 @@ class RefundOwed(Value):
 
 
 class RecordRefund(Value):
-    """The merchant gave back `amount_msat` over `rail`; `reference` finds it there. Never more than came in."""
+    """The merchant gave back `amount_msat` over `rail`; `reference` finds it there. Never more than came in.
+
+    What was paid out here has its refund's id as the cause; `fee_msat` is what sending it cost the merchant.
+    """
 
     type: Literal["RecordRefund"] = "RecordRefund"
     order: OrderKey
@@ -41,6 +44,7 @@ class RecordRefund(Value):
     reference: str = Field(default="", max_length=limits.REFUND_REFERENCE.most)
     reason: str = Field(default="", max_length=limits.REFUND_REASON.most)
     cause: str = Field(max_length=128)
+    fee_msat: int = Field(default=0, ge=0)
 
 
 class RefundRecorded(Value):
@@ -56,3 +60,4 @@ class RefundRecorded(Value):
     reference: str = ""
     reason: str = ""
     cause: str
+    fee_msat: int = 0

@@ -29,6 +29,7 @@ class OrderRow(Value):
     `paid_msat` is what came in and was not taken back, `owed_msat` what of it is the buyer's by our own reckoning.
     `request_forgotten`: its wallet does not know the request that the buyer was shown.
     `token_refused` is why the last ecash for it was not taken, until other ecash comes.
+    `payout` is `wanted`, `approved` or `failed`, until it was paid or dropped; `payout_id` is its refund's id.
     """
 
     key: OrderKey
@@ -57,6 +58,8 @@ class OrderRow(Value):
     message_deleted: bool = False
     token_refused: str = ""
     request_forgotten: bool = False
+    payout: str = ""
+    payout_id: str = ""
     placed_ms: int
     requested_ms: int | None = None
     confirmed_ms: int | None = None

@@ -333,6 +333,7 @@ class Reader:
             is_room=letter.is_room,
             is_direct=said.kind == Kind.ENCRYPTED_DIRECT_MESSAGE,
             tokens=seal_tokens(self._vault, said, (letter.token,)) if letter.token else (),
+            invoice=letter.invoice,
         )
 
     def _understand(self, dialect: Dialect, said: Said, warnings: tuple[str, ...]) -> CommandBody:

@@ -92,6 +92,7 @@ from schemas.values import Actor, Origin, Refusal, Waiting
 from tools import example_publishing
 from tools.example_others import OTHERS
 from tools.example_payments import PAYMENT_COMMANDS, PAYMENT_EVENTS
+from tools.example_payouts import PAYOUT_COMMANDS, PAYOUT_EVENTS
 from tools.example_values import (
     AT_MS,
     AT_S,
@@ -149,6 +150,7 @@ COMMANDS: tuple[CommandBody, ...] = (
         words=ReceiveMessage(buyer=BUYER, author=Actor.BUYER, rumor_id=RUMOR, said_s=AT_S, text=WORDS),
     ),
     *PAYMENT_COMMANDS,
+    *PAYOUT_COMMANDS,
     RecordReview(review=REVIEW),
     JudgeReviews(),
     ReceiveMessage(
@@ -223,6 +225,7 @@ EVENTS: tuple[Event, ...] = (
         )
     ),
     *PAYMENT_EVENTS,
+    *PAYOUT_EVENTS,
     ReviewRecorded(review=REVIEW, score=REVIEW.score, strict_score=REVIEW.strict_score),
     ReviewWithdrawn(author=BUYER, product=VASE, deleted_at=AT_S),
     ReviewJudged(author=BUYER, product=VASE, standing=Standing.COUNTS, is_verified=True),

@@ -13,9 +13,11 @@ import orjson
 from schemas import limits
 from schemas.cashu.faults import TokenRefused
 from schemas.dialects.contract import Draft, MessageFault, MessageRefused, Said
+from schemas.dialects.shown_invoices import invoice_in_text
 from schemas.dialects.shown_tokens import ShownToken, token_in_nutzap, token_in_text
 from schemas.inbox import AnswerPromised, DeleteMessages, MessageKind
 from schemas.nostr.kinds import Kind
+from schemas.payouts import OfferedInvoice
 from schemas.replies import ReplyPromised
 from schemas.values import Actor, EventId, OrderKey, PublicKey
 
@@ -39,7 +41,7 @@ _ROUND_WORDS = "#.,;:!?()[]\"'"
 class Letter:
     """A person's message as read, its text still open. `order_refs` are the orders it may be about.
 
-    `token` where it is nothing but ecash.
+    `token` where it is nothing but ecash; `invoice` is the one that a buyer's words of kind 14 show.
     """
 
     buyer: PublicKey
@@ -50,6 +52,7 @@ class Letter:
     answers: EventId | None
     is_room: bool
     token: ShownToken | None = None
+    invoice: OfferedInvoice | None = None
 
 
 def is_human(kind: int) -> bool:
@@ -79,9 +82,10 @@ def read_letter(said: Said) -> Letter:
     if not said.content.strip():
         raise MessageRefused(MessageFault.EMPTY_MESSAGE)
     letter = _letter(said, MessageKind.FILE if is_file else MessageKind.TEXT, FILE_TAGS if is_file else frozenset())
-    return (
-        letter if token is None else replace(letter, text=_cut(token.text or "", limits.MESSAGE_TEXT.most), token=token)
-    )
+    if token is not None:
+        return replace(letter, text=_cut(token.text or "", limits.MESSAGE_TEXT.most), token=token)
+    is_buyers = said.kind == Kind.CHAT_MESSAGE and said.actor is Actor.BUYER
+    return replace(letter, invoice=invoice_in_text(said.content)) if is_buyers else letter
 
 
 def _nutzap(said: Said) -> Letter:

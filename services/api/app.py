@@ -30,6 +30,7 @@ from services.api import (
     inbox,
     order_moves,
     payment_choice,
+    payouts,
     places,
     reviews,
     stock,
@@ -146,6 +147,9 @@ class Services(BaseModel):
     standing: places.Places = places.Places()
     called: Callable[[], list[dict[str, Any]]] = list
     """How often vendors called, by shop and what became of it."""
+    approver_of: Callable[[str], str | None] = lambda _token: None
+    unpaid_why: Callable[[str], str] = lambda _merchant: ""
+    """Whose token approves pay-outs; and why a merchant's wallet pays nothing out."""
 
 
 def make_app(services: Services) -> FastAPI:
@@ -293,6 +297,7 @@ def make_app(services: Services) -> FastAPI:
         return key_of(await find_order(ref))
 
     reviews.add_routes(app, guarded, queries.rows)
+    payouts.add_routes(app, guarded, decide, key_of_order, services.approver_of, services.unpaid_why)
     order_moves.add_routes(app, guarded, decide, key_of_order)
     books.add_routes(app, guarded, decide, queries.rows, key_of_order)
     goods.add_routes(app, guarded, decide, queries.rows, services.seal, is_hosted)

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from services.audit import on_inbox, on_money, on_orders, on_reviews, on_stock
+from services.audit import on_inbox, on_money, on_orders, on_payouts, on_reviews, on_stock
 from services.audit.invariants import Breach
 from services.audit.ledger import Fact, Goods, Ledger, Order
 from services.audit.rules import FINISHED, PAID, PATIENCE_MS, UNTOLD_NEVER, short
@@ -50,7 +50,11 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "PaymentImplied": on_money.implied,
     "OrderReinstated": on_money.reinstated,
     "RefundOwed": on_money.owed,
-    "RefundRecorded": on_money.refunded,
+    "RefundRecorded": on_payouts.refunded,
+    "PayoutWanted": on_payouts.wanted,
+    "PayoutApproved": on_payouts.approved,
+    "PayoutDropped": on_payouts.dropped,
+    "PayoutFailed": on_payouts.failed,
     "PaymentDropped": on_money.dropped,
     "PaymentSettled": on_money.settled,
     "AddressPaid": on_money.came_over_address,

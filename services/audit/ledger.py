@@ -108,6 +108,15 @@ class Order:
         return self.due_msat - self.credit_msat
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A pay-out under way: its refund's name, and how much."""
+
+    name: str
+    amount_msat: int
+    is_approved: bool
+
+
 class Ledger:
     """The state of one partition's books, and the means to write in them."""
 
@@ -130,6 +139,10 @@ class Ledger:
         """Merchant → what may be missing of a price that counts as paid."""
         self.refunded: dict[str, int] = {}
         """Order → msat given back."""
+        self.payouts: dict[str, Live] = {}
+        """Order → the pay-out under way."""
+        self.paid_out: set[str] = set()
+        """Refunds that were ever approved; each took a person, so they are few."""
         self.unassigned: dict[str, int] = {}
         """Intent → msat that came over a shop's own lightning address, for no order."""
         self.closed: dict[str, int] = {}

@@ -239,16 +239,6 @@ def owed(ledger: Ledger, fact: Fact) -> None:
         order.owed_msat += amount
 
 
-def refunded(ledger: Ledger, fact: Fact) -> None:
-    """Money went back, never more than came in."""
-    ref = ledger.ref_of(fact)
-    given = ledger.refunded[ref] = ledger.refunded.get(ref, 0) + fact["amount_msat"]
-    got = ledger.paid_msat(ref)
-    ledger.check(
-        "I5", fact["amount_msat"] > 0 and given <= got, lambda: f"{given} of {got} msat went back for {ref[:10]}"
-    )
-
-
 def _receive(ledger: Ledger, ref: str, fact: Fact) -> int:
     """Enter what is new of a request's money, in msat, as received on this day."""
     new: int = fact["gross_msat"] - fact.get("before_msat", 0)

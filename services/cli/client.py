@@ -16,7 +16,8 @@ TIMEOUT_S = 30.0
 class Stack:
     """A running stack, found by its home folder."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, token: str | None = None) -> None:
+        """`token` is whose word it is; the operator's without it."""
         self.home = home
         try:
             self.ready: dict[str, Any] = json.loads((home / "ready.json").read_text())
@@ -24,7 +25,7 @@ class Stack:
             fail(f"nothing runs in {home}: start it with `ncc up --home {home}`", 3)
         except json.JSONDecodeError:
             fail(f"{home / 'ready.json'} cannot be read: stop the stack and start it again with `ncc up`", 3)
-        token = Path(self.ready["token_file"]).read_text().strip()
+        token = token or Path(self.ready["token_file"]).read_text().strip()
         self._http = httpx.Client(
             base_url=self.ready["api"], headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_S
         )

@@ -61,8 +61,6 @@ wallet_app.command("received")(received)
 Despite = Annotated[
     bool, typer.Option("--despite-open", help="Even while buyers hold invoices of the wallet the shop has now.")
 ]
-
-
 Spare = Annotated[
     bool, typer.Option("--spare", help="The shop's second wallet, for orders that come while its own does not answer.")
 ]
@@ -127,6 +125,9 @@ def wallet_add(
     success_url: Annotated[
         str | None, typer.Option(help="stripe: where a buyer lands who has paid, https://HOST.")
     ] = None,
+    spend_key_file: Annotated[
+        Path | None, typer.Option(help="lnbits: file with the wallet's admin key, which pays refunds out.")
+    ] = None,
     despite_open: Despite = False,
     spare: Spare = False,
     json_: Json = False,
@@ -156,6 +157,7 @@ def wallet_add(
         success_url=success_url,
         on_chain=on_chain,
         may_refund=may_refund,
+        spend_key_file=spend_key_file,
     )
     if spare and kind == CASHU:
         fail("ecash cannot stand in for another wallet: tokens are handed to the shop's own", 2)

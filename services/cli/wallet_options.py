@@ -78,6 +78,7 @@ def credential_of(
     success_url: str | None = None,
     on_chain: bool = False,
     may_refund: bool = False,
+    spend_key_file: Path | None = None,
 ) -> Credential | None:
     """What the options name, not tried yet; None for simulated money. Ends with a sentence where they do not fit."""
     if kind not in KINDS:
@@ -85,7 +86,9 @@ def credential_of(
     if kind == SIMULATED:
         return None
     if kind == LNBITS:
-        return _lnbits(url, key_file, called_at)
+        return _lnbits(url, key_file, called_at, spend_key_file)
+    if spend_key_file is not None:
+        fail(f"--spend-key-file is for lnbits: a {kind} wallet pays nothing out here", 2)
     if kind == NWC:
         return _nwc(key_file, own_network)
     if kind == PHOENIXD:
@@ -108,14 +111,20 @@ def credential_of(
     return _lud16(address, own_network)
 
 
-def _lnbits(url: str | None, key_file: Path | None, called_at: str | None) -> Credential:
+def _lnbits(url: str | None, key_file: Path | None, called_at: str | None, spend_key_file: Path | None) -> Credential:
     if url is None or key_file is None:
         fail("an lnbits wallet needs --url https://HOST and --key-file FILE with its invoice key", 2)
+    key = _lnbits_key(key_file, "the invoice key")
+    spend_key = None if spend_key_file is None else _lnbits_key(spend_key_file, "the admin key")
+    door = "" if called_at is None else _url(called_at, "--called-at")
+    return LnbitsCredential(url=_url(url), key=key, called_at=door, spend_key=spend_key)
+
+
+def _lnbits_key(key_file: Path, what: str) -> SecretStr:
     key = secret_in(key_file)
     if not (key.isascii() and key.isalnum() and len(key) <= KEY_CHARS_MAX):
-        fail(f"{key_file} holds no key of an LNbits wallet: it needs one line, the invoice key from its API page", 2)
-    door = "" if called_at is None else _url(called_at, "--called-at")
-    return LnbitsCredential(url=_url(url), key=SecretStr(key), called_at=door)
+        fail(f"{key_file} holds no key of an LNbits wallet: it needs one line, {what} from its API page", 2)
+    return SecretStr(key)
 
 
 def _nwc(key_file: Path | None, own_network: bool) -> Credential:

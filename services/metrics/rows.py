@@ -65,6 +65,7 @@ from schemas.payments import (
     PaymentSettled,
     PaymentWanted,
 )
+from schemas.payouts import PayoutApproved, PayoutDropped, PayoutFailed, PayoutWanted, RefundInvoiceOffered
 from schemas.preferences import PaymentChoice, PaymentFlowChosen, PreferenceRecorded
 from schemas.publishing import DraftRecorded, PublicationPromised, PublicationRefused, RelaysRecorded
 from schemas.refunds import RefundOwed, RefundRecorded
@@ -90,6 +91,7 @@ from schemas.stock import (
     StockSet,
 )
 from schemas.values import MSAT_PER_SAT, OrderKey
+from services.metrics.payout_rows import payout_columns
 from services.metrics.ranges import coordinate_or_empty, country_or_empty, instant, int64, score, short
 
 Pseudonym = Callable[[str, str], str]
@@ -194,14 +196,8 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
         case PaymentWanted() | PaymentRequested():
             return [row._replace(subject=short(event.intent_id), amount_msat=int64(event.amount_msat))]
         case PaymentSettled():
-            return [
-                row._replace(
-                    subject=short(event.intent_id),
-                    amount_msat=int64(event.new_msat),
-                    due_msat=int64(event.due_msat),
-                    reason="late" if event.late else "",
-                )
-            ]
+            settled = row._replace(subject=short(event.intent_id), reason="late" if event.late else "")
+            return [settled._replace(amount_msat=int64(event.new_msat), due_msat=int64(event.due_msat))]
         case PaymentPartReceived():
             received = row._replace(subject=short(event.intent_id), reason="late" if event.late else "part")
             return [received._replace(amount_msat=int64(event.new_msat), due_msat=int64(event.due_msat))]
@@ -319,6 +315,8 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
             return [row]
         case ShopOpened() | ParkedReleased() | DeletionNoted() | RatingsChanged() | ReviewInvited():
             return [row]
+        case RefundInvoiceOffered() | PayoutWanted() | PayoutApproved() | PayoutDropped() | PayoutFailed():
+            return [row._replace(**payout_columns(event))]
         case _:
             assert_never(event)
 

@@ -74,7 +74,8 @@ CREATE TABLE IF NOT EXISTS orders
     owed_msat Int64,                        -- what of its money is the buyer's by our own reckoning
     reversed_msat Int64,                    -- what was taken back of its money
     token_refused LowCardinality(String),   -- why the last ecash for it was not taken; '' where none was refused
-    request_forgotten Bool                  -- its wallet does not know the request that its buyer was shown
+    request_forgotten Bool,                 -- its wallet does not know the request that its buyer was shown
+    payout LowCardinality(String)           -- wanted, approved or failed; '' where none is under way
 )
 ENGINE = ReplacingMergeTree(sequence)
 ORDER BY (merchant, ref);
@@ -106,6 +107,10 @@ ALTER TABLE orders ADD COLUMN IF NOT EXISTS token_refused LowCardinality(String)
 -- name: request_forgotten
 -- The column for tables that were made before it.
 ALTER TABLE orders ADD COLUMN IF NOT EXISTS request_forgotten Bool;
+
+-- name: payout
+-- The column for tables that were made before it.
+ALTER TABLE orders ADD COLUMN IF NOT EXISTS payout LowCardinality(String);
 
 -- name: leaky
 -- The column for tables that were made before it.
@@ -272,11 +277,15 @@ ORDER BY id;
 CREATE OR REPLACE VIEW orders_now AS SELECT * FROM orders FINAL;
 
 -- name: orders_attention
--- The same, with what wants a person: money taken back, late or owed, cancellations asked for, and while its order
--- waits, a request that its wallet has forgotten, and ecash that was not taken; '' where nothing does.
+-- The same, with what wants a person: money taken back, pay-outs that failed, wait for their approval or to be paid, money
+-- late or owed, cancellations asked for, and while its order waits, a request that its wallet has forgotten, and ecash
+-- that was not taken; '' where nothing does.
 CREATE OR REPLACE VIEW orders_attention AS
 SELECT *, multiIf(
     payment = 'reversed' AND status IN ('confirmed', 'processing', 'completed'), 'payment_reversed',
+    payout = 'failed', 'payout_failed',
+    payout = 'wanted', 'payout_to_approve',
+    payout = 'approved', 'payout_under_way',
     payment = 'late', 'payment_late',
     payment = 'refund_due', 'refund_due',
     owed_msat > 0, 'surplus_owed',

@@ -60,6 +60,7 @@ class OrderStateRow(NamedTuple):
     reversed_msat: int
     token_refused: str
     request_forgotten: bool
+    payout: str
 
 
 class InventoryStateRow(NamedTuple):
@@ -221,6 +222,7 @@ def order_row(row: OrderRow) -> OrderStateRow:
         reversed_msat=int64(row.reversed_msat),
         token_refused=short(row.token_refused),
         request_forgotten=row.request_forgotten,
+        payout=row.payout,
     )
 
 

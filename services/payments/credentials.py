@@ -76,6 +76,8 @@ class LnbitsCredential(_Server):
     key: SecretStr
     called_at: str = ""
     """The buyers' door as the server reaches it, which is then told with each invoice; empty is not at all."""
+    spend_key: SecretStr | None = None
+    """The wallet's admin key, which pays refunds out; without one nothing is paid out."""
 
 
 class PhoenixdCredential(_Server):
@@ -229,8 +231,14 @@ def spare_of(merchant: str) -> str:
 
 
 def is_same_wallet(one: Credential, other: Credential) -> bool:
-    """Whether two credentials open the same wallet in the same way, whatever is known of its network."""
-    return one.model_copy(update={"network": None}) == other.model_copy(update={"network": None})
+    """Whether two credentials open the same wallet in the same way, whatever is known of its network or may spend."""
+    return _place_of(one) == _place_of(other)
+
+
+def _place_of(credential: Credential) -> Credential:
+    """A credential without what says nothing of which wallet it opens."""
+    spends = {"spend_key": None} if isinstance(credential, LnbitsCredential) else {}
+    return credential.model_copy(update={"network": None, **spends})
 
 
 class WalletStore:

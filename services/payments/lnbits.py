@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from schemas.bolt11 import Network
@@ -17,6 +18,7 @@ from services.payments.asking import clock_words, cut_memo, left_s, monotonic_s,
 from services.payments.http_calls import HttpCalls
 from services.payments.invoice_request import EXPIRY_SLACK_S
 from services.payments.lnbits_calls import WHOM
+from services.payments.lnbits_payouts import LnbitsPayouts
 from services.payments.lnbits_words import (
     SCAN_OVERLAP_US,
     Invoice,
@@ -42,6 +44,9 @@ from services.payments.port import (
     Proof,
     Push,
     PushAuth,
+    Refund,
+    Refunded,
+    RefundWay,
     Retry,
     Scan,
     Unknown,
@@ -74,13 +79,10 @@ LISTEN_TIMEOUT_S: Final = 10.0
 
 
 class LnbitsAccount(OnlyReceives):
-    """One LNbits wallet: a `PaymentBackend` that needs no more than the wallet's invoice key."""
+    """One LNbits wallet: a `PaymentBackend` that needs no more than the wallet's invoice key, except to pay back."""
 
     # Only held invoices can be cancelled.
     no_cancel = "LNbits cannot cancel an invoice"
-    no_refund = "this LNbits wallet only receives"
-
-    capabilities: Final = CAPABILITIES
 
     def __init__(
         self,
@@ -91,20 +93,26 @@ class LnbitsAccount(OnlyReceives):
         *,
         token: str = "",
         webhook: str = "",
+        spender: HttpCalls | None = None,
     ) -> None:
         """`network` is what the wallet's invoices are for: LNbits does not say it, an invoice does.
 
         `token` is what stands in the address where LNbits calls, `webhook` that address, if it is to call at all.
+        `spender` has the admin key, which pays refunds out and is used for nothing else.
         """
         self.network = network
         self._token, self._webhook = token, webhook
-        self._calls = calls
+        self._calls, self._spender = calls, spender
+        self.capabilities = replace(CAPABILITIES, refund=RefundWay.PAY if spender else RefundWay.NONE)
+        self._payouts = LnbitsPayouts(calls, spender, network, clock)
         self._clock = clock
         self._making = Making(WHOM, self._first, self._make, doubt_s, refuse_untimely(calls, clock))
 
     async def close(self) -> None:
         """Let go of the connections."""
         await self._calls.close()
+        if self._spender is not None:
+            await self._spender.close()
 
     async def ensure(self, intent: Intent, *, timeout_s: float) -> PaymentRequest:
         """Give the first invoice of the intent's reference, made by the first call that found none."""
@@ -170,6 +178,10 @@ class LnbitsAccount(OnlyReceives):
         check_token(self._token, path_token)
         return noticed(raw, int(self._clock()))
 
+    async def refund(self, wish: Refund, *, timeout_s: float) -> Refunded:
+        """Pay the payer's invoice, once for each refund id."""
+        return await self._payouts.refund(wish, timeout_s=timeout_s)
+
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell whether the key opens a wallet, whether it may do more than it needs to, and the server's clock."""
         answer = await self._calls.get("/api/v1/wallet", timeout_s=timeout_s)
@@ -178,9 +190,11 @@ class LnbitsAccount(OnlyReceives):
         offset_s = answer.clock_offset_s(self._clock())
         is_admin = "id" in answer.body
         too_much = ("this is an admin key, which may spend: give the wallet's invoice key instead",) if is_admin else ()
-        may = ("receive", "spend") if is_admin else ("receive",)
+        may = ("receive", "spend") if is_admin else ("receive", "pay refunds out") if self._spender else ("receive",)
+        fault = await self._payouts.spend_fault(timeout_s=timeout_s)
+        lacks = (f"a key that pays refunds out (the one given {fault})",) if fault else ()
         warnings = too_much + clock_words(offset_s)
-        return Probe(CAPABILITIES, self.network, clock_offset_s=offset_s, warnings=warnings, may=may)
+        return Probe(self.capabilities, self.network, clock_offset_s=offset_s, warnings=warnings, may=may, lacks=lacks)
 
     async def _first(self, about: Intent, *, timeout_s: float) -> Invoice | None:
         return next(iter(await self._of(about.reference, timeout_s=timeout_s)), None)

@@ -33,10 +33,13 @@ from schemas.payments import (
     PaymentSettled,
     PaymentWanted,
 )
+from schemas.payouts import PayoutApproved, PayoutFailed
+from schemas.refunds import RefundRecorded
 from schemas.values import Origin
 from services.payments.listening import CALL_TIMEOUT_S, Listeners
 from services.payments.making_requests import RequestMaker
 from services.payments.open_requests import Open, reversal_of
+from services.payments.paying_back import Approved, RefundPayer
 from services.payments.port import (
     BackendError,
     BackendRef,
@@ -85,6 +88,7 @@ class PaymentsRole:
         )
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tokens = TokenTaker(self._wallet_of, open_token, self._say_of, self._may_act, self._fail)
+        self._payer = RefundPayer(self._ways.of, self._say_of, self._may_act, self._fail)
 
     async def begin(self, partition: int) -> int | None:
         """A partition is ours; nothing is done for it until it has been read to its end."""
@@ -108,6 +112,8 @@ class PaymentsRole:
                         self._look_soon(entry)
                 case TokenHandedIn() | TokenRefused():
                     self._tokens.note(event, record.merchant, partition, offset)
+                case PayoutApproved() | PayoutFailed() | RefundRecorded():
+                    self._payer.note(event, record.merchant, partition, offset)
                 case PaymentPartReceived() | PaymentSettled():
                     self._note(event)
                 case AddressPaid():
@@ -129,6 +135,7 @@ class PaymentsRole:
         """Do what is owed: make what is missing, look up what may have been paid while nobody watched."""
         self._live.add(partition)
         self._tokens.resume()
+        self._payer.resume()
         for entry in [entry for entry in self._open.values() if entry.partition == partition]:
             self._ensure_soon(entry.intent_id, partition)
             if entry.requested:
@@ -137,12 +144,13 @@ class PaymentsRole:
     def needed_from(self, partition: int, next_offset: int) -> int:
         """The record that wanted the oldest request still open."""
         oldest = min((e.offset for e in self._open.values() if e.partition == partition), default=next_offset)
-        return self._tokens.needed_from(partition, oldest)
+        return self._payer.needed_from(partition, self._tokens.needed_from(partition, oldest))
 
     async def end(self, partition: int) -> None:
         """Another process takes the partition's requests over."""
         self._live.discard(partition)
         self._tokens.end(partition)
+        self._payer.end(partition)
         self._frozen = {merchant: held for merchant, held in self._frozen.items() if held != partition}
         for entry in [entry for entry in self._open.values() if entry.partition == partition]:
             self._forget(entry.intent_id)
@@ -154,13 +162,14 @@ class PaymentsRole:
         tasks = [task for name, task in self._tasks.items() if name.partition(":")[2] in intents]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, self._tokens.hold(merchant), return_exceptions=True)
+        await asyncio.gather(*tasks, self._tokens.hold(merchant), self._payer.hold(merchant), return_exceptions=True)
         return None
 
     async def thaw(self, partition: int, merchant: str) -> None:
         """Do what is owed now that everything was read: make, cancel, and look for money that came meanwhile."""
         self._frozen.pop(merchant, None)
         self._tokens.resume()
+        self._payer.resume()
         self._listeners.listen_anew(merchant)
         for entry in [entry for entry in self._open.values() if entry.merchant == merchant]:
             self._ensure_soon(entry.intent_id, partition)
@@ -189,7 +198,7 @@ class PaymentsRole:
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, self._tokens.close(), return_exceptions=True)
+        await asyncio.gather(*tasks, self._tokens.close(), self._payer.close(), return_exceptions=True)
         await self._listeners.close()
 
     # Making requests
@@ -305,7 +314,7 @@ class PaymentsRole:
         if entry.ref is None:
             self._ensure_soon(entry.intent_id, entry.partition)
 
-    def _may_act(self, entry: Open | Owed) -> bool:
+    def _may_act(self, entry: Open | Owed | Approved) -> bool:
         """Whether its partition was read to its end, and its merchant's effects do not wait."""
         return entry.partition in self._live and entry.merchant not in self._frozen
 

@@ -34,6 +34,9 @@ from services.payments.port import (
     Proof,
     Push,
     Reference,
+    Refund,
+    Refunded,
+    RefundWay,
     Rejected,
     Retry,
     Scan,
@@ -42,6 +45,7 @@ from services.payments.port import (
 from services.payments.preimages import Preimage
 from services.payments.receiving import OnlyReceives
 from services.payments.simulated_file import Row, WalletFile, insert, last_settle_index, select
+from services.payments.simulated_payouts import balance_msat, pay_out
 
 NETWORK: Final = Network.REGTEST
 MIN_FINAL_CLTV: Final = 18
@@ -194,7 +198,6 @@ class SimulatedAccount(OnlyReceives):
     """A merchant's account in a simulated wallet: a `PaymentBackend` with preset preimages."""
 
     no_notices = "the simulated wallet sends no notices"
-    no_refund = "the simulated wallet only receives"
 
     network = NETWORK
 
@@ -261,6 +264,11 @@ class SimulatedAccount(OnlyReceives):
             timeout_s,
         )
 
+    async def refund(self, wish: Refund, *, timeout_s: float) -> Refunded:
+        """Pay an invoice of somebody else's in play money, once for each refund id."""
+        wallet = self._wallet
+        return await pay_out(wallet.file, self._merchant, wish, NETWORK, wallet.clock(), timeout_s)
+
     async def probe(self, *, timeout_s: float) -> Probe:
         """Tell what this wallet can do, after a look into the file."""
         await self._wallet.file.read(lambda database: database.execute("SELECT one FROM node").fetchone(), timeout_s)
@@ -268,7 +276,7 @@ class SimulatedAccount(OnlyReceives):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Everything but webhooks and refunds."""
+        """Everything but webhooks."""
         return Capabilities(
             methods=frozenset({Method.BOLT11}),
             amount_step_msat=1,
@@ -281,19 +289,13 @@ class SimulatedAccount(OnlyReceives):
             push=Push.CURSOR,
             late_settle=self._wallet.late_settle,
             partial=True,
+            refund=RefundWay.PAY,
             proof=Proof.PREIMAGE,
         )
 
     async def balance_msat(self, *, timeout_s: float) -> int:
-        """Sum what this merchant has been paid."""
-        query = (
-            "SELECT coalesce(sum(coalesce(received_msat, amount_msat)), 0) FROM invoices"
-            " WHERE merchant = ? AND settle_index > 0 AND reversed_at IS NULL"
-        )
-        found = await self._wallet.file.read(
-            lambda database: database.execute(query, (self._merchant,)).fetchone(), timeout_s
-        )
-        return int(found[0])
+        """Sum what this merchant has been paid, less what was paid out."""
+        return await self._wallet.file.read(lambda database: balance_msat(database, self._merchant), timeout_s)
 
     def _by_reference(self, database: sqlite3.Connection, reference: str) -> Row | None:
         condition = "WHERE merchant = ? AND reference = ?"

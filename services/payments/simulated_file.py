@@ -43,6 +43,13 @@ _SCHEMA: Final = (
         settle_index INTEGER,
         UNIQUE (merchant, reference)
     )""",
+    """CREATE TABLE IF NOT EXISTS payouts (
+        refund_id TEXT PRIMARY KEY,
+        merchant TEXT NOT NULL,
+        payment_hash TEXT NOT NULL UNIQUE,
+        amount_msat INTEGER NOT NULL,
+        paid_at INTEGER NOT NULL
+    )""",
     "CREATE UNIQUE INDEX IF NOT EXISTS settled ON invoices (settle_index) WHERE settle_index NOT NULL",
     "CREATE INDEX IF NOT EXISTS settled_by_merchant ON invoices (merchant, settle_index) WHERE settle_index NOT NULL",
 )

@@ -212,7 +212,8 @@ def open_wallet(
         case LnbitsCredential():
             webhook = hook_url(credential.called_at, token) if credential.called_at and token else ""
             calls = lnbits_calls(credential.url, credential.key)
-            return LnbitsAccount(calls, network, token=token, webhook=webhook)
+            spender = lnbits_calls(credential.url, credential.spend_key) if credential.spend_key else None
+            return LnbitsAccount(calls, network, token=token, webhook=webhook, spender=spender)
         case PhoenixdCredential():
             calls = phoenixd_calls(credential.url, credential.password)
             return PhoenixdNode(calls, network, webhook_secret=credential.webhook_secret)

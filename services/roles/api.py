@@ -20,11 +20,12 @@ from services.api.hooks import Hooks
 from services.api.places import Places
 from services.api.service import Door, make_door
 from services.api.shown_invoices import ShownInvoices
+from services.approvers import Approvers
 from services.metrics.client import QueryClient
 from services.metrics.port import MetricsError
-from services.payments.credentials import WalletStore
+from services.payments.credentials import LNBITS, BadCredential, LnbitsCredential, WalletStore
 from services.payments.notices import HOOKS, hook_token
-from services.payments.wallets import CALLED, Wallets
+from services.payments.wallets import CALLED, SIMULATED, Wallets
 from services.rates.fixed import FixedRates
 from services.roles.http import serve
 from services.roles.stage import Stage, together
@@ -82,6 +83,8 @@ async def run(stage: Stage) -> None:
             lint=findings,
             raw=sinks,
             called=hooks.told,
+            approver_of=Approvers.of(stage.home).who,
+            unpaid_why=partial(_unpaid_why, table, WalletStore.of(stage.home)),
             standing=Places(
                 own_relays=stage.settings.relay_list,
                 discovery_relays=stage.settings.discovery_list,
@@ -117,6 +120,22 @@ def _called_kind(table: MerchantTable, merchant: str, is_spare: bool = False) ->
     row = table.get(merchant)
     kind = None if row is None else row.spare_wallet if is_spare else row.wallet
     return kind if kind in CALLED else None
+
+
+def _unpaid_why(table: MerchantTable, store: WalletStore, merchant: str) -> str:
+    """Why nothing is paid out of a merchant's wallet; empty where it is, and where this role cannot know."""
+    row = table.get(merchant)
+    kind = SIMULATED if row is None else row.wallet
+    if kind == SIMULATED:
+        return ""
+    if kind != LNBITS:
+        return f"a {kind} wallet pays nothing out here: give it back yourself, and enter it with `ncc order refund`"
+    try:
+        credential = store.get(merchant)
+    except BadCredential:
+        return ""
+    has_key = not isinstance(credential, LnbitsCredential) or credential.spend_key is not None
+    return "" if has_key else "the wallet has no key that may spend: `ncc wallet add` it again with --spend-key-file"
 
 
 def _door(

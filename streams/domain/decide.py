@@ -42,6 +42,7 @@ from schemas.payments import (
     ReportUnnamedPayment,
     WaivePayment,
 )
+from schemas.payouts import ApprovePayout, DropPayout, RecordPayoutFailure, WantPayout
 from schemas.preferences import RecordPreference
 from schemas.publishing import (
     KeepDraft,
@@ -74,6 +75,7 @@ from streams.domain import (
     past,
     payment_choice,
     payments,
+    payouts,
     publishing,
     refunds,
     reinstating,
@@ -133,6 +135,14 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             refunds.record(decision, body)
         case ReinstateOrder():
             reinstating.reinstate(decision, body)
+        case WantPayout():
+            payouts.want(decision, body)
+        case ApprovePayout():
+            payouts.approve(decision, body)
+        case DropPayout():
+            payouts.drop(decision, body)
+        case RecordPayoutFailure():
+            payouts.record_failure(decision, body)
         case MarkReady():
             handing.mark_ready(decision, body)
         case SetGoods():

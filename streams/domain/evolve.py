@@ -59,6 +59,7 @@ from schemas.payments import (
     PaymentWanted,
     ReportPayment,
 )
+from schemas.payouts import PayoutApproved, PayoutDropped, PayoutFailed, PayoutWanted, RefundInvoiceOffered
 from schemas.preferences import PaymentFlowChosen, PreferenceRecorded
 from schemas.publishing import DraftRecorded, PublicationPromised, PublicationRefused, RelaysRecorded
 from schemas.refunds import RefundOwed, RefundRecorded
@@ -83,7 +84,7 @@ from schemas.stock import (
     StockSet,
 )
 from schemas.values import Actor
-from streams.domain import fold_addresses, fold_goods, fold_inbox, fold_money, fold_orders, fold_reviews
+from streams.domain import fold_addresses, fold_goods, fold_inbox, fold_money, fold_orders, fold_payouts, fold_reviews
 from streams.domain.shop import (
     Due,
     Master,
@@ -159,6 +160,17 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             fold_money.imply(shop, event)
         case RefundRecorded():
             fold_money.refund(shop, event)
+            fold_payouts.pay(shop, event.order, event.cause)
+        case RefundInvoiceOffered():
+            fold_payouts.offer(shop, event)
+        case PayoutWanted():
+            fold_payouts.want(shop, event)
+        case PayoutApproved():
+            fold_payouts.approve(shop, event)
+        case PayoutDropped():
+            fold_payouts.drop(shop, event)
+        case PayoutFailed():
+            fold_payouts.fail(shop, event)
         case OrderReinstated():
             fold_money.reinstate(shop, event)
         case InvoiceWanted():

@@ -161,6 +161,7 @@ def place(shop: Shop, event: OrderPlaced) -> None:
             owed_msat=before.owed_msat,
             is_on_hold=before.is_on_hold,
             holds=before.holds,
+            pay_back=before.pay_back,
         )
     _put(shop, placed, before)
     for _ in shop.parked.get(event.order.ref, ()):

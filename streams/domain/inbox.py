@@ -14,7 +14,7 @@ from schemas.inbox import (
 )
 from schemas.orders import OrderPlaced, PlaceOrder
 from schemas.values import Actor, OrderKey, Origin
-from streams.domain import buyers, ecash
+from streams.domain import buyers, ecash, payouts
 from streams.domain.decision import Decision
 
 
@@ -34,20 +34,21 @@ def receive(decision: Decision, command: ReceiveMessage) -> None:
     order = _order_of(decision, command.order_refs)
     if command.author is Actor.BUYER and buyers.unheard(decision, command.buyer, about_order=order is not None):
         return
-    decision.emit(
-        MessageReceived(
-            buyer=command.buyer,
-            author=command.author,
-            rumor_id=command.rumor_id,
-            said_s=command.said_s,
-            kind=command.kind,
-            text=command.text,
-            order=order,
-            answers=command.answers,
-            is_room=command.is_room,
-            is_direct=command.is_direct,
-        )
+    letter = MessageReceived(
+        buyer=command.buyer,
+        author=command.author,
+        rumor_id=command.rumor_id,
+        said_s=command.said_s,
+        kind=command.kind,
+        text=command.text,
+        order=order,
+        answers=command.answers,
+        is_room=command.is_room,
+        is_direct=command.is_direct,
     )
+    decision.emit(letter)
+    if command.invoice is not None and command.author is Actor.BUYER and known is None:
+        payouts.offer(decision, letter, command.invoice)
     if known is not None and known.is_by(command.author, command.buyer):  # it was taken back before it came
         decision.emit(MessageDeleted(buyer=command.buyer, actor=command.author, rumor_id=command.rumor_id))
 

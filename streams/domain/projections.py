@@ -53,6 +53,7 @@ from schemas.stock import StockCommitted, StockHeld, StockReleased, StockSet
 from schemas.values import Actor, OrderKey
 from streams.domain import recurring
 from streams.domain.new_rows import Stamp, offered, outlives, past_order, placed
+from streams.domain.payout_rows import payout_changes
 from streams.domain.transitions import (
     DEAD,
     parcels_after,
@@ -212,7 +213,8 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
         case RefundRecorded():
             refunded_msat, owed_msat = row.refunded_msat + event.amount_msat, max(0, row.owed_msat - event.amount_msat)
             payment = payment_after_refund(row.payment, row.status, row.paid_msat, refunded_msat)
-            return _with(row, stamp, payment=payment, refunded_msat=refunded_msat, owed_msat=owed_msat)
+            refund = {"payment": payment, "refunded_msat": refunded_msat, "owed_msat": owed_msat}
+            return _with(row, stamp, **refund, **payout_changes(row, event))
         case OrderReinstated():
             return _with(row, stamp, payment=PaymentAxis.PAID, owed_msat=0, renewals=recurring.renewals(event.quote))
         case RefundOwed():
@@ -237,16 +239,11 @@ def _order(row: OrderRow | None, event: Event, stamp: Stamp) -> OrderRow | None:
             payment = payment_after_settlement(row.payment, row.status, event.late)
             return _with(row, stamp, payment=payment, paid_msat=row.paid_msat + event.new_msat)
         case PaymentReversed():
-            return _with(
-                row,
-                stamp,
-                payment=event.payment,
-                paid_msat=row.paid_msat - event.amount_msat,
-                reversed_msat=row.reversed_msat + event.amount_msat,
-                owed_msat=event.owed_msat,
-            )
+            paid_msat, gone_msat = row.paid_msat - event.amount_msat, row.reversed_msat + event.amount_msat
+            taken = {"paid_msat": paid_msat, "reversed_msat": gone_msat, "owed_msat": event.owed_msat}
+            return _with(row, stamp, payment=event.payment, **taken)
         case _:
-            return _with(row, stamp)
+            return _with(row, stamp, **payout_changes(row, event))
 
 
 def _moved(row: OrderRow, to: OrderStatus, stamp: Stamp) -> OrderRow:

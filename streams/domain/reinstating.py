@@ -52,6 +52,8 @@ def _refusal(shop: Shop, order: Order) -> tuple[str, str] | None:
         return "nothing_to_reinstate", f"the order is {order.status}, its payment {order.payment}"
     if any(receipt.is_reversed for receipt in order.received):
         return "payment_reversed", "money of it was taken back before"
+    if order.pay_back.live is not None:
+        return "payout_under_way", "its money is on its way back to the buyer: drop that first, or wait for it"
     missing_msat = order.quote.total_msat - _money_msat(order)
     if missing_msat > shop.settings.short_accepted_sats * MSAT_PER_SAT:
         return "underpaid", f"{missing_msat} of {order.quote.total_msat} msat are missing"

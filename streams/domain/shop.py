@@ -11,6 +11,7 @@ from schemas.orders import OrderLine, OrderStatus, Parcel, Quote, ShippingStatus
 from schemas.parking import Early
 from schemas.past import PastOrder
 from schemas.payments import PaymentAxis
+from schemas.payouts import OfferedInvoice
 from schemas.preferences import PaymentChoice, PaymentFlow, Preference
 from schemas.publishing import Draft, RelayNames
 from schemas.replies import Reply
@@ -65,6 +66,25 @@ class Asked(NamedTuple):
     def waiting_msat(self) -> int:
         """Money that nobody has said anything of."""
         return self.paid_msat - self.closed_msat if self.order is None or self.is_claimed else 0
+
+
+class Payout(NamedTuple):
+    """Money that is to go to a buyer's invoice, once it is approved."""
+
+    refund_id: str
+    amount_msat: int
+    invoice: OfferedInvoice
+    is_approved: bool = False
+
+
+class PayBack(NamedTuple):
+    """Where an order's money may go back to, the pay-out under way, and refunds whose invoice was tried in vain."""
+
+    offered: OfferedInvoice | None = None
+    live: Payout | None = None
+    failed: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    """Of the last words on it."""
 
 
 class Order(NamedTuple):
@@ -140,6 +160,7 @@ class Order(NamedTuple):
     """Causes of the last holds and releases, so that none is heard twice."""
     unsaid: tuple[Reply, ...] = ()
     """What its buyer was not told while it was on hold: the newest of each kind."""
+    pay_back: PayBack = PayBack()
 
     @property
     def answers(self) -> str:

@@ -54,7 +54,7 @@ def said_commands(text: str) -> Iterator[str]:
     """The `ncc` commands a document names, one or two words each, as far as they are plain words."""
     known_groups = {command.split()[0] for command in commands() if " " in command}
     for line in code(text):
-        for words in re.findall(r"(?:(?:^|[ /])ncc|\boperator) ([a-z][a-z-]*(?: [a-z]+)?)", line):
+        for words in re.findall(r"(?:(?:^|[ /])ncc|\boperator) ([a-z][a-z-]*(?: [a-z]+(?:-[a-z]+)*)?)", line):
             first, _, second = words.partition(" ")
             yield words if first in known_groups and second else first
 

@@ -49,6 +49,7 @@ from schemas.payments import (
     WaivePayment,
     request_digest,
 )
+from schemas.payouts import PayoutApproved
 from schemas.refunds import RecordRefund
 from schemas.reinstatement import ReinstateOrder
 from schemas.shops import OpenShop, ShopSettings
@@ -57,13 +58,14 @@ from services.audit.books import Books
 from streams.domain.decide import decide
 from streams.domain.evolve import evolve
 from streams.domain.shop import Shop
+from tests.simulation.payouts import Payouts
 from tests.support.auditor import Auditor
 from tests.support.books import as_json
 from tests.support.builders import MERCHANT, NOW_MS, a_command, a_key, a_listing, an_id, an_order, product
 from tests.support.steps import cancelled, moved, receipt
 
 ORDERS = 40
-DEEDS = 400
+DEEDS = 480
 ADDRESS = "shop@shop.example"
 BOX = SealedDetails(key_id="token", box="c2VhbGVk")
 SAID = description_hash(metadata(ADDRESS, shop_memo(ADDRESS)))
@@ -87,6 +89,7 @@ class Till:
         self.gone: set[str] = set()
         self.keys: list[OrderKey] = []
         self.tokens: list[str] = []
+        self.payouts = Payouts(self.dice, self.shop, self.say, lambda: an_id(f"payout {seed} {next(self.names)}"))
 
     def say(self, body: CommandBody, times: int = 1) -> None:
         """Decide, fold, and have both bookkeepers read it; said again, it is nothing."""
@@ -113,6 +116,8 @@ class Till:
                     self._make(event)
                 case InvoiceWanted():
                     self._make_call(event)
+                case PayoutApproved():
+                    self.payouts.note(event)
                 case _:
                     pass
 
@@ -271,6 +276,10 @@ class Till:
         )
         self.say(self.dice.choice(words), times=2)
 
+    def pay_back(self) -> None:
+        """Money goes back to whoever paid it."""
+        self.payouts.act(self.keys, self.at_ms)
+
     def wait(self) -> None:
         """Time passes, and deadlines with it."""
         self.at_ms += self.dice.choice((1_000, 60_000, 600_000))
@@ -286,6 +295,7 @@ class Till:
 
     def agree(self) -> None:
         """The till, the shop and the facts say the same of every sat."""
+        self.payouts.agree()
         entered = Counter(self.auditor.received) + Counter(self.auditor.at_address)
         entered += Counter({name: self._closed_msat(name) for name in self.calls})
         assert +entered == +Counter(self.held)
@@ -313,6 +323,7 @@ def play(seed: int) -> Counter[str]:
         (till.call, 4),
         (till.speak, 14),
         (till.wait, 6),
+        (till.pay_back, 14),
     )
     more = {Method.BITCOIN: (till.see, 8), Method.CASHU: (till.hand_in, 12)}
     deeds += (more[till.method],) if till.method in more else ()

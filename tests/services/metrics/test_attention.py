@@ -13,6 +13,7 @@ from tests.services.metrics.scenes import only, state_rows
 from tests.streams.domain.test_absence import END_MS
 from tests.streams.domain.test_ecash import asked, hands_in, refuses
 from tests.streams.domain.test_forgotten import GONE, forgotten
+from tests.streams.domain.test_payouts import an_invoice, approves, fails, pays, shows, sold, wants
 from tests.streams.domain.test_reinstating import BACK, LATER_MS, expired
 from tests.support.steps import cancelled, paid
 from tests.support.story import Story
@@ -64,3 +65,20 @@ def test_late_money_wants_a_person_until_it_is_taken_or_given_back(store: Store,
     assert attention(store, writer, story) == "payment_late"
     story.when(BACK, at_ms=LATER_MS)
     assert attention(store, writer, story) == ""
+
+
+@pytest.mark.req("C-01")
+def test_a_pay_out_wants_a_person_until_it_was_paid(store: Store, writer: MetricsWriter) -> None:
+    """It waits to be approved, is under way, failed, and is asked for anew; once it is paid it wants nobody."""
+    story, other = sold().when(shows(an_invoice())), an_invoice(name="other")
+    for said, why in (
+        (wants(), "payout_to_approve"),
+        (approves(), "payout_under_way"),
+        (fails(an_invoice()), "payout_failed"),
+        (shows(other, "another"), "payout_failed"),
+        (wants(cause="anew"), "payout_to_approve"),
+        (approves(cause="agreed"), "payout_under_way"),
+        (pays(other), ""),
+    ):
+        story.when(said)
+        assert attention(store, writer, story) == why

@@ -1,0 +1,97 @@
+"""Pay-outs over HTTP: whoever asks cannot approve, and whoever approves can do nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI, HTTPException, Request
+
+from schemas.messages import CommandBody
+from schemas.payouts import ApprovePayout, DropPayout, WantPayout
+from schemas.values import OrderKey
+from services.api import payouts
+from services.approvers import Approvers, BadApprover
+from tests.support.builders import a_key
+
+OPERATOR = "operators-own"
+
+
+class Door:
+    """The routes, with what was decided."""
+
+    def __init__(self, approvers: Approvers, why: str = "") -> None:
+        self.decided: list[CommandBody] = []
+        app = FastAPI()
+
+        async def authorised(request: Request) -> None:
+            if request.headers.get("authorization") != f"Bearer {OPERATOR}":
+                raise HTTPException(401)
+
+        payouts.add_routes(app, [Depends(authorised)], self._decide, self._key, approvers.who, lambda _: why)
+        self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api")
+
+    async def _decide(self, _merchant: str, body: CommandBody, _request: str | None) -> dict[str, Any]:
+        self.decided.append(body)
+        return {"decided": "done"}
+
+    async def _key(self, _ref: str) -> OrderKey:
+        return a_key()
+
+    async def post(self, what: str, token: str, body: Any = None) -> int:
+        """The status of the answer."""
+        headers = {"authorization": f"Bearer {token}"}
+        return (await self._http.post(f"/orders/x/{what}", json=body, headers=headers)).status_code
+
+
+@pytest.fixture
+def approvers(tmp_path: Path) -> Approvers:
+    return Approvers(tmp_path / "approvers.json")
+
+
+@pytest.mark.case("F13")
+@pytest.mark.req("C-01")
+async def test_one_person_alone_pays_nothing_out(approvers: Approvers) -> None:
+    """The operator's token approves nothing, and an approver's asks for nothing and drops nothing."""
+    door, token = Door(approvers), approvers.add("anna")
+    assert await door.post("pay-back", token, {"sats": 5}) == 401
+    assert await door.post("refuse-payout", token) == 401
+    for wrong in (OPERATOR, "", "x" * 43):
+        assert await door.post("approve", wrong, {"sats": 5}) == 401
+    assert door.decided == []
+
+    assert await door.post("pay-back", OPERATOR, {"sats": 5}) == 200
+    assert await door.post("approve", token, {"sats": 5}) == 200
+    assert await door.post("refuse-payout", OPERATOR) == 200
+    wanted, approved, dropped = door.decided
+    assert isinstance(wanted, WantPayout)
+    assert isinstance(approved, ApprovePayout)
+    assert isinstance(dropped, DropPayout)
+    assert (wanted.amount_msat, approved.amount_msat, approved.approver) == (5_000, 5_000, "anna")
+
+
+@pytest.mark.req("C-01")
+async def test_a_wallet_that_pays_nothing_out_is_not_asked_to(approvers: Approvers) -> None:
+    """Said at once, not after somebody approved it."""
+    door = Door(approvers, "an nwc wallet pays nothing out here")
+    assert await door.post("pay-back", OPERATOR, {}) == 409
+    assert door.decided == []
+
+
+@pytest.mark.req("C-01")
+def test_an_approvers_token_is_kept_as_a_hash_and_worth_nothing_once_removed(
+    approvers: Approvers, tmp_path: Path
+) -> None:
+    """It is shown once; a name has one token."""
+    token, file = approvers.add("anna"), tmp_path / "approvers.json"
+    assert token not in file.read_text()
+    assert file.stat().st_mode & 0o077 == 0
+    assert (approvers.who(token), approvers.names()) == ("anna", ("anna",))
+    for bad in ("anna", "", "Anna", "a b", "x" * 33):
+        with pytest.raises(BadApprover):
+            approvers.add(bad)
+    assert approvers.remove("anna")
+    assert not approvers.remove("anna")
+    assert approvers.who(token) is None
