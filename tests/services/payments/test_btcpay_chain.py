@@ -18,7 +18,7 @@ from services.payments.open_requests import faults_of, reversal_of
 from services.payments.port import FROM_THE_START, Rejected, RequestFault, Retry
 from services.payments.wallet_check import check_wallet
 from tests.services.payments.btcpay_bench import address_of, backend_of, bench_of, opened
-from tests.services.payments.contract import MERCHANT, TIMEOUT_S, Bench, PaymentBackendContract
+from tests.services.payments.contract import TIMEOUT_S, Bench, PaymentBackendContract
 from tests.support.contract_table import SCRIPTED
 from tests.support.scripted_btcpay import CREATE as CREATE_CALL
 from tests.support.scripted_btcpay import LIST, STORE, ScriptedBtcpay
@@ -244,10 +244,10 @@ async def test_a_trial_finds_the_network_by_one_address_and_gives_no_second_one(
     server.has_account = False
     trial = backend_of(server, url, way=CHAIN_WAY, network=None)
     with pytest.raises(Retry, match="cannot make an invoice"):
-        await check_wallet(trial, MERCHANT, bench.now(), TIMEOUT_S)
+        await check_wallet(trial, bench.now(), TIMEOUT_S)
     server.has_account = True
     for backend in (trial, backend_of(server, url, way=CHAIN_WAY, network=None)):
-        found = await check_wallet(backend, MERCHANT, bench.now(), TIMEOUT_S)
+        found = await check_wallet(backend, bench.now(), TIMEOUT_S)
         assert (found.network, found.faults, found.warnings) == (Network.REGTEST, (), ())
         assert backend.network is Network.REGTEST
         await backend.close()
@@ -261,7 +261,7 @@ async def test_a_key_that_lacks_something_is_not_tried_on_the_chain_either(serve
     """No address is used up for it."""
     server.rights = (f"{VIEW}:{STORE}",)
     backend = backend_of(server, url, way=CHAIN_WAY, network=None)
-    found = await check_wallet(backend, MERCHANT, server.ledger.now_s, TIMEOUT_S)
+    found = await check_wallet(backend, server.ledger.now_s, TIMEOUT_S)
     await backend.close()
     assert (found.lacks, server.ledger.entries) == ((CREATE,), [])
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from schemas.absence import RequestForgotten
 from schemas.catalogue import RecordListing
 from schemas.currencies import FiatTotal
 from schemas.dialects import gamma
@@ -248,10 +249,12 @@ def test_a_card_payment_that_is_charged_back_is_found_by_the_session_of_its_page
 @pytest.mark.case("F11", "P7", "P20")
 @pytest.mark.parametrize("state", [s for s in BackendState if s not in (BackendState.SETTLED, BackendState.PARTIAL)])
 def test_only_settled_is_settled(state: BackendState) -> None:
-    """Held, pending and unknown money is not there yet; what is on its way is told, and pays nothing."""
+    """Held, pending and unknown money is not there yet; what is on its way or forgotten is noted, and pays nothing."""
     story = asked().when(paid(20, state=state))
     if state in (BackendState.PENDING, BackendState.HELD):
         story.then(PaymentSeen, ReplyPromised)
+    elif state is BackendState.GONE:
+        story.then(RequestForgotten)
     else:
         story.then_nothing()
     assert (story.order().status, story.order().paid_msat) == (OrderStatus.PENDING, 0)
