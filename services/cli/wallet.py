@@ -15,7 +15,7 @@ from services.cli.merchant import Who, find_merchant
 from services.cli.options import Home, Json
 from services.cli.output import OUT, as_json, fail, fields, table
 from services.cli.wallet_ecash import purses, withdraw
-from services.cli.wallet_options import credential_of
+from services.cli.wallet_options import WalletOptions, credential_of
 from services.cli.wallet_received import received
 from services.cli.wallet_redeem import redeem
 from services.home import Home as HomeFolder
@@ -136,17 +136,19 @@ def wallet_add(
     stack = Stack(home or Path())
     row = find_merchant(stack, who)
     store = WalletStore.of(HomeFolder(home or Path()))
-    credential = credential_of(
-        kind,
-        url,
-        key_file,
-        address,
-        own_network,
-        cert_file,
-        webhook_secret_file,
-        called_at,
-        store_id,
-        mints=mint,
+    said = WalletOptions(
+        url=url,
+        key_file=key_file,
+        cert_file=cert_file,
+        address=address,
+        own_network=own_network,
+        webhook_secret_file=webhook_secret_file,
+        called_at=called_at,
+        spend_key_file=spend_key_file,
+        store=store_id,
+        on_chain=on_chain,
+        may_refund=may_refund,
+        mint=tuple(mint or ()),
         cap_sats=cap_sats,
         lock_key_file=lock_key_file,
         xpub_file=xpub_file,
@@ -155,10 +157,8 @@ def wallet_add(
         gap_limit=gap_limit,
         instructions_file=instructions_file,
         success_url=success_url,
-        on_chain=on_chain,
-        may_refund=may_refund,
-        spend_key_file=spend_key_file,
     )
+    credential = credential_of(kind, said)
     if spare and kind == CASHU:
         fail("ecash cannot stand in for another wallet: tokens are handed to the shop's own", 2)
     if not spare and not _is_open(store, row, credential):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,6 +28,7 @@ from services.payments.credentials import (
     GAP_LIMIT,
     LNBITS,
     LND,
+    LUD16,
     MANUAL,
     NWC,
     PHOENIXD,
@@ -56,68 +59,58 @@ URL_CHARS_MAX = 2_000
 INPUT = Path("-")
 
 
-def credential_of(
-    kind: str,
-    url: str | None,
-    key_file: Path | None,
-    address: str | None,
-    own_network: bool,
-    cert_file: Path | None = None,
-    webhook_secret_file: Path | None = None,
-    called_at: str | None = None,
-    store: str | None = None,
-    mints: list[str] | None = None,
-    cap_sats: int | None = None,
-    *,
-    lock_key_file: Path | None = None,
-    xpub_file: Path | None = None,
-    indexer: str | None = None,
-    confirmations: int | None = None,
-    gap_limit: int | None = None,
-    instructions_file: Path | None = None,
-    success_url: str | None = None,
-    on_chain: bool = False,
-    may_refund: bool = False,
-    spend_key_file: Path | None = None,
-) -> Credential | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletOptions:
+    """What was said, as `ncc wallet add --help` names it; None, empty or False where it was not."""
+
+    url: str | None = None
+    key_file: Path | None = None
+    cert_file: Path | None = None
+    address: str | None = None
+    own_network: bool = False
+    webhook_secret_file: Path | None = None
+    called_at: str | None = None
+    spend_key_file: Path | None = None
+    store: str | None = None
+    on_chain: bool = False
+    may_refund: bool = False
+    mint: tuple[str, ...] = ()
+    cap_sats: int | None = None
+    lock_key_file: Path | None = None
+    xpub_file: Path | None = None
+    indexer: str | None = None
+    confirmations: int | None = None
+    gap_limit: int | None = None
+    instructions_file: Path | None = None
+    success_url: str | None = None
+
+    def given(self) -> set[str]:
+        """The options that were said, by their names here."""
+        return {one.name for one in fields(self) if getattr(self, one.name) not in (None, False, ())}
+
+
+def credential_of(kind: str, said: WalletOptions) -> Credential | None:
     """What the options name, not tried yet; None for simulated money. Ends with a sentence where they do not fit."""
     if kind not in KINDS:
         fail(f"there is no kind of wallet called {kind}: it is one of {', '.join(KINDS)}", 2)
-    if kind == SIMULATED:
-        return None
-    if kind == LNBITS:
-        return _lnbits(url, key_file, called_at, spend_key_file)
-    if spend_key_file is not None:
-        fail(f"--spend-key-file is for lnbits: a {kind} wallet pays nothing out here", 2)
-    if kind == NWC:
-        return _nwc(key_file, own_network)
-    if kind == PHOENIXD:
-        return _phoenixd(url, key_file, webhook_secret_file)
-    if kind == LND:
-        return _lnd(url, key_file, cert_file)
-    if kind == CLN:
-        return _cln(url, key_file, cert_file)
-    if kind == BTCPAY:
-        made = _btcpay(url, store, key_file, webhook_secret_file)
-        return made.model_copy(update={"is_on_chain": on_chain, "may_refund": may_refund})
-    if kind == CASHU:
-        return _cashu(mints or [], cap_sats, lock_key_file)
-    if kind == CHAIN:
-        return _chain(indexer, xpub_file, confirmations, gap_limit)
-    if kind == MANUAL:
-        return _manual(instructions_file)
-    if kind == STRIPE:
-        return _stripe(url, key_file, webhook_secret_file, success_url)
-    return _lud16(address, own_network)
+    read, known = READERS[kind]
+    for name in sorted(said.given() - set(known.split())):
+        option, whose = f"--{name.replace('_', '-')}", [one for one in KINDS if name in READERS[one][1].split()]
+        fail(f"{option} is for {' and '.join(whose)}: a {kind} wallet does not know it", 2)
+    return read(said)
 
 
-def _lnbits(url: str | None, key_file: Path | None, called_at: str | None, spend_key_file: Path | None) -> Credential:
-    if url is None or key_file is None:
+def _simulated(said: WalletOptions) -> None:
+    return None
+
+
+def _lnbits(said: WalletOptions) -> Credential:
+    if said.url is None or said.key_file is None:
         fail("an lnbits wallet needs --url https://HOST and --key-file FILE with its invoice key", 2)
-    key = _lnbits_key(key_file, "the invoice key")
-    spend_key = None if spend_key_file is None else _lnbits_key(spend_key_file, "the admin key")
-    door = "" if called_at is None else _url(called_at, "--called-at")
-    return LnbitsCredential(url=_url(url), key=key, called_at=door, spend_key=spend_key)
+    key = _lnbits_key(said.key_file, "the invoice key")
+    spend_key = None if said.spend_key_file is None else _lnbits_key(said.spend_key_file, "the admin key")
+    door = "" if said.called_at is None else _url(said.called_at, "--called-at")
+    return LnbitsCredential(url=_url(said.url), key=key, called_at=door, spend_key=spend_key)
 
 
 def _lnbits_key(key_file: Path, what: str) -> SecretStr:
@@ -127,82 +120,89 @@ def _lnbits_key(key_file: Path, what: str) -> SecretStr:
     return SecretStr(key)
 
 
-def _nwc(key_file: Path | None, own_network: bool) -> Credential:
-    if key_file is None:
+def _nwc(said: WalletOptions) -> Credential:
+    if said.key_file is None:
         fail("an nwc wallet needs --key-file FILE with the connection that the wallet shows", 2)
-    text = secret_in(key_file)
+    text = secret_in(said.key_file)
     try:
         read_connection(text)
     except ConnectionRefused as refused:
-        fail(f"{key_file} holds no wallet connection: {refused}", 2)
-    return NwcCredential(connection=SecretStr(text), is_near=own_network)
+        fail(f"{said.key_file} holds no wallet connection: {refused}", 2)
+    return NwcCredential(connection=SecretStr(text), is_near=said.own_network)
 
 
-def _lud16(address: str | None, own_network: bool) -> Credential:
-    if address is None:
+def _lud16(said: WalletOptions) -> Credential:
+    if said.address is None:
         fail("a lud16 wallet needs --address NAME@HOST", 2)
     try:
-        return Lud16Credential(address=str(read_address(address)), is_near=own_network)
+        return Lud16Credential(address=str(read_address(said.address)), is_near=said.own_network)
     except AddressRefused as refused:
-        fail(f"--address {address}: {refused}", 2)
+        fail(f"--address {said.address}: {refused}", 2)
 
 
-def _phoenixd(url: str | None, key_file: Path | None, webhook_secret_file: Path | None) -> Credential:
-    if url is None or key_file is None:
+def _phoenixd(said: WalletOptions) -> Credential:
+    if said.url is None or said.key_file is None:
         fail("a phoenixd needs --url http://HOST:9740 and --key-file FILE with its http-password-limited-access", 2)
-    password = secret_in(key_file)
+    password = secret_in(said.key_file)
     if not (password.isascii() and password.isprintable() and 0 < len(password) <= PASSWORD_CHARS_MAX):
-        fail(f"{key_file} holds no password: it needs one line, http-password-limited-access of phoenix.conf", 2)
+        fail(f"{said.key_file} holds no password: it needs one line, http-password-limited-access of phoenix.conf", 2)
     return PhoenixdCredential(
-        url=_url(url), password=SecretStr(password), webhook_secret=_webhook_secret(webhook_secret_file)
+        url=_url(said.url), password=SecretStr(password), webhook_secret=_webhook_secret(said.webhook_secret_file)
     )
 
 
-def _btcpay(url: str | None, store: str | None, key_file: Path | None, webhook_secret_file: Path | None) -> Credential:
-    if url is None or store is None or key_file is None:
+def _btcpay(said: WalletOptions) -> Credential:
+    if said.url is None or said.store is None or said.key_file is None:
         fail(
             "a btcpay needs --url https://HOST, --store ID (its settings show it) and --key-file FILE with an API key",
             2,
         )
-    if not (store.isascii() and store.isalnum() and len(store) <= KEY_CHARS_MAX):
-        fail(f"--store {store[:60]}: a store's id has letters and digits only; the store's settings show it", 2)
-    key = secret_in(key_file)
+    if not (said.store.isascii() and said.store.isalnum() and len(said.store) <= KEY_CHARS_MAX):
+        fail(f"--store {said.store[:60]}: a store's id has letters and digits only; its settings show it", 2)
+    key = secret_in(said.key_file)
     if not (key.isascii() and key.isalnum() and len(key) <= KEY_CHARS_MAX):
-        fail(f"{key_file} holds no API key: it needs one line, the key that the account's page made", 2)
-    secret = _webhook_secret(webhook_secret_file)
-    return BtcpayCredential(url=_url(url), store=store, key=SecretStr(key), webhook_secret=secret)
+        fail(f"{said.key_file} holds no API key: it needs one line, the key that the account's page made", 2)
+    secret = _webhook_secret(said.webhook_secret_file)
+    return BtcpayCredential(
+        url=_url(said.url),
+        store=said.store,
+        key=SecretStr(key),
+        webhook_secret=secret,
+        is_on_chain=said.on_chain,
+        may_refund=said.may_refund,
+    )
 
 
-def _lnd(url: str | None, key_file: Path | None, cert_file: Path | None) -> Credential:
-    if url is None or key_file is None:
+def _lnd(said: WalletOptions) -> Credential:
+    if said.url is None or said.key_file is None:
         fail("an lnd needs --url https://HOST:8080 and --key-file FILE, its invoice.macaroon", 2)
-    raw = _bytes(key_file)
+    raw = _bytes(said.key_file)
     with suppress(ValueError):  # the file that LND writes is not in hex
         raw = bytes.fromhex(raw.decode("ascii"))
     try:
         read_rights(raw)
     except BadMacaroon as bad:
-        fail(f"{key_file} holds no macaroon: {bad}; it is the file invoice.macaroon, or the same in hex", 2)
-    return LndCredential(url=_url(url), macaroon=SecretStr(raw.hex()), certificate=_certificate(cert_file))
+        fail(f"{said.key_file} holds no macaroon: {bad}; it is the file invoice.macaroon, or the same in hex", 2)
+    return LndCredential(url=_url(said.url), macaroon=SecretStr(raw.hex()), certificate=_certificate(said.cert_file))
 
 
-def _cln(url: str | None, key_file: Path | None, cert_file: Path | None) -> Credential:
-    if url is None or key_file is None:
+def _cln(said: WalletOptions) -> Credential:
+    if said.url is None or said.key_file is None:
         fail("a cln needs --url https://HOST:3010 and --key-file FILE with a rune for clnrest", 2)
-    rune = secret_in(key_file)
+    rune = secret_in(said.key_file)
     try:
         read_rune(rune)
     except BadRune as bad:
-        fail(f"{key_file} holds no rune: {bad}; `lightning-cli createrune` makes one", 2)
-    return ClnCredential(url=_url(url), rune=SecretStr(rune), certificate=_certificate(cert_file))
+        fail(f"{said.key_file} holds no rune: {bad}; `lightning-cli createrune` makes one", 2)
+    return ClnCredential(url=_url(said.url), rune=SecretStr(rune), certificate=_certificate(said.cert_file))
 
 
-def _cashu(mints: list[str], cap_sats: int | None, lock_key_file: Path | None) -> Credential:
-    if not mints or len(mints) > MINTS_MAX:
+def _cashu(said: WalletOptions) -> Credential:
+    if not said.mint or len(said.mint) > MINTS_MAX:
         fail(f"a cashu wallet needs --mint https://HOST for each mint whose ecash is taken, {MINTS_MAX} at most", 2)
-    named = tuple(dict.fromkeys(mint_name(_url(mint, "--mint")) for mint in mints))
-    lock_key = None if lock_key_file is None else _lock_key(lock_key_file)
-    return CashuCredential(mints=named, cap_sats=cap_sats or CAP_SATS, lock_key=lock_key)
+    named = tuple(dict.fromkeys(mint_name(_url(mint, "--mint")) for mint in said.mint))
+    lock_key = None if said.lock_key_file is None else _lock_key(said.lock_key_file)
+    return CashuCredential(mints=named, cap_sats=said.cap_sats or CAP_SATS, lock_key=lock_key)
 
 
 def _lock_key(file: Path) -> SecretStr:
@@ -214,59 +214,57 @@ def _lock_key(file: Path) -> SecretStr:
     return SecretStr(text)
 
 
-def _chain(indexer: str | None, xpub_file: Path | None, confirmations: int | None, gap_limit: int | None) -> Credential:
-    if indexer is None or xpub_file is None:
+def _chain(said: WalletOptions) -> Credential:
+    if said.indexer is None or said.xpub_file is None:
         fail("a chain wallet needs --xpub-file FILE, an account's public key or descriptor, and --indexer URL", 2)
-    text = secret_in(xpub_file)
+    text = secret_in(said.xpub_file)
     try:
         read_account(text)
     except BadKey as bad:
-        fail(f"{xpub_file}: {bad}", 2)
+        fail(f"{said.xpub_file}: {bad}", 2)
     try:
-        url = wallet_url(indexer)
+        url = wallet_url(said.indexer)
     except BadWalletUrl:
         fail(
-            f"--indexer {indexer}: it needs the form https://HOST/api of an Esplora API; http only in your own network,"
-            " since anybody on the way could tell of payments that never were",
+            f"--indexer {said.indexer}: it needs the form https://HOST/api of an Esplora API; http only in your own"
+            " network, since anybody on the way could tell of payments that never were",
             2,
         )
-    gap_limit = GAP_LIMIT if gap_limit is None else gap_limit
-    return ChainCredential(url=url, account=SecretStr(text), confirmations=confirmations, gap_limit=gap_limit)
+    gap_limit = GAP_LIMIT if said.gap_limit is None else said.gap_limit
+    return ChainCredential(url=url, account=SecretStr(text), confirmations=said.confirmations, gap_limit=gap_limit)
 
 
-def _manual(instructions_file: Path | None) -> Credential:
-    if instructions_file is None:
+def _manual(said: WalletOptions) -> Credential:
+    if said.instructions_file is None:
         fail("a manual wallet needs --instructions-file FILE, which tells buyers where and how to pay", 2)
-    text = secret_in(instructions_file)
+    text = secret_in(said.instructions_file)
     is_readable = all(line.isprintable() for line in text.splitlines())
     if not (text and is_readable and len(text) <= INSTRUCTIONS_MAX):
-        fail(f"{instructions_file} needs some plain text, {INSTRUCTIONS_MAX} characters at most", 2)
+        fail(f"{said.instructions_file} needs some plain text, {INSTRUCTIONS_MAX} characters at most", 2)
     return ManualCredential(instructions=SecretStr(text))
 
 
-def _stripe(
-    url: str | None, key_file: Path | None, webhook_secret_file: Path | None, success_url: str | None
-) -> Credential:
-    if key_file is None or success_url is None:
+def _stripe(said: WalletOptions) -> Credential:
+    if said.key_file is None or said.success_url is None:
         fail(
             "a stripe account needs --key-file FILE with a restricted key, and --success-url https://HOST, where a"
             " buyer lands who has paid",
             2,
         )
-    key = secret_in(key_file)
+    key = secret_in(said.key_file)
     if not (STRIPE_KEY.fullmatch(key) and len(key) <= PASSWORD_CHARS_MAX):
-        fail(f"{key_file} holds no key of Stripe's: it needs one line that begins with rk_ or sk_", 2)
-    parts = urlsplit(success_url)
+        fail(f"{said.key_file} holds no key of Stripe's: it needs one line that begins with rk_ or sk_", 2)
+    parts = urlsplit(said.success_url)
     if (
         parts.scheme != "https"
         or not parts.hostname
-        or not success_url.isprintable()
-        or len(success_url) > URL_CHARS_MAX
+        or not said.success_url.isprintable()
+        or len(said.success_url) > URL_CHARS_MAX
     ):
-        fail(f"--success-url {success_url[:60]}: it needs the form https://HOST, with a path if you like", 2)
-    secret = _webhook_secret(webhook_secret_file)
-    server = {} if url is None else {"url": _url(url)}
-    return StripeCredential(key=SecretStr(key), success_url=success_url, webhook_secret=secret, **server)
+        fail(f"--success-url {said.success_url[:60]}: it needs the form https://HOST, with a path if you like", 2)
+    secret = _webhook_secret(said.webhook_secret_file)
+    server = {} if said.url is None else {"url": _url(said.url)}
+    return StripeCredential(key=SecretStr(key), success_url=said.success_url, webhook_secret=secret, **server)
 
 
 def _url(url: str, option: str = "--url") -> str:
@@ -312,3 +310,20 @@ def _bytes(key_file: Path) -> bytes:
         return sys.stdin.buffer.read() if key_file == INPUT else key_file.read_bytes()
     except OSError as error:
         fail(f"the key file {key_file} cannot be read: {error.strerror}", 2)
+
+
+READERS: Mapping[str, tuple[Callable[[WalletOptions], Credential | None], str]] = {
+    SIMULATED: (_simulated, ""),
+    LNBITS: (_lnbits, "url key_file called_at spend_key_file"),
+    NWC: (_nwc, "key_file own_network"),
+    LUD16: (_lud16, "address own_network"),
+    PHOENIXD: (_phoenixd, "url key_file webhook_secret_file"),
+    LND: (_lnd, "url key_file cert_file"),
+    CLN: (_cln, "url key_file cert_file"),
+    BTCPAY: (_btcpay, "url store key_file webhook_secret_file on_chain may_refund"),
+    CASHU: (_cashu, "mint cap_sats lock_key_file"),
+    CHAIN: (_chain, "xpub_file indexer confirmations gap_limit"),
+    MANUAL: (_manual, "instructions_file"),
+    STRIPE: (_stripe, "url key_file webhook_secret_file success_url"),
+}
+"""Each kind's reader, and the options it knows."""
