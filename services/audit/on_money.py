@@ -205,7 +205,7 @@ def implied(ledger: Ledger, fact: Fact) -> None:
     is_pending = order.status == "pending"
     if order.status != "completed":  # of a completed one nothing is left that says what was due
         there = ledger.paid_msat(order.ref) - ledger.refunded.get(order.ref, 0)
-        missing = order.missing_msat if is_pending else order.due_msat - there
+        missing = order.missing_msat if is_pending else max(0, order.due_msat - there)
         ledger.check("I5", amount == missing, lambda: f"{order.name} misses {missing} msat, not {amount}")
     order.is_quiet = order.is_quiet or is_pending
     order.is_paid, order.is_reversed, order.credit_msat = True, False, order.due_msat

@@ -287,8 +287,9 @@ def waive(decision: Decision, command: WaivePayment) -> None:
         detail = f"the order is {order.status}, its payment {order.payment}"
         decision.refuse(order.key, Actor.MERCHANT, "nothing_to_waive", detail, command.cause)
         return
-    missing_msat = order.quote.total_msat - (order.paid_msat - order.refunded_msat)
+    missing_msat = max(0, order.quote.total_msat - (order.paid_msat - order.refunded_msat))
     decision.emit(PaymentImplied(order=order.key, amount_msat=missing_msat, cause=command.cause))
+    owing.owe(decision, order.key, owing.surplus_msat(order, 0), OwedFor.DOUBLE)  # where more came since
     if order.status is not OrderStatus.COMPLETED:
         reply = TextReply(about="waived", text=decision.voice(order.key).say(Phrase.WAIVED))
         decision.tell(order.key, order.dialect, order.answers, reply)

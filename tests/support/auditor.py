@@ -117,7 +117,7 @@ class Auditor:
             case PaymentImplied():
                 ref = event.order.ref
                 is_asked = self.status[ref] == "pending"
-                assert event.amount_msat == self.due[ref] - self.credit[ref] if is_asked else event.amount_msat > 0
+                assert event.amount_msat == self.due[ref] - self.credit[ref] if is_asked else event.amount_msat >= 0
                 assert ref not in self.live, "implied, and still asked for"
                 assert ref not in self.paid, "implied, and paid"
                 self.paid[ref] = self.credit[ref] = self.due[ref]

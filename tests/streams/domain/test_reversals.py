@@ -17,6 +17,7 @@ from schemas.payments import (
     WaivePayment,
     intent_id,
 )
+from schemas.refunds import RefundOwed
 from schemas.replies import ReplyPromised
 from schemas.values import Actor
 from tests.streams.domain.test_settlement import DEAR_TEA, asked, for_rest, part, rest_paid, row, text
@@ -128,6 +129,16 @@ def test_what_the_merchant_answers_for_is_what_is_not_there_any_more() -> None:
     story.when(WAIVED)
     assert story.one(PaymentImplied).amount_msat == 400_000
     row(story)
+
+
+def test_money_that_came_again_before_the_merchant_went_on_leaves_nothing_to_answer_for() -> None:
+    """It came late, so a person went on; what it is above the price is the buyer's."""
+    story = asked().when(paid(400)).when(for_rest(600)).when(rest_paid(600)).when(BACK)
+    assert row(story).payment is PaymentAxis.REVERSED
+    story.when(rest_paid(1_500)).when(WAIVED)
+
+    assert (story.one(PaymentImplied).amount_msat, story.one(RefundOwed).amount_msat) == (0, 500_000)
+    assert (row(story).payment, row(story).paid_msat) == (PaymentAxis.PAID, 1_500_000)
 
 
 @pytest.mark.case("F14")
