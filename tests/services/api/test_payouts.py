@@ -22,7 +22,7 @@ OPERATOR = "operators-own"
 class Door:
     """The routes, with what was decided."""
 
-    def __init__(self, approvers: Approvers, why: str = "") -> None:
+    def __init__(self, approvers: Approvers, why: str = "", by_link: bool = False) -> None:
         self.decided: list[CommandBody] = []
         app = FastAPI()
 
@@ -30,7 +30,8 @@ class Door:
             if request.headers.get("authorization") != f"Bearer {OPERATOR}":
                 raise HTTPException(401)
 
-        payouts.add_routes(app, [Depends(authorised)], self._decide, self._key, approvers.who, lambda _: why)
+        guards = [Depends(authorised)]
+        payouts.add_routes(app, guards, self._decide, self._key, approvers.who, lambda _: why, lambda _: by_link)
         self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api")
 
     async def _decide(self, _merchant: str, body: CommandBody, _request: str | None) -> dict[str, Any]:
