@@ -357,8 +357,7 @@ class PaymentsRole:
 
     def _drop(self, intent_id: str) -> None:
         """Not wanted any more: cancel it where that can be done, and watch it for late money."""
-        entry = self._open.get(intent_id)
-        if entry is None:
+        if (entry := self._open.get(intent_id)) is None:
             return
         entry.dropped = True
         if entry.ref is None and not entry.requested:
