@@ -91,7 +91,8 @@ CommandBody = Annotated[
     | payouts.WantPayout
     | payouts.ApprovePayout
     | payouts.DropPayout
-    | payouts.RecordPayoutFailure,
+    | payouts.RecordPayoutFailure
+    | payouts.RecordRefundLink,
     Field(discriminator="type"),
 ]
 
@@ -179,7 +180,8 @@ Event = Annotated[
     | payouts.PayoutWanted
     | payouts.PayoutApproved
     | payouts.PayoutDropped
-    | payouts.PayoutFailed,
+    | payouts.PayoutFailed
+    | payouts.RefundLinkMade,
     Field(discriminator="type"),
 ]
 

@@ -1,4 +1,4 @@
-"""Paying a refund out: the buyer's own invoice, somebody who asks, somebody else who approves, and what came of it."""
+"""Paying a refund out, to the buyer's own invoice or by a link: who asks, who approves, and what came of it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from pydantic import Field, StringConstraints
 
 from schemas import limits
 from schemas.ecash import HexName
-from schemas.values import EventId, OrderKey, Value
+from schemas.values import EventId, OrderKey, SealedDetails, Value
 
 ApproverName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 """Who approves, as the operator named them."""
 INVOICE_CHARS_MAX = 2_000
 """Real invoices are shorter; a longer one is only a letter."""
 LIGHTNING = "lightning"
-"""The rail of what was paid out."""
+"""The rail of what was paid to an invoice."""
+BTCPAY = "btcpay"
+"""The rail of what was claimed by a link."""
 
 
 class OfferedInvoice(Value):
@@ -33,15 +35,24 @@ def refund_id_of(order: OrderKey, payment_hash: str) -> str:
     return hashlib.sha256(f"refund:{order.ref}:{payment_hash}".encode()).hexdigest()
 
 
+def link_refund_id_of(order: OrderKey, cause: str) -> str:
+    """The name of the refund that an order's buyer claims by a link, by the word that asked for it: 64 hex digits."""
+    return hashlib.sha256(f"refund by link:{order.ref}:{cause}".encode()).hexdigest()
+
+
 # Commands
 
 
 class WantPayout(Value):
-    """The merchant wants money paid back to the order's buyer; None: all that is owed, or else all that is left."""
+    """The merchant wants money paid back to the order's buyer; None: all that is owed, or else all that is left.
+
+    `by_link`: the shop's wallet gives out a link to claim it by, so no invoice of the buyer's is needed.
+    """
 
     type: Literal["WantPayout"] = "WantPayout"
     order: OrderKey
     amount_msat: int | None = Field(default=None, ge=1)
+    by_link: bool = False
     cause: str = Field(max_length=128)
 
 
@@ -61,6 +72,15 @@ class DropPayout(Value):
     type: Literal["DropPayout"] = "DropPayout"
     order: OrderKey
     cause: str = Field(max_length=128)
+
+
+class RecordRefundLink(Value):
+    """The wallet made the link of an approved pay-out. Whoever has it has the money, so it stands in the box alone."""
+
+    type: Literal["RecordRefundLink"] = "RecordRefundLink"
+    order: OrderKey
+    refund_id: HexName
+    sealed: SealedDetails
 
 
 class RecordPayoutFailure(Value):
@@ -85,19 +105,23 @@ class RefundInvoiceOffered(Value):
 
 
 class PayoutWanted(Value):
-    """So much is to go to this invoice once another person approves; until then nobody acts on it."""
+    """So much is to go to this invoice, or by a link where there is none, once another person approves.
+
+    Until then nobody acts on it.
+    """
 
     type: Literal["PayoutWanted"] = "PayoutWanted"
     order: OrderKey
     refund_id: HexName
     amount_msat: int
-    invoice: OfferedInvoice
+    invoice: OfferedInvoice | None = None
     cause: str
 
 
 class PayoutApproved(Value):
     """The payments role pays the invoice, once, and says by `RecordRefund` or `RecordPayoutFailure` what came of it.
 
+    Without an invoice it has the wallet make a link, once, and says that first (`RecordRefundLink`).
     `intent_id` is the request that the order's money came for.
     """
 
@@ -105,10 +129,23 @@ class PayoutApproved(Value):
     order: OrderKey
     refund_id: HexName
     amount_msat: int
-    invoice: OfferedInvoice
+    invoice: OfferedInvoice | None = None
     intent_id: HexName | None = None
     approver: str
     cause: str
+
+
+class RefundLinkMade(Value):
+    """The buyer can claim the money: the reply in the same record has the same box, which is opened where it is sent.
+
+    The payments role goes on asking the wallet whether it was claimed; from here on the pay-out cannot fail.
+    """
+
+    type: Literal["RefundLinkMade"] = "RefundLinkMade"
+    order: OrderKey
+    refund_id: HexName
+    amount_msat: int
+    sealed: SealedDetails
 
 
 class PayoutDropped(Value):

@@ -76,6 +76,10 @@ class Vault:
         """Ecash that was handed in for a request; the same token gives the same box."""
         return self.seal(merchant, f"token-{intent_id[:32]}", token_id, PersonalDetails(note=text))
 
+    def seal_link(self, merchant: str, refund_id: str, text: str) -> SealedDetails | None:
+        """The link that a refund is claimed by; the same of both gives the same box."""
+        return self.seal(merchant, f"refund-{refund_id[:32]}", refund_id, PersonalDetails(note=text))
+
     def of_order(self, merchant: str, order_ref: str) -> PersonalDetails | None:
         """The newest details of an order, or None where it had none or they were erased."""
         row = self._db.execute(

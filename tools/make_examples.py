@@ -92,7 +92,7 @@ from schemas.values import Actor, Origin, Refusal, Waiting
 from tools import example_publishing
 from tools.example_others import OTHERS
 from tools.example_payments import PAYMENT_COMMANDS, PAYMENT_EVENTS
-from tools.example_payouts import PAYOUT_COMMANDS, PAYOUT_EVENTS
+from tools.example_payouts import BY_LINK_COMMANDS, BY_LINK_EVENTS, PAYOUT_COMMANDS, PAYOUT_EVENTS
 from tools.example_values import (
     AT_MS,
     AT_S,
@@ -277,12 +277,14 @@ EVENTS: tuple[Event, ...] = (
 
 def examples() -> Iterator[tuple[Path, BaseModel]]:
     """Every contract's file under the folder, and a value of it in the envelope it travels in."""
-    for body in COMMANDS:
+    commands = [*((body, "") for body in COMMANDS), *((body, ".by_link") for body in BY_LINK_COMMANDS)]
+    for body, kind in commands:
         command = Command(id="c0" * 16, merchant=MERCHANT, at_ms=AT_MS, origin=Origin.RELAY, source=EVENT, body=body)
-        yield Path("commands", f"{body.type}.json"), command
-    for event in EVENTS:
+        yield Path("commands", f"{body.type}{kind}.json"), command
+    events = [*((event, "") for event in EVENTS), *((event, ".by_link") for event in BY_LINK_EVENTS)]
+    for event, kind in events:
         record = JournalRecord(seq=7, covers=41, merchant=MERCHANT, at_ms=AT_MS, cause=EVENT, events=(event,))
-        yield Path("events", f"{event.type}.json"), record
+        yield Path("events", f"{event.type}{kind}.json"), record
     for other in (*OTHERS, example_publishing.ROW):
         yield Path("others", f"{type(other).__name__}.json"), other
 

@@ -41,6 +41,7 @@ TEXTS: Mapping[P, str] = {
     P.REFUNDED: "The shop refunded {sats} sats by {rail}.",
     P.REFUND_REFERENCE: "Reference: {reference}.",
     P.REFUNDED_ALL: "That is all you paid; the order is closed.",
+    P.REFUND_LINK: "Claim your {sats} sats here. Whoever has this link can claim them, so keep it to yourself:",
     P.PROCESSING: "Your order is being prepared.",
     P.ACCEPTED: "The shop has accepted your order and is preparing it; nothing more is to be paid.",
     P.COMPLETED: "Your order is complete. Thank you.",

@@ -46,6 +46,7 @@ TEXTS: Mapping[P, str] = {
     P.REFUNDED: "Der Shop hat {sats} Sats per {rail} erstattet.",
     P.REFUND_REFERENCE: "Referenz: {reference}.",
     P.REFUNDED_ALL: "Das ist alles, was du gezahlt hast; die Bestellung ist damit abgeschlossen.",
+    P.REFUND_LINK: "Hier holst du deine {sats} Sats ab. Wer den Link hat, kann sie abholen, also zeig ihn niemandem:",
     P.PROCESSING: "Deine Bestellung wird vorbereitet.",
     P.ACCEPTED: "Der Shop hat deine Bestellung angenommen und bereitet sie vor; es ist nichts mehr zu zahlen.",
     P.COMPLETED: "Deine Bestellung ist abgeschlossen. Vielen Dank.",

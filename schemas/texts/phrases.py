@@ -50,6 +50,7 @@ class Phrase(StrEnum):
     REFUNDED = "refunded"
     REFUND_REFERENCE = "refund_reference"
     REFUNDED_ALL = "refunded_all"
+    REFUND_LINK = "refund_link"
 
     PROCESSING = "processing"
     ACCEPTED = "accepted"

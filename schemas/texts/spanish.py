@@ -44,6 +44,7 @@ TEXTS: Mapping[P, str] = {
     P.REFUNDED: "La tienda ha reembolsado {sats} sats por {rail}.",
     P.REFUND_REFERENCE: "Referencia: {reference}.",
     P.REFUNDED_ALL: "Es todo lo que pagaste; el pedido queda cerrado.",
+    P.REFUND_LINK: "Reclama aquí tus {sats} sats. Quien tenga este enlace puede reclamarlos, así que guárdalo para ti:",
     P.PROCESSING: "Tu pedido se está preparando.",
     P.ACCEPTED: "La tienda ha aceptado tu pedido y lo está preparando; no hay nada más que pagar.",
     P.COMPLETED: "Tu pedido está completado. Gracias.",

@@ -149,6 +149,7 @@ class Services(BaseModel):
     """How often vendors called, by shop and what became of it."""
     approver_of: Callable[[str], str | None] = lambda _token: None
     unpaid_why: Callable[[str], str] = lambda _merchant: ""
+    is_by_link: Callable[[str], bool] = lambda _merchant: False
     """Whose token approves pay-outs; and why a merchant's wallet pays nothing out."""
 
 
@@ -297,7 +298,8 @@ def make_app(services: Services) -> FastAPI:
         return key_of(await find_order(ref))
 
     reviews.add_routes(app, guarded, queries.rows)
-    payouts.add_routes(app, guarded, decide, key_of_order, services.approver_of, services.unpaid_why)
+    approver_of, is_by_link = services.approver_of, services.is_by_link
+    payouts.add_routes(app, guarded, decide, key_of_order, approver_of, services.unpaid_why, is_by_link)
     order_moves.add_routes(app, guarded, decide, key_of_order)
     books.add_routes(app, guarded, decide, queries.rows, key_of_order)
     goods.add_routes(app, guarded, decide, queries.rows, services.seal, is_hosted)

@@ -35,10 +35,12 @@ def add_routes(
     key_of: Callable[[str], Awaitable[OrderKey]],
     approver_of: Callable[[str], str | None],
     unpaid_why: Callable[[str], str],
+    is_by_link: Callable[[str], bool],
 ) -> None:
     """`POST /orders/{ref}/pay-back`, `/approve` and `/refuse-payout`.
 
-    `approver_of` says whose token it is, `unpaid_why` why a merchant's wallet pays nothing out, empty where it does.
+    `approver_of` says whose token it is, `unpaid_why` why a merchant's wallet pays nothing out, empty where it does,
+    and `is_by_link` whether it gives out a link, for which no invoice of the buyer's is needed.
     """
 
     @app.post("/orders/{ref}/pay-back", dependencies=guarded)
@@ -47,7 +49,8 @@ def add_routes(
         if why := unpaid_why(key.merchant):
             raise HTTPException(status.HTTP_409_CONFLICT, why)
         amount_msat = None if wish.sats is None else wish.sats * MSAT_PER_SAT
-        body = WantPayout(order=key, amount_msat=amount_msat, cause=cause_of(request))
+        by_link = is_by_link(key.merchant)
+        body = WantPayout(order=key, amount_msat=amount_msat, by_link=by_link, cause=cause_of(request))
         return await decide(key.merchant, body, request)
 
     @app.post("/orders/{ref}/refuse-payout", dependencies=guarded)

@@ -53,6 +53,7 @@ ENTRIES: Mapping[str, Callable[[Ledger, Fact], None]] = {
     "RefundRecorded": on_payouts.refunded,
     "PayoutWanted": on_payouts.wanted,
     "PayoutApproved": on_payouts.approved,
+    "RefundLinkMade": on_payouts.told,
     "PayoutDropped": on_payouts.dropped,
     "PayoutFailed": on_payouts.failed,
     "PaymentDropped": on_money.dropped,

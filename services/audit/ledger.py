@@ -110,11 +110,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A pay-out under way: its refund's name, and how much."""
+    """A pay-out under way: its refund's name, how much, whether by a link, and whether its buyer has that."""
 
     name: str
     amount_msat: int
     is_approved: bool
+    is_by_link: bool = False
+    is_told: bool = False
 
 
 class Ledger:

@@ -71,7 +71,7 @@ def order_pay_back(
     sats: Annotated[int | None, typer.Option(min=1, help="How much; all that is owed if not said.")] = None,
     json_: Json = False,
 ) -> None:
-    """Ask for money to be paid to the invoice that the buyer sent; somebody else approves it."""
+    """Ask for money to be paid to the buyer's invoice, or given by a link at BTCPay; somebody else approves it."""
     _say(Stack(home or Path()), ref, "pay-back", json_, {"sats": sats}, f"nothing of order {ref} was asked for")
 
 

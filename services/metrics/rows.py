@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Final, NamedTuple, assert_never
 
+from schemas import payouts
 from schemas.absence import RequestForgotten, RequestRecalled, WalletAnswered, WalletMissed
 from schemas.addresses import (
     AddressAssigned,
@@ -65,7 +66,6 @@ from schemas.payments import (
     PaymentSettled,
     PaymentWanted,
 )
-from schemas.payouts import PayoutApproved, PayoutDropped, PayoutFailed, PayoutWanted, RefundInvoiceOffered
 from schemas.preferences import PaymentChoice, PaymentFlowChosen, PreferenceRecorded
 from schemas.publishing import DraftRecorded, PublicationPromised, PublicationRefused, RelaysRecorded
 from schemas.refunds import RefundOwed, RefundRecorded
@@ -315,7 +315,9 @@ def _rows(row: EventRow, event: Event, events: tuple[Event, ...], pseudonym: Pse
             return [row]
         case ShopOpened() | ParkedReleased() | DeletionNoted() | RatingsChanged() | ReviewInvited():
             return [row]
-        case RefundInvoiceOffered() | PayoutWanted() | PayoutApproved() | PayoutDropped() | PayoutFailed():
+        case payouts.RefundInvoiceOffered() | payouts.PayoutWanted() | payouts.PayoutApproved():
+            return [row._replace(**payout_columns(event))]
+        case payouts.RefundLinkMade() | payouts.PayoutDropped() | payouts.PayoutFailed():
             return [row._replace(**payout_columns(event))]
         case _:
             assert_never(event)

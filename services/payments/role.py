@@ -33,13 +33,13 @@ from schemas.payments import (
     PaymentSettled,
     PaymentWanted,
 )
-from schemas.payouts import PayoutApproved, PayoutFailed
+from schemas.payouts import PayoutApproved, PayoutFailed, RefundLinkMade
 from schemas.refunds import RefundRecorded
 from schemas.values import Origin
 from services.payments.listening import CALL_TIMEOUT_S, Listeners
 from services.payments.making_requests import RequestMaker
 from services.payments.open_requests import Open, reversal_of
-from services.payments.paying_back import Approved, RefundPayer
+from services.payments.paying_back import Approved, RefundPayer, SealLink, no_links
 from services.payments.port import (
     BackendError,
     BackendRef,
@@ -70,6 +70,7 @@ class PaymentsRole:
         spare_of: Callable[[str], PaymentBackend | None] = lambda _: None,
         notify: Callable[[str], None] = lambda _: None,
         open_token: OpenToken = no_tokens,
+        seal_link: SealLink = no_links,
     ) -> None:
         """`spare_of` gives the wallet that stands in for a merchant's own; for `notify` see `Ways`."""
         self._ways = Ways(backend_of, spare_of, time.monotonic, notify)
@@ -88,7 +89,7 @@ class PaymentsRole:
         )
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tokens = TokenTaker(self._wallet_of, open_token, self._say_of, self._may_act, self._fail)
-        self._payer = RefundPayer(self._ways.of, self._say_of, self._may_act, self._fail)
+        self._payer = RefundPayer(self._ways.of, self._say_of, self._may_act, self._fail, seal_link)
 
     async def begin(self, partition: int) -> int | None:
         """A partition is ours; nothing is done for it until it has been read to its end."""
@@ -112,7 +113,7 @@ class PaymentsRole:
                         self._look_soon(entry)
                 case TokenHandedIn() | TokenRefused():
                     self._tokens.note(event, record.merchant, partition, offset)
-                case PayoutApproved() | PayoutFailed() | RefundRecorded():
+                case PayoutApproved() | PayoutFailed() | RefundLinkMade() | RefundRecorded():
                     self._payer.note(event, record.merchant, partition, offset)
                 case PaymentPartReceived() | PaymentSettled():
                     self._note(event)
@@ -356,8 +357,7 @@ class PaymentsRole:
 
     def _drop(self, intent_id: str) -> None:
         """Not wanted any more: cancel it where that can be done, and watch it for late money."""
-        entry = self._open.get(intent_id)
-        if entry is None:
+        if (entry := self._open.get(intent_id)) is None:
             return
         entry.dropped = True
         if entry.ref is None and not entry.requested:

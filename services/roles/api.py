@@ -23,7 +23,7 @@ from services.api.shown_invoices import ShownInvoices
 from services.approvers import Approvers
 from services.metrics.client import QueryClient
 from services.metrics.port import MetricsError
-from services.payments.credentials import LNBITS, BadCredential, LnbitsCredential, WalletStore
+from services.payments.credentials import BTCPAY, LNBITS, BadCredential, BtcpayCredential, LnbitsCredential, WalletStore
 from services.payments.notices import HOOKS, hook_token
 from services.payments.wallets import CALLED, SIMULATED, Wallets
 from services.rates.fixed import FixedRates
@@ -85,6 +85,7 @@ async def run(stage: Stage) -> None:
             called=hooks.told,
             approver_of=Approvers.of(stage.home).who,
             unpaid_why=partial(_unpaid_why, table, WalletStore.of(stage.home)),
+            is_by_link=partial(_is_by_link, table),
             standing=Places(
                 own_relays=stage.settings.relay_list,
                 discovery_relays=stage.settings.discovery_list,
@@ -128,14 +129,22 @@ def _unpaid_why(table: MerchantTable, store: WalletStore, merchant: str) -> str:
     kind = SIMULATED if row is None else row.wallet
     if kind == SIMULATED:
         return ""
-    if kind != LNBITS:
+    if kind not in {LNBITS, BTCPAY}:
         return f"a {kind} wallet pays nothing out here: give it back yourself, and enter it with `ncc order refund`"
     try:
         credential = store.get(merchant)
     except BadCredential:
         return ""
+    if isinstance(credential, BtcpayCredential) and not credential.may_refund:
+        return "the wallet's key may not give out links to claim: `ncc wallet add` it again with --may-refund"
     has_key = not isinstance(credential, LnbitsCredential) or credential.spend_key is not None
     return "" if has_key else "the wallet has no key that may spend: `ncc wallet add` it again with --spend-key-file"
+
+
+def _is_by_link(table: MerchantTable, merchant: str) -> bool:
+    """Whether a merchant's wallet gives out a link instead of paying an invoice."""
+    row = table.get(merchant)
+    return row is not None and row.wallet == BTCPAY
 
 
 def _door(

@@ -53,13 +53,19 @@ async def run(stage: Stage) -> None:
 
     vaults: list[Vault] = []
 
-    def open_token(merchant: str, sealed: SealedDetails) -> str | None:
-        if not vaults:  # only where ecash is handed in, the payments role needs the vault
+    def vault() -> Vault:
+        if not vaults:  # only for ecash that is handed in and links that are given out, the role needs the vault
             vaults.append(Vault(stage.home.secrets / "vault.db"))
+        return vaults[0]
+
+    def open_token(merchant: str, sealed: SealedDetails) -> str | None:
         try:
-            return vaults[0].text(merchant, sealed)
+            return vault().text(merchant, sealed)
         except (Erased, CipherRefused):
             return None
+
+    def seal_link(merchant: str, refund_id: str, link: str) -> SealedDetails | None:
+        return vault().seal_link(merchant, refund_id, link)
 
     store, door = WalletStore.of(stage.home), stage.settings.service_url or None
     token_of = partial(hook_token, stage.secret(HOOKS))
@@ -78,6 +84,7 @@ async def run(stage: Stage) -> None:
         wallets.spare_of,
         partial(notify, "failing"),
         open_token,
+        seal_link,
     )
     holding = asyncio.ensure_future(table.run())
     try:
@@ -90,6 +97,6 @@ async def run(stage: Stage) -> None:
         await role.close()
         await wallets.close()
         simulated.close()
-        for vault in vaults:
-            vault.close()
+        for opened in vaults:
+            opened.close()
         await producer.stop()

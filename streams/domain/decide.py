@@ -42,7 +42,7 @@ from schemas.payments import (
     ReportUnnamedPayment,
     WaivePayment,
 )
-from schemas.payouts import ApprovePayout, DropPayout, RecordPayoutFailure, WantPayout
+from schemas.payouts import ApprovePayout, DropPayout, RecordPayoutFailure, RecordRefundLink, WantPayout
 from schemas.preferences import RecordPreference
 from schemas.publishing import (
     KeepDraft,
@@ -143,6 +143,8 @@ def _decide(decision: Decision, body: CommandBody, rates: Mapping[str, Rate]) ->
             payouts.drop(decision, body)
         case RecordPayoutFailure():
             payouts.record_failure(decision, body)
+        case RecordRefundLink():
+            payouts.record_link(decision, body)
         case MarkReady():
             handing.mark_ready(decision, body)
         case SetGoods():

@@ -59,7 +59,14 @@ from schemas.payments import (
     PaymentWanted,
     ReportPayment,
 )
-from schemas.payouts import PayoutApproved, PayoutDropped, PayoutFailed, PayoutWanted, RefundInvoiceOffered
+from schemas.payouts import (
+    PayoutApproved,
+    PayoutDropped,
+    PayoutFailed,
+    PayoutWanted,
+    RefundInvoiceOffered,
+    RefundLinkMade,
+)
 from schemas.preferences import PaymentFlowChosen, PreferenceRecorded
 from schemas.publishing import DraftRecorded, PublicationPromised, PublicationRefused, RelaysRecorded
 from schemas.refunds import RefundOwed, RefundRecorded
@@ -171,6 +178,8 @@ def evolve(shop: Shop, event: Event, at_ms: int) -> None:
             fold_payouts.drop(shop, event)
         case PayoutFailed():
             fold_payouts.fail(shop, event)
+        case RefundLinkMade():
+            fold_payouts.tell(shop, event)
         case OrderReinstated():
             fold_money.reinstate(shop, event)
         case InvoiceWanted():

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.payouts import PayoutApproved, PayoutDropped, PayoutFailed, PayoutWanted, RefundInvoiceOffered
+from schemas.payouts import (
+    PayoutApproved,
+    PayoutDropped,
+    PayoutFailed,
+    PayoutWanted,
+    RefundInvoiceOffered,
+    RefundLinkMade,
+)
 from schemas.values import OrderKey
 from streams.domain.fold_orders import with_cause
 from streams.domain.shop import Payout, Shop
@@ -24,6 +31,12 @@ def approve(shop: Shop, event: PayoutApproved) -> None:
     """From here on it may be paid, and cannot be dropped."""
     live = Payout(event.refund_id, event.amount_msat, event.invoice, is_approved=True)
     _change(shop, event.order, event.cause, live=live)
+
+
+def tell(shop: Shop, event: RefundLinkMade) -> None:
+    """Its buyer has the link, so it may be claimed at any moment."""
+    live = Payout(event.refund_id, event.amount_msat, None, is_approved=True, is_told=True)
+    _change(shop, event.order, live=live)
 
 
 def drop(shop: Shop, event: PayoutDropped) -> None:

@@ -1,4 +1,4 @@
-"""Pay-outs: to the buyer's own invoice, asked for by one person, approved by another, one at a time (C-01, F13)."""
+"""Pay-outs: to the buyer's invoice or by a link, as one person asks and another approves, one at a time (C-01, F13)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from schemas.payouts import (
     PayoutFailed,
     PayoutWanted,
     RecordPayoutFailure,
+    RecordRefundLink,
     RefundInvoiceOffered,
+    RefundLinkMade,
     WantPayout,
+    link_refund_id_of,
     refund_id_of,
 )
+from schemas.replies import TextReply
 from schemas.values import MSAT_PER_SAT, Actor, OrderKey
-from streams.domain import refunds
+from streams.domain import refunds, wording
 from streams.domain.decision import Decision
 from streams.domain.shop import Order, Payout
 
@@ -40,7 +44,7 @@ def offer(decision: Decision, letter: MessageReceived, invoice: OfferedInvoice) 
 
 
 def want(decision: Decision, command: WantPayout) -> None:
-    """Ask for a pay-out: of what is left, to the invoice that the buyer offered over exactly that."""
+    """Ask for a pay-out of what is left: by a link, or to the invoice that the buyer offered over exactly that."""
     order = _known(decision, command.order, command.cause)
     if order is None:
         return
@@ -52,6 +56,9 @@ def want(decision: Decision, command: WantPayout) -> None:
     elif not 0 < amount_msat <= left_msat:
         detail = f"{amount_msat} msat, and {left_msat} of what was paid are left"
         _refuse(decision, order, "refund_too_high", detail, command.cause)
+    elif command.by_link:
+        refund_id = link_refund_id_of(order.key, command.cause)
+        decision.emit(PayoutWanted(order=order.key, refund_id=refund_id, amount_msat=amount_msat, cause=command.cause))
     elif offered is None or offered.amount_msat != amount_msat or offered.expires_at * 1_000 <= decision.at_ms:
         detail = f"ask the buyer for an invoice over {_sats(amount_msat)} sats"
         _refuse(decision, order, "no_refund_invoice", detail, command.cause)
@@ -82,7 +89,7 @@ def approve(decision: Decision, command: ApprovePayout) -> None:
     elif live.amount_msat > left_msat:
         detail = f"{live.amount_msat} msat, and {left_msat} of what was paid are left"
         _refuse(decision, order, "refund_too_high", detail, command.cause)
-    elif live.invoice.expires_at * 1_000 <= decision.at_ms:
+    elif live.invoice is not None and live.invoice.expires_at * 1_000 <= decision.at_ms:
         detail = f"its invoice has ended: drop it, and ask the buyer for one over {_sats(live.amount_msat)} sats"
         _refuse(decision, order, "no_refund_invoice", detail, command.cause)
     else:
@@ -111,15 +118,32 @@ def drop(decision: Decision, command: DropPayout) -> None:
 
 
 def record_failure(decision: Decision, command: RecordPayoutFailure) -> None:
-    """The wallet says that this one was not and will not be paid."""
+    """The wallet says that this one was not and will not be paid; what a buyer has a link for may still be claimed."""
     order = decision.shop.order(command.order)
     live = order.pay_back.live if order is not None else None
-    if live is not None and live.is_approved and live.refund_id == command.refund_id:
+    if live is not None and live.is_approved and live.refund_id == command.refund_id and not live.is_told:
         decision.emit(
             PayoutFailed(
                 order=command.order, refund_id=live.refund_id, amount_msat=live.amount_msat, reason=command.reason
             )
         )
+
+
+def record_link(decision: Decision, command: RecordRefundLink) -> None:
+    """An approved pay-out has its link: its buyer is told once, and nobody else is (F13)."""
+    order = decision.shop.order(command.order)
+    live = order.pay_back.live if order is not None else None
+    if order is None or live is None or live.refund_id != command.refund_id:
+        return
+    if live.invoice is None and live.is_approved and not live.is_told:
+        decision.emit(
+            RefundLinkMade(
+                order=order.key, refund_id=live.refund_id, amount_msat=live.amount_msat, sealed=command.sealed
+            )
+        )
+        text = wording.refund_link(decision.voice(order.key), live.amount_msat)
+        reply = TextReply(about=f"refund {live.refund_id}", text=text, sealed=command.sealed)
+        decision.tell(order.key, order.dialect, order.answers, reply)
 
 
 def _about(decision: Decision, letter: MessageReceived) -> Order | None:

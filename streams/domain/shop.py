@@ -69,12 +69,14 @@ class Asked(NamedTuple):
 
 
 class Payout(NamedTuple):
-    """Money that is to go to a buyer's invoice, once it is approved."""
+    """Money that is to go to a buyer's invoice, or by a link where there is none, once it is approved."""
 
     refund_id: str
     amount_msat: int
-    invoice: OfferedInvoice
+    invoice: OfferedInvoice | None
     is_approved: bool = False
+    is_told: bool = False
+    """Whether its buyer has the link."""
 
 
 class PayBack(NamedTuple):

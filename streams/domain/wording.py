@@ -206,6 +206,11 @@ def refunded(voice: Voice, amount_msat: int, rail: str, reference: str, is_all: 
     return _said(sentences)
 
 
+def refund_link(voice: Voice, amount_msat: int) -> str:
+    """How much can be claimed; the link comes with it in the same message."""
+    return _said([voice.say(Phrase.REFUND_LINK, sats=_sats(voice, amount_msat))])
+
+
 def parcel(
     voice: Voice, status: ShippingStatus, tracking: str | None, carrier: str | None, name: str | None = None
 ) -> str:

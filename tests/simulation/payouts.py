@@ -1,4 +1,4 @@
-"""Buyers who offer invoices, two people who send money back, and a payments role that pays and repeats itself."""
+"""Buyers' invoices and claim links, two people who send money back, and a payments role that repeats itself."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from schemas.payouts import (
     OfferedInvoice,
     PayoutApproved,
     RecordPayoutFailure,
+    RecordRefundLink,
     WantPayout,
 )
 from schemas.refunds import RecordRefund
-from schemas.values import Actor, OrderKey
+from schemas.values import Actor, OrderKey, SealedDetails
 from streams.domain.shop import Order, Shop
 from tests.support.builders import an_id
 
@@ -51,7 +52,7 @@ class Payouts:
             self._letter(order, at_ms),
             self._letter(order, at_ms),
             WantPayout(order=order.key, amount_msat=self._dice.choice((None, amount_msat, amount_msat)), cause=cause),
-            WantPayout(order=order.key, amount_msat=amount_msat, cause=cause),
+            WantPayout(order=order.key, amount_msat=amount_msat, by_link=self._dice.random() < 0.5, cause=cause),
             ApprovePayout(order=order.key, amount_msat=amount_msat, approver="anna", cause=cause),
             ApprovePayout(order=order.key, amount_msat=amount_msat, approver="anna", cause=cause),
             DropPayout(order=order.key, cause=cause) if self._dice.random() < 0.3 else self._letter(order, at_ms),
@@ -94,6 +95,10 @@ class Payouts:
         event = self._approved[name]
         order = self._shop.order(event.order)
         is_live = order is not None and order.pay_back.live is not None and order.pay_back.live.refund_id == name
+        if event.invoice is None and self._dice.random() < 0.5:
+            box = SealedDetails(key_id=f"refund-{name[:32]}:{name[:16]}", box=name)
+            self._say(RecordRefundLink(order=event.order, refund_id=name, sealed=box), times=2)
+            return
         if name in self.sent or (is_live and self._dice.random() < 0.7):
             self.sent[name] = (event.order, event.amount_msat)
             done = RecordRefund(

@@ -18,6 +18,7 @@ def test_thousands_of_payments_leave_all_books_agreed() -> None:
     assert min(total[name] for name in ("RefundOwed", "PaymentImplied", "OrderReinstated", "AddressAssigned")) >= 10
     assert min(total[name] for name in ("AddressClosed", "PaymentSeen", "TokenHandedIn", "TokenRefused")) >= 10
     assert min(total[f"Payout{what}"] for what in ("Wanted", "Approved", "Dropped", "Failed")) >= 10
+    assert total["RefundLinkMade"] >= 10
 
 
 def test_books_that_disagree_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:

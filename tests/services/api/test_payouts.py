@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, Request
+from pydantic import SecretStr
 
 from schemas.messages import CommandBody
 from schemas.payouts import ApprovePayout, DropPayout, WantPayout
 from schemas.values import OrderKey
 from services.api import payouts
 from services.approvers import Approvers, BadApprover
+from services.payments.credentials import BtcpayCredential
+from services.roles.api import _is_by_link, _unpaid_why
 from tests.support.builders import a_key
 
 OPERATOR = "operators-own"
+AGAIN = "`ncc wallet add` it again with --may-refund"
 
 
 class Door:
     """The routes, with what was decided."""
 
-    def __init__(self, approvers: Approvers, why: str = "") -> None:
+    def __init__(self, approvers: Approvers, why: str = "", by_link: bool = False) -> None:
         self.decided: list[CommandBody] = []
         app = FastAPI()
 
@@ -30,7 +35,8 @@ class Door:
             if request.headers.get("authorization") != f"Bearer {OPERATOR}":
                 raise HTTPException(401)
 
-        payouts.add_routes(app, [Depends(authorised)], self._decide, self._key, approvers.who, lambda _: why)
+        guards = [Depends(authorised)]
+        payouts.add_routes(app, guards, self._decide, self._key, approvers.who, lambda _: why, lambda _: by_link)
         self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api")
 
     async def _decide(self, _merchant: str, body: CommandBody, _request: str | None) -> dict[str, Any]:
@@ -70,6 +76,33 @@ async def test_one_person_alone_pays_nothing_out(approvers: Approvers) -> None:
     assert isinstance(approved, ApprovePayout)
     assert isinstance(dropped, DropPayout)
     assert (wanted.amount_msat, approved.amount_msat, approved.approver) == (5_000, 5_000, "anna")
+
+
+@pytest.mark.req("C-01")
+@pytest.mark.parametrize("by_link", [False, True])
+async def test_the_wallet_says_whether_the_buyer_needs_an_invoice(approvers: Approvers, by_link: bool) -> None:
+    """Whoever asks does not: where the wallet gives out a link, no invoice is asked for."""
+    door = Door(approvers, by_link=by_link)
+    assert await door.post("pay-back", OPERATOR, {"sats": 5}) == 200
+    (wanted,) = door.decided
+    assert isinstance(wanted, WantPayout)
+    assert wanted.by_link is by_link
+
+
+@pytest.mark.req("C-01")
+@pytest.mark.parametrize(
+    ("may_refund", "why"),
+    [
+        (True, ""),
+        (False, "the wallet's key may not give out links to claim: " + AGAIN),
+    ],
+)
+def test_a_btcpay_wallet_gives_links_out_where_its_key_may(may_refund: bool, why: str) -> None:
+    """Else one sentence says how."""
+    key = BtcpayCredential(url="https://pay.example", store="S1", key=SecretStr("k"), may_refund=may_refund)
+    table: Any = SimpleNamespace(get=lambda _: SimpleNamespace(wallet="btcpay"))
+    store: Any = SimpleNamespace(get=lambda _: key)
+    assert (_unpaid_why(table, store, "m"), _is_by_link(table, "m")) == (why, True)
 
 
 @pytest.mark.req("C-01")

@@ -10,6 +10,7 @@ import pytest
 from schemas.codec import encode
 from services.audit.books import Books
 from tests.streams.domain.test_payouts import an_invoice, approves, fails, pays, shows, sold, wants
+from tests.streams.domain.test_refund_links import told
 from tests.support.steps import refunded
 
 Journal = list[dict[str, Any]]
@@ -72,3 +73,23 @@ def test_a_pay_out_that_failed_and_is_paid_after_all_is_found() -> None:
     record, fact = of(records, "PayoutFailed")
     record["events"].append({**of(records, "RefundRecorded", 1)[1], "cause": fact["refund_id"]})
     assert "I5" in breaches(records)
+
+
+@pytest.mark.case("F13", "P32")
+def test_a_link_that_is_given_out_twice_unapproved_or_taken_back_is_found() -> None:
+    """Whoever has it has the money."""
+    sound = [orjson.loads(encode(record)) for record in told().journal]
+    assert breaches(sound) == set()
+    record, fact = of(sound, "RefundLinkMade")
+    record["events"].insert(0, dict(fact))
+    assert "I5" in breaches(sound)
+
+    early = [orjson.loads(encode(record)) for record in told().journal]
+    record, fact = of(early, "PayoutApproved")
+    record["events"].remove(fact)
+    assert "I5" in breaches(early)
+
+    ended = [orjson.loads(encode(record)) for record in told().journal]
+    record, fact = of(ended, "RefundLinkMade")
+    record["events"].append({**fact, "type": "PayoutFailed", "reason": "no"})
+    assert "I5" in breaches(ended)
