@@ -11,6 +11,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 task=peers
+# Go keeps what it fetched and compiled under HOME, which a bare environment does not have.
+export HOME="${HOME:-$root/.peers}"
 . tools/steps.sh
 
 # LNbits wants a Python below 3.13, and 3.12 is the oldest that our locks are made for.
@@ -49,7 +51,7 @@ build_peer() {
     local go=$1 folder=$2 lock=$3
     rm -rf "$folder"
     mkdir -p "$folder"
-    (cd "$lock" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly "$go" build -o "$root/$folder/" "$("$go" list -f '{{.ImportPath}}' tool)")
+    (cd "$lock" && GOTOOLCHAIN=local GOFLAGS='-mod=readonly -buildvcs=false' "$go" build -o "$root/$folder/" "$("$go" list -f '{{.ImportPath}}' tool)")
 }
 
 set_up_go_peer() {
@@ -78,7 +80,7 @@ set_up_python_peer() {
     if is_stamped "$folder/.set-up" "$(digest "$lock")" && "$folder/bin/python" -c '' 2>/dev/null; then return; fi
     python=$(wanted_python)
     [ -n "$python" ] || stop "No Python 3.12 (with venv) was found${NCC_PEERS_PYTHON:+ at $NCC_PEERS_PYTHON}: install python3.12, or name one with \`make peers PEERS_PYTHON=/path/to/python3.12\`."
-    quietly "$name $(sed -nE "s/^$name==([^ ;]+).*/\1/p" "$lock")" 'Check the network and run `make peers` again.' install_peer "$python" "$folder" "$lock"
+    quietly "$name $(sed -nE 's/^.*==([^ ;]+).*/\1/p' "deploy/peers/$name.in")" 'Check the network and run `make peers` again.' install_peer "$python" "$folder" "$lock"
     digest "$lock" >"$folder/.set-up"
 }
 
