@@ -224,10 +224,12 @@ class Crowd:
 
     def _heard(self, recipient: str, opened: OpenedWrap) -> None:
         tags = {tag[0]: tag for tag in opened.rumor.tags if len(tag) > 1}
-        order_id = tags.get("order", ("", ""))[1]
+        named = "subject" if opened.rumor.kind == Kind.CHAT_MESSAGE else "order"  # as the market spec has it (§4)
+        order_id = tags.get(named, ("", ""))[1]
         placed = self.orders.get(order_id)
         if placed is None or (placed.buyer, placed.merchant) != (recipient, opened.rumor.pubkey):
-            self.complaints.append(f"somebody was told of order {order_id!r}, which is not between these two")
+            what = f"a message of kind {opened.rumor.kind} ({opened.rumor.content[:40]!r})"
+            self.complaints.append(f"{what} is of order {order_id!r}, which is not between these two")
             return
         told = Told(opened.rumor.id, opened.wrap_id, _what(tags))
         if told in placed.told:

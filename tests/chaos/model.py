@@ -85,6 +85,8 @@ ALLOWED: dict[Script, frozenset[tuple[int, int, int, bool | None]]] = {
 KNOWN = ("requested", "confirmed", "cancelled")
 MAY_BE_LATE = frozenset({Script.RACES, Script.PAYS_LATE})
 """Whose money may come when the order does not wait for it; then a text says so."""
+TOLD_AFTER_S = 60.0
+"""How long a request may be owed before its buyer reads so (decision 0027)."""
 STATUSES = {
     "confirmed": frozenset({"confirmed"}),
     "pending": frozenset({"pending"}),
@@ -104,6 +106,13 @@ def is_answered(order: Placed) -> bool:
     return facts(order) in ALLOWED[order.script]
 
 
+def is_delayed(order: Placed) -> bool:
+    """Whether its buyer may have read that the request is late: it is not there, or it took that long."""
+    if order.requested_s is None:
+        return not order.count("requested")
+    return order.requested_s - order.sent_s >= TOLD_AFTER_S
+
+
 def too_much(order: Placed) -> list[str]:
     """What is wrong already and no waiting mends: said twice, or in two wraps, or without reason."""
     found = [f"was {what} by {n} different messages" for what in KNOWN if (n := order.count(what)) > 1]
@@ -111,7 +120,7 @@ def too_much(order: Placed) -> list[str]:
         found.append("was confirmed and cancelled")
     wraps = Counter(one.rumor_id for one in order.told)
     found += [f"came in {n} different wraps" for n in wraps.values() if n > 1]
-    expected = (*KNOWN, "text") if order.script in MAY_BE_LATE else KNOWN
+    expected = (*KNOWN, "text") if order.script in MAY_BE_LATE or is_delayed(order) else KNOWN
     found += [f"was told {one.what!r}, which nothing called for" for one in order.told if one.what not in expected]
     if order.count("confirmed") and not order.invoice:
         found.append("was confirmed and never asked for")

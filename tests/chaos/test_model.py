@@ -41,6 +41,16 @@ def test_each_script_has_an_end_that_its_buyer_accepts(script: Script) -> None:
         assert judge([order]) == []
 
 
+def test_a_buyer_may_read_that_a_request_is_late_where_it_was() -> None:
+    """By a minute, and by no less; and whoever paid while the order did not wait for it reads that."""
+    order = an_order(Script.PAYS, "requested", "confirmed", "text", settled=True)
+    order.requested_s = order.sent_s + 61
+    assert judge([order]) == []
+    order.requested_s = order.sent_s + 5
+    assert "'text', which nothing called for" in judge([order])[0]
+    assert judge([an_order(Script.RACES, "requested", "cancelled", "text", settled=True)]) == []
+
+
 @pytest.mark.parametrize(
     ("order", "words"),
     [
