@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from rich.columns import Columns
 from rich.console import Console
 from rich.table import Table
 
@@ -47,13 +48,19 @@ def keep(seen: Seen, path: Path = KEPT) -> Seen:
 
 
 def show(seen: Mapping[str, Mapping[str, str]], console: Console) -> None:
-    """Print laws by back-ends, a mark for each that was tried."""
-    columns = sorted(seen)
-    laws = list(dict.fromkeys(law for column in columns for law in seen[column]))
-    table = Table("every back-end is held to", *columns, title="The payment contract", title_justify="left")
+    """Print laws by back-ends, a mark for each that was tried; a column is a number, whose back-end stands below."""
+    columns = dict(enumerate(sorted(seen), 1))
+    laws = list(dict.fromkeys(law for column in columns.values() for law in seen[column]))
+    table = Table(title="The payment contract", title_justify="left", box=None)
+    table.add_column("every back-end is held to", no_wrap=True)
+    for number in columns:
+        table.add_column(str(number), justify="right")
     for law in laws:
-        table.add_row(sentence(law), *(_mark(seen[column].get(law)) for column in columns))
+        table.add_row(sentence(law), *(_mark(seen[column].get(law)) for column in columns.values()))
     console.print(table)
+    console.print(
+        Columns([f"{number} {column}" for number, column in columns.items()], padding=(0, 3)), highlight=False
+    )
 
 
 def sentence(law: str) -> str:
