@@ -16,7 +16,7 @@ from services.payments.asking import left_s, monotonic_s
 from services.payments.http_calls import HttpCalls
 from services.payments.lnbits_calls import WHOM
 from services.payments.lnbits_words import Invoice, read_invoice
-from services.payments.payout_checks import destination_of, refuse_ended
+from services.payments.payout_checks import OUR_OWN, SPENT, destination_of, refuse_ended
 from services.payments.port import (
     BackendError,
     Refund,
@@ -100,9 +100,9 @@ class LnbitsPayouts:
         """How the refund stands, if anything of its payment hash is in this wallet. Raises `Rejected` for another's."""
         rows = await self._rows(invoice.payment_hash, timeout_s)
         if any(row.amount > 0 for row in rows):
-            raise Rejected("the buyer's invoice is one of this very wallet")
+            raise Rejected(OUR_OWN)
         if any(row.extra.get(MARK) != wish.refund_id for row in rows):
-            raise Rejected("this wallet paid the buyer's invoice before, for something else")
+            raise Rejected(SPENT)
         if not rows:
             return None
         states = {row.status for row in rows}

@@ -28,6 +28,7 @@ from schemas.payouts import (
 )
 from schemas.refunds import RecordRefund, RefundRecorded
 from schemas.values import SealedDetails
+from services.payments.owed_work import PAUSE_FIRST_S, PAUSE_MAX_S, Owed, OwedWork
 from services.payments.port import (
     BackendError,
     BackendRef,
@@ -40,8 +41,6 @@ from services.payments.port import (
 )
 
 PAY_TIMEOUT_S: Final = 30.0
-PAUSE_FIRST_S: Final = 0.5
-PAUSE_MAX_S: Final = 30.0
 CLAIM_PAUSE_MAX_S: Final = 600.0
 """A buyer may take days to claim."""
 FEE_PER_MILLE: Final = 30
@@ -62,14 +61,9 @@ def no_links(_merchant: str, _refund_id: str, _link: str) -> SealedDetails | Non
 
 
 @dataclass(slots=True)
-class Approved:
+class Approved(Owed[PayoutApproved]):
     """A pay-out that was approved, and the record that says so."""
 
-    event: PayoutApproved
-    merchant: str
-    partition: int
-    offset: int
-    task: asyncio.Task[None] | None = None
     is_told: bool = False
     """Whether its buyer was told where to claim it."""
 
@@ -86,7 +80,7 @@ class Approved:
         )
 
 
-class RefundPayer:
+class RefundPayer(OwedWork[str, Approved]):
     """The pay-outs of the partitions that this process has."""
 
     def __init__(
@@ -97,12 +91,9 @@ class RefundPayer:
         fail: Callable[[BaseException], None],
         seal_link: SealLink = no_links,
     ) -> None:
-        """`may_act` says whether a pay-out's partition was read to its end and its merchant's effects do not wait;
-        `fail` stops the role for what is no back-end's fault.
-        """
-        self._backend_of, self._say, self._may_act, self._fail = backend_of, say, may_act, fail
-        self._seal_link = seal_link
-        self._owed: dict[str, Approved] = {}
+        """`backend_of` gives a merchant's own wallet, which pays."""
+        super().__init__(may_act, fail)
+        self._backend_of, self._say, self._seal_link = backend_of, say, seal_link
 
     def note(
         self,
@@ -114,8 +105,7 @@ class RefundPayer:
         """A record approved a pay-out, or has what came of one."""
         match event:
             case PayoutApproved():
-                self._owed[event.refund_id] = Approved(event, merchant, partition, offset)
-                self.resume()
+                self._owe(event.refund_id, Approved(event, merchant, partition, offset))
             case RefundLinkMade():
                 if (owed := self._owed.get(event.refund_id)) is not None:
                     owed.is_told = True
@@ -124,40 +114,7 @@ class RefundPayer:
             case RefundRecorded():
                 self._forget(event.cause)
 
-    def resume(self) -> None:
-        """Take up what is owed and may be done now."""
-        for owed in self._owed.values():
-            if owed.task is None and self._may_act(owed):
-                owed.task = asyncio.ensure_future(self._pay(owed))
-                owed.task.add_done_callback(self._done)
-
-    async def hold(self, merchant: str) -> None:
-        """Stop a merchant's pay-outs; one that is under way is found at the back-end later."""
-        held = [owed for owed in self._owed.values() if owed.merchant == merchant]
-        tasks = [owed.task for owed in held if owed.task is not None]
-        for owed in held:
-            owed.task = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def needed_from(self, partition: int, next_offset: int) -> int:
-        """The record that approved the oldest pay-out still owed, where that is before `next_offset`."""
-        return min([next_offset, *(one.offset for one in self._owed.values() if one.partition == partition)])
-
-    def end(self, partition: int) -> None:
-        """Another process takes the partition's pay-outs over."""
-        for name in [name for name, owed in self._owed.items() if owed.partition == partition]:
-            self._forget(name)
-
-    async def close(self) -> None:
-        """Stop everything under way."""
-        tasks = [owed.task for owed in self._owed.values() if owed.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _pay(self, owed: Approved) -> None:
+    async def _do(self, name: str, owed: Approved) -> None:
         """Ask until it is known what came of it. It stays owed until the journal has that."""
         pause_s, last = PAUSE_FIRST_S, ""
         while True:
@@ -182,7 +139,7 @@ class RefundPayer:
                     return
                 what, last = last, type(error).__name__
                 if what != last:  # a link that was archived is in doubt for ever
-                    log.warning("pay-out", refund=owed.event.refund_id, error=last)
+                    log.warning("pay-out", refund=name, error=last)
                 pause_s = max(pause_s, error.retry_after_s)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, CLAIM_PAUSE_MAX_S if owed.is_told else PAUSE_MAX_S)
@@ -212,12 +169,3 @@ class RefundPayer:
         reason = why[: limits.REFUND_REASON.most]
         body = RecordPayoutFailure(order=owed.event.order, refund_id=owed.event.refund_id, reason=reason)
         await self._say(owed.merchant, owed.event.refund_id, body, "")
-
-    def _forget(self, name: str) -> None:
-        owed = self._owed.pop(name, None)
-        if owed is not None and owed.task is not None:
-            owed.task.cancel()
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail(error)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from schemas.bolt11 import Invoice, InvoiceRefused, Network, decode
 from services.payments.port import Refund, Rejected, Unsupported
 
+OUR_OWN = "the buyer's invoice is one of this very wallet"
+SPENT = "this wallet paid the buyer's invoice before, for something else"
+
 
 def destination_of(wish: Refund, network: Network) -> Invoice:
     """The invoice that a refund goes to: of this network, and over exactly the sum. Raises `Rejected`.

@@ -49,7 +49,7 @@ from services.payments.port import (
     PaymentRequest,
     Unsupported,
 )
-from services.payments.token_taking import OpenToken, Owed, TokenTaker, no_tokens
+from services.payments.token_taking import OpenToken, OwedToken, TokenTaker, no_tokens
 from services.payments.turns import SWEEP_EVERY_S, Look, by_wallet, next_look_s, take_turn
 from services.payments.ways import Ways
 
@@ -315,11 +315,11 @@ class PaymentsRole:
         if entry.ref is None:
             self._ensure_soon(entry.intent_id, entry.partition)
 
-    def _may_act(self, entry: Open | Owed | Approved) -> bool:
+    def _may_act(self, entry: Open | OwedToken | Approved) -> bool:
         """Whether its partition was read to its end, and its merchant's effects do not wait."""
         return entry.partition in self._live and entry.merchant not in self._frozen
 
-    def _wallet_of(self, owed: Owed) -> PaymentBackend:
+    def _wallet_of(self, owed: OwedToken) -> PaymentBackend:
         """The wallet that holds a token's request: the spare one where it was made there."""
         entry = self._open.get(owed.event.intent_id)
         return self._ways.of(owed.merchant, entry is not None and entry.is_spare)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from schemas.bolt11 import Invoice, Network
-from services.payments.payout_checks import destination_of, refuse_ended
+from services.payments.payout_checks import OUR_OWN, SPENT, destination_of, refuse_ended
 from services.payments.port import Refund, Refunded, RefundState, Rejected
 from services.payments.simulated_file import WalletFile
 
@@ -44,9 +44,9 @@ def _pay_once(database: sqlite3.Connection, merchant: str, wish: Refund, invoice
     if paid == (wish.refund_id, merchant, payment_hash, wish.amount_msat):
         return
     if paid is not None:
-        raise Rejected("this wallet paid the buyer's invoice before, for something else")
+        raise Rejected(SPENT)
     if database.execute("SELECT 1 FROM invoices WHERE payment_hash = ?", (payment_hash,)).fetchone():
-        raise Rejected("the buyer's invoice is one of this very wallet")
+        raise Rejected(OUR_OWN)
     refuse_ended(invoice, now)
     if balance_msat(database, merchant) < wish.amount_msat:
         raise Rejected(f"there are less than {wish.amount_msat} msat in this wallet")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 import structlog
@@ -20,11 +19,10 @@ from schemas.ecash import TokenRefused as Refusal
 from schemas.messages import CommandBody
 from schemas.payments import ObservePayment
 from schemas.values import SealedDetails
+from services.payments.owed_work import PAUSE_FIRST_S, PAUSE_MAX_S, Owed, OwedWork
 from services.payments.port import BackendError, BackendRef, Observation, PaymentBackend, Reference, reference
 
 TAKE_TIMEOUT_S: Final = 20.0
-PAUSE_FIRST_S: Final = 0.5
-PAUSE_MAX_S: Final = 30.0
 UNKNOWN_TRIES_MAX: Final = 10
 """How often a request that the wallet does not know yet is waited for: the role makes it again after a start."""
 
@@ -49,34 +47,24 @@ class TakesTokens(Protocol):
         """Tell how a request stands."""
 
 
-@dataclass(slots=True)
-class Owed:
-    """A token that was handed in, and the record that brought it."""
-
-    event: TokenHandedIn
-    merchant: str
-    partition: int
-    offset: int
-    task: asyncio.Task[None] | None = None
+OwedToken = Owed[TokenHandedIn]
+"""A token that was handed in."""
 
 
-class TokenTaker:
+class TokenTaker(OwedWork[Name, OwedToken]):
     """The tokens of the partitions that this process has."""
 
     def __init__(
         self,
-        backend_of: Callable[[Owed], PaymentBackend],
+        backend_of: Callable[[OwedToken], PaymentBackend],
         open_token: OpenToken,
         say: Say,
-        may_act: Callable[[Owed], bool],
+        may_act: Callable[[OwedToken], bool],
         fail: Callable[[BaseException], None],
     ) -> None:
-        """`backend_of` gives the wallet that holds a token's request; `may_act` says whether a token's partition was
-        read to its end and its merchant's effects do not wait; `fail` stops the role for what is no back-end's fault.
-        """
+        """`backend_of` gives the wallet that holds a token's request."""
+        super().__init__(may_act, fail)
         self._backend_of, self._open_token, self._say = backend_of, open_token, say
-        self._may_act, self._fail = may_act, fail
-        self._owed: dict[Name, Owed] = {}
 
     def note(self, event: TokenHandedIn | Refusal, merchant: str, partition: int, offset: int) -> None:
         """A record brought a token, or the journal has that one was refused."""
@@ -84,43 +72,9 @@ class TokenTaker:
         if isinstance(event, Refusal):
             self._forget(name)
             return
-        self._owed[name] = Owed(event, merchant, partition, offset)
-        self.resume()
+        self._owe(name, Owed(event, merchant, partition, offset))
 
-    def resume(self) -> None:
-        """Take up what is owed and may be done now."""
-        for name, owed in self._owed.items():
-            if owed.task is None and self._may_act(owed):
-                owed.task = asyncio.ensure_future(self._take(name, owed))
-                owed.task.add_done_callback(self._done)
-
-    async def hold(self, merchant: str) -> None:
-        """Stop a merchant's swaps; what is under way at a mint is found there later."""
-        held = [owed for owed in self._owed.values() if owed.merchant == merchant and owed.task is not None]
-        tasks = [owed.task for owed in held if owed.task is not None]
-        for owed in held:
-            owed.task = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def needed_from(self, partition: int, next_offset: int) -> int:
-        """The record that brought the oldest token still owed a swap, where that is before `next_offset`."""
-        return min([next_offset, *(one.offset for one in self._owed.values() if one.partition == partition)])
-
-    def end(self, partition: int) -> None:
-        """Another process takes the partition's tokens over."""
-        for name in [name for name, owed in self._owed.items() if owed.partition == partition]:
-            self._forget(name)
-
-    async def close(self) -> None:
-        """Stop everything under way."""
-        tasks = [owed.task for owed in self._owed.values() if owed.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _take(self, name: Name, owed: Owed) -> None:
+    async def _do(self, name: Name, owed: OwedToken) -> None:
         event, pause_s, tries = owed.event, PAUSE_FIRST_S, 0
         ref = reference(event.intent_id)
         while True:
@@ -147,7 +101,7 @@ class TokenTaker:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
 
-    async def _say_seen(self, owed: Owed, seen: Observation) -> None:
+    async def _say_seen(self, owed: OwedToken, seen: Observation) -> None:
         body = ObservePayment(
             order=owed.event.order,
             intent_id=owed.event.intent_id,
@@ -157,20 +111,11 @@ class TokenTaker:
         )
         await self._say(owed.merchant, owed.event.intent_id, body, f":{seen.state}:{seen.gross_msat}")
 
-    def _opened(self, owed: Owed) -> Token:
+    def _opened(self, owed: OwedToken) -> Token:
         text = self._open_token(owed.merchant, owed.event.sealed)
         if text is None:
             raise TokenRefused(TokenFault.NOT_TAKEN)
         return read_token(text)
-
-    def _forget(self, name: Name) -> None:
-        owed = self._owed.pop(name, None)
-        if owed is not None and owed.task is not None:
-            owed.task.cancel()
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail(error)
 
 
 def no_tokens(merchant: str, sealed: SealedDetails) -> str | None:
